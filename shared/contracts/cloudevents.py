@@ -1,0 +1,81 @@
+"""CloudEvents 1.0 in Kafka's binary mode: attributes as `ce_` headers, the data alone as the JSON value.
+
+Source: CloudEvents 1.0.2, Kafka protocol binding; extensions `sequence` (here a plain decimal, from 1, gapless for
+each aggregate) and distributed tracing (`traceparent`, W3C, an ordinary header for tracing tools to find).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+Headers = list[tuple[str, bytes]]
+
+REQUIRED = ("ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_sequence")
+
+
+class NotACloudEvent(ValueError):
+    """The record lacks what every event of the platform carries; the text says what, in English, for operators."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What stands around an event's data."""
+
+    event_id: UUID
+    source: str
+    type: str
+    time: datetime
+    aggregate_id: UUID
+    sequence: int
+    traceparent: str | None = None
+
+    def key(self) -> bytes:
+        return str(self.aggregate_id).encode()
+
+    def headers(self) -> Headers:
+        headers = [
+            ("ce_specversion", b"1.0"),
+            ("ce_id", str(self.event_id).encode()),
+            ("ce_source", self.source.encode()),
+            ("ce_type", self.type.encode()),
+            ("ce_time", self.time.isoformat().encode()),
+            ("ce_subject", str(self.aggregate_id).encode()),
+            ("ce_sequence", str(self.sequence).encode()),
+            ("content-type", b"application/json"),
+        ]
+        if self.traceparent:
+            headers.append(("traceparent", self.traceparent.encode()))
+        return headers
+
+
+def source_of(service: str) -> str:
+    return f"/liandu/{service}"
+
+
+def read(key: bytes | None, headers: Iterable[tuple[str, bytes]]) -> Envelope:
+    """The envelope of a record.
+
+    Raises:
+        NotACloudEvent: an attribute is missing or malformed, or the key is not the aggregate's id.
+    """
+    found: Mapping[str, bytes] = dict(headers)
+    if missing := [name for name in REQUIRED if name not in found]:
+        raise NotACloudEvent(f"headers missing: {', '.join(missing)}")
+    if key is None:
+        raise NotACloudEvent("the record has no key; it must be the aggregate's id")
+    try:
+        envelope = Envelope(
+            event_id=UUID(found["ce_id"].decode()),
+            source=found["ce_source"].decode(),
+            type=found["ce_type"].decode(),
+            time=datetime.fromisoformat(found["ce_time"].decode()),
+            aggregate_id=UUID(key.decode()),
+            sequence=int(found["ce_sequence"]),
+            traceparent=found["traceparent"].decode() if "traceparent" in found else None,
+        )
+    except ValueError as error:
+        raise NotACloudEvent(f"a CloudEvents attribute is malformed: {error}") from error
+    if found["ce_specversion"] != b"1.0" or envelope.sequence < 1 or envelope.time.tzinfo is None:
+        raise NotACloudEvent("specversion must be 1.0, sequence at least 1, time with an offset")
+    return envelope

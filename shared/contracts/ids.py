@@ -1,0 +1,20 @@
+"""Ids that several parties must derive alike: reference data, and what follows one-to-one from something else."""
+
+from uuid import UUID, uuid5
+
+NAMESPACE = UUID("6f1f2a52-8c6e-5d0b-9a57-6c69616e6475")
+
+
+def chain_id(code: str) -> UUID:
+    """The id of an industrial chain, from its code (S3 of the reference data)."""
+    return uuid5(NAMESPACE, f"chain:{code}")
+
+
+def organisation_id(name: str) -> UUID:
+    """The id of an organisation, from its full name: two offices that import it meet at one record."""
+    return uuid5(NAMESPACE, f"organisation:{name}")
+
+
+def obligation_id(item_id: UUID) -> UUID:
+    """The id of the obligation that follows from a due thing (a milestone): one item, one obligation."""
+    return uuid5(item_id, "obligation")

@@ -1,0 +1,212 @@
+"""What supervision decides: obligations, cases and their rungs, lights, commendations. Producer: assessment."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import ClassVar
+from uuid import UUID
+
+from shared.contracts.event import Event, Payload
+from shared.contracts.programme import Tier
+
+SUPERVISION = "liandu.supervision"
+
+
+class Light(StrEnum):
+    GREEN = "green"
+    YELLOW = "yellow"
+    RED = "red"
+
+
+class Document(StrEnum):
+    """What a rung is called and handed over as (the ladder)."""
+
+    REMINDER = "reminder"  # 提醒
+    URGE = "urge"  # 催办
+    LETTER = "letter"  # 督办函
+    TALK = "talk"  # 约谈
+    TALK_CHIEF = "talk_chief"  # 约谈（链长）
+    CIRCULAR = "circular"  # 通报
+
+
+class Subject(Payload):
+    """What it is about, as it stood when decided: enough to write a message without asking anyone."""
+
+    project_id: UUID
+    project_name: str
+    chain_id: UUID
+    milestone_id: UUID
+    milestone_name: str
+    due_on: date
+    responsible_org_id: UUID
+    responsible_post_id: UUID
+
+
+class Addressee(Payload):
+    """A post that is to hear of it. `copy_only`: for information (抄送)."""
+
+    post_id: UUID
+    tier: Tier
+    copy_only: bool = False
+
+
+class SupervisionEvent(Event):
+    topic: ClassVar[str] = SUPERVISION
+
+
+class ObligationEvent(SupervisionEvent):
+    """Aggregate: obligation_id."""
+
+    obligation_id: UUID
+
+
+class ObligationOpened(ObligationEvent):
+    """`baseline`: it was due before supervision began; shown, not climbing, until confirmed."""
+
+    type: ClassVar[str] = "cn.liandu.obligation.opened.v1"
+    subject: Subject
+    baseline: bool = False
+    provisional: bool = False
+
+
+class ObligationMoved(ObligationEvent):
+    type: ClassVar[str] = "cn.liandu.obligation.moved.v1"
+    due_on: date
+    provisional: bool = False
+
+
+class ObligationReassigned(ObligationEvent):
+    type: ClassVar[str] = "cn.liandu.obligation.reassigned.v1"
+    responsible_post_id: UUID
+    responsible_org_id: UUID
+
+
+class ObligationReminded(ObligationEvent):
+    """提醒, before the due day; belongs to the obligation, no case exists yet."""
+
+    type: ClassVar[str] = "cn.liandu.obligation.reminded.v1"
+    subject: Subject
+    addressees: tuple[Addressee, ...]
+    working_days_left: int
+
+
+class ObligationMissed(ObligationEvent):
+    type: ClassVar[str] = "cn.liandu.obligation.missed.v1"
+    case_id: UUID
+
+
+class ObligationConfirmed(ObligationEvent):
+    """督查室 confirms a baseline: from this day it is supervised like any other."""
+
+    type: ClassVar[str] = "cn.liandu.obligation.confirmed.v1"
+    by: str
+
+
+class ObligationMet(ObligationEvent):
+    """`working_days_early`: negative when late."""
+
+    type: ClassVar[str] = "cn.liandu.obligation.met.v1"
+    met_on: date
+    working_days_early: int
+
+
+class ObligationSuspended(ObligationEvent):
+    type: ClassVar[str] = "cn.liandu.obligation.suspended.v1"
+    reason: str
+
+
+class ObligationResumed(ObligationEvent):
+    type: ClassVar[str] = "cn.liandu.obligation.resumed.v1"
+
+
+class ObligationCancelled(ObligationEvent):
+    type: ClassVar[str] = "cn.liandu.obligation.cancelled.v1"
+    reason: str
+
+
+class CaseEvent(SupervisionEvent):
+    """Aggregate: case_id. `number` is the case's number for people, e.g. 督〔2026〕12号."""
+
+    case_id: UUID
+
+
+class CaseOpened(CaseEvent):
+    """A case (督办件) exists from its first rung on; the rung itself is the CaseEscalated that follows."""
+
+    type: ClassVar[str] = "cn.liandu.case.opened.v1"
+    obligation_id: UUID
+    number: str
+    subject: Subject
+    policy_version: str
+
+
+class CaseEscalated(CaseEvent):
+    """A rung is reached, 1 to 5. `skipped`: tiers passed over because their posts are vacant."""
+
+    type: ClassVar[str] = "cn.liandu.case.escalated.v1"
+    number: str
+    rung: int
+    document: Document
+    document_number: str | None = None
+    subject: Subject
+    addressees: tuple[Addressee, ...]
+    skipped: tuple[Tier, ...] = ()
+    working_days_late: int
+    reply_by: date | None = None
+    due_at: datetime
+    provisional: bool = False
+
+
+class CaseAcknowledged(CaseEvent):
+    """签收 stops the climb until `holds_until`, once for each rung. `via`: a login, or "link of message N"."""
+
+    type: ClassVar[str] = "cn.liandu.case.acknowledged.v1"
+    rung: int
+    by: str
+    via: str
+    holds_until: datetime | None = None
+
+
+class CaseFeedbackGiven(CaseEvent):
+    """反馈 with a commitment date holds the climb until that day."""
+
+    type: ClassVar[str] = "cn.liandu.case.feedback_given.v1"
+    by: str
+    text: str
+    commitment_on: date
+    holds_until: datetime
+
+
+class CaseClosed(CaseEvent):
+    """办结: the milestone was met, or the task no longer exists."""
+
+    type: ClassVar[str] = "cn.liandu.case.closed.v1"
+    reason: str
+    subject: Subject
+    addressees: tuple[Addressee, ...] = ()
+    closed_on: date
+
+
+class LightChanged(SupervisionEvent):
+    """Aggregate: uuid5(project_id, "light"). The rule, its version and inputs stand with the light."""
+
+    type: ClassVar[str] = "cn.liandu.light.changed.v1"
+    project_id: UUID
+    light: Light
+    before: Light | None = None
+    rule: str
+    policy_version: str
+    inputs: dict[str, str]
+    on: date
+
+
+class CommendationProposed(SupervisionEvent):
+    """激励: proposed, never automatic; a person approves. Aggregate: commendation_id."""
+
+    type: ClassVar[str] = "cn.liandu.commendation.proposed.v1"
+    commendation_id: UUID
+    obligation_id: UUID
+    subject: Subject
+    addressees: tuple[Addressee, ...]
+    met_on: date
+    working_days_early: int
+    policy_version: str

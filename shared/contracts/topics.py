@@ -1,0 +1,109 @@
+"""The topics: who writes, who reads, what stands in them, for how long. None is compacted: facts are not states."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from shared.contracts import deliveries, programme, projects, supervision
+from shared.contracts.event import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic's record key is always the aggregate's id; `events` are all the types that may stand in it."""
+
+    name: str
+    producer: str
+    consumers: tuple[str, ...]
+    retention: timedelta
+    events: tuple[type[Event], ...]
+    partitions: int = 4
+
+
+PROGRAMME = Topic(
+    programme.PROGRAMME,
+    producer="intake",
+    consumers=("assessment", "notification"),
+    retention=timedelta(days=90),
+    events=(
+        programme.OrganisationRecorded,
+        programme.PersonRecorded,
+        programme.ChainRecorded,
+        programme.PostEstablished,
+        programme.PostAssumed,
+        programme.PostVacated,
+    ),
+)
+PROJECTS = Topic(
+    projects.PROJECTS,
+    producer="intake",
+    consumers=("assessment",),
+    retention=timedelta(days=90),
+    events=(
+        projects.ProjectRecorded,
+        projects.ProjectRevised,
+        projects.ProjectNegotiating,
+        projects.ProjectSigned,
+        projects.ProjectRegistered,
+        projects.ProjectApproved,
+        projects.ProjectStarted,
+        projects.ProjectBuilding,
+        projects.ProjectCompleted,
+        projects.ProjectProducing,
+        projects.ProjectFullCapacity,
+        projects.ProjectDelayed,
+        projects.ProjectHeld,
+        projects.ProjectResumed,
+        projects.ProjectTerminated,
+        projects.MilestonePlanned,
+        projects.MilestoneReplanned,
+        projects.MilestoneReassigned,
+        projects.MilestoneMet,
+        projects.MilestoneCancelled,
+    ),
+)
+SUPERVISION = Topic(
+    supervision.SUPERVISION,
+    producer="assessment",
+    consumers=("notification",),
+    retention=timedelta(days=90),
+    events=(
+        supervision.ObligationOpened,
+        supervision.ObligationMoved,
+        supervision.ObligationReassigned,
+        supervision.ObligationReminded,
+        supervision.ObligationMissed,
+        supervision.ObligationConfirmed,
+        supervision.ObligationMet,
+        supervision.ObligationSuspended,
+        supervision.ObligationResumed,
+        supervision.ObligationCancelled,
+        supervision.CaseOpened,
+        supervision.CaseEscalated,
+        supervision.CaseAcknowledged,
+        supervision.CaseFeedbackGiven,
+        supervision.CaseClosed,
+        supervision.LightChanged,
+        supervision.CommendationProposed,
+    ),
+)
+DELIVERIES = Topic(
+    deliveries.DELIVERIES,
+    producer="notification",
+    consumers=("assessment",),
+    retention=timedelta(days=90),
+    events=(deliveries.DeliveryAttempted,),
+)
+
+TOPICS = (PROGRAMME, PROJECTS, SUPERVISION, DELIVERIES)
+BY_NAME = {topic.name: topic for topic in TOPICS}
+EVENT_TYPES: dict[str, type[Event]] = {event.type: event for topic in TOPICS for event in topic.events}
+
+
+def dead_letters(service: str) -> str:
+    """The topic where a service shows what it put aside: a copy for people; the service's own table is what counts."""
+    return f"liandu.{service}.dead-letters"
+
+
+def consumed_by(service: str) -> tuple[Topic, ...]:
+    """The topics a service reads, in registry order."""
+    return tuple(topic for topic in TOPICS if service in topic.consumers)
