@@ -1,4 +1,4 @@
-"""The batch consumer: partitions owned and fenced in PostgreSQL, effects once, whatever Kafka repeats, loses or delays."""
+"""The batch consumer: partitions owned and fenced in PostgreSQL, effects once, whatever Kafka repeats or loses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
