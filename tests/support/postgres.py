@@ -11,8 +11,10 @@ import asyncpg
 from services.operator.embedded.postgres import EmbeddedPostgres, start, stop
 from services.operator.processes import free_port
 from shared.kit import tables
+from shared.kit.database import ROLE_SETTINGS, migrate, role_of
 
 _PASSWORD = "test"
+_SERVICES = Path(__file__).parents[2] / "services"
 _FASTER_THAN_SAFE = {"fsync": "off", "synchronous_commit": "on", "full_page_writes": "off", "max_connections": "300"}
 
 
@@ -34,7 +36,7 @@ def running_postgres(folder: Path) -> Iterator[str]:
 
 
 class ScratchDatabase:
-    """A database of one test. Roles end with the database's name, so that tests do not meet in a role."""
+    """A database of one test."""
 
     def __init__(self, server_url: str) -> None:
         self.name = f"t{secrets.token_hex(6)}"
@@ -50,15 +52,26 @@ class ScratchDatabase:
         """The URL of the role that `provision` or `provision_kit` made (LIANDU_DATABASE_URL)."""
         return self._urls[service]
 
+    async def provision(self, service: str) -> str:
+        """The service's own role and schema, migrated by its own chain; the role's URL."""
+        url = _at(self._server_url, database=self.name, user=role_of(service), password=_PASSWORD)
+        await migrate(service, _SERVICES / service / "store" / "migrations", url, admin_url=self.admin_url)
+        self._urls[service] = url
+        return url
+
     async def provision_kit(self, name: str) -> str:
-        """A role and a schema `name` with the kit's tables (v1) and nothing else; the role's URL."""
+        """A role and a schema `name` with the kit's tables (v1) and nothing else; the role's URL.
+
+        The role is this database's alone, so that it can have any name.
+        """
         role = f"{name}_{self.name}"
         conn = await asyncpg.connect(self.admin_url)
         try:
             async with conn.transaction():
                 await conn.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{_PASSWORD}'")
                 await conn.execute(f"CREATE SCHEMA {name} AUTHORIZATION {role}")
-                await conn.execute(f"ALTER ROLE {role} SET search_path = {name}")
+                for setting, value in {**ROLE_SETTINGS, "search_path": name}.items():
+                    await conn.execute(f"ALTER ROLE {role} IN DATABASE {self.name} SET {setting} = {value}")
                 await conn.execute(f"SET LOCAL ROLE {role}")
                 await conn.execute(f"SET LOCAL search_path = {name}")
                 await conn.execute(";".join(_kit_ddl()))
