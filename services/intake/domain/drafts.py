@@ -98,7 +98,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a draft. Refused: at least one refusal and nothing written; otherwise the project's id and code."""
+    """What became of a draft. Refused: with refusals and nothing written; otherwise the project's id and code."""
 
     row: str
     verdict: Verdict

@@ -1,0 +1,101 @@
+"""Looking up what a list names: chains, organisations and posts, by the words offices use."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from difflib import get_close_matches
+from typing import NewType
+from uuid import UUID
+
+from services.intake.domain.drafts import Field, Refusal
+from services.intake.domain.programme import Chain, Organisation, Person, Post
+
+ChainKey = NewType("ChainKey", str)
+CHAIN_SUFFIXES = ("产业链", "产业", "链")
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """Who and what there is on a day. `posts_of`: by organisation; `holders`: who holds each post that day, by name."""
+
+    chains: Mapping[ChainKey, Chain]
+    organisations: Mapping[str, Organisation]
+    posts_of: Mapping[UUID, tuple[Post, ...]]
+    holders: Mapping[UUID, Person]
+
+    def find_chain(self, text: str) -> Chain | Refusal:
+        """A chain by code or name, with or without 产业链 behind it."""
+        if chain := self.chains.get(chain_key(text)):
+            return chain
+        names = sorted({chain.name for chain in self.chains.values()})
+        return Refusal(Field.CHAIN, _unknown("产业链", text, names))
+
+    def find_organisation(self, name: str) -> Organisation | Refusal:
+        """An organisation by its full name."""
+        if organisation := self.organisations.get(name.strip()):
+            return organisation
+        return Refusal(Field.RESPONSIBLE_ORG, _unknown("责任单位", name, self.organisations))
+
+    def find_post(self, text: str, organisation: Organisation) -> Post | Refusal:
+        """A post of the organisation by title or by its holder's name; otherwise anyone's by an unmistakable title."""
+        wanted = text.strip()
+        if not wanted:
+            return Refusal(Field.RESPONSIBLE_POST, "没有责任人，时间表的每个节点都须落实责任岗位")
+        own = [post for post in self.posts_of.get(organisation.id, ()) if self._goes_by(post, wanted)]
+        found = own or [post for posts in self.posts_of.values() for post in posts if post.title == wanted]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            titles = "、".join(post.title for post in found)
+            return Refusal(Field.RESPONSIBLE_POST, f"责任人“{wanted}”对应多个岗位（{titles}），请写明岗位名称")
+        known = [name for post in self.posts_of.get(organisation.id, ()) for name in self._names(post)]
+        return Refusal(Field.RESPONSIBLE_POST, _unknown(f"{organisation.name}的责任人", wanted, known))
+
+    def holder_of(self, post: Post) -> UUID | None:
+        holder = self.holders.get(post.id)
+        return holder.id if holder else None
+
+    def _goes_by(self, post: Post, text: str) -> bool:
+        return text in self._names(post)
+
+    def _names(self, post: Post) -> tuple[str, ...]:
+        holder = self.holders.get(post.id)
+        return (post.title, holder.name) if holder else (post.title,)
+
+
+def directory_of(
+    *,
+    chains: Iterable[Chain],
+    organisations: Iterable[Organisation],
+    posts: Iterable[Post],
+    people: Iterable[Person],
+    today: date,
+) -> Directory:
+    """A directory of these records as they stand today."""
+    by_id = {person.id: person for person in people}
+    posts_of: dict[UUID, list[Post]] = {}
+    holders: dict[UUID, Person] = {}
+    for post in posts:
+        posts_of.setdefault(post.organisation_id, []).append(post)
+        if (holder := post.holder(today)) in by_id:
+            holders[post.id] = by_id[holder]
+    return Directory(
+        chains={chain_key(text): chain for chain in chains for text in (chain.code, chain.name)},
+        organisations={organisation.name: organisation for organisation in organisations},
+        posts_of={organisation_id: tuple(own) for organisation_id, own in posts_of.items()},
+        holders=holders,
+    )
+
+
+def chain_key(text: str) -> ChainKey:
+    """What two ways of writing one chain have in common."""
+    key = text.strip().casefold()
+    for suffix in CHAIN_SUFFIXES:
+        key = key.removesuffix(suffix)
+    return ChainKey(key)
+
+
+def _unknown(what: str, text: str, known: Iterable[str]) -> str:
+    near = get_close_matches(text.strip(), list(known), n=3, cutoff=0.4)
+    hint = f"，是否为：{'、'.join(near)}" if near else "，请先登记"
+    return f"没有{what}“{text.strip()}”{hint}" if text.strip() else f"{what}不能为空"

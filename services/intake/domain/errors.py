@@ -1,0 +1,116 @@
+"""What record keeping refuses, named after the rule; each says in Chinese what is wrong and how to mend it."""
+
+from collections.abc import Sequence
+from datetime import date
+from uuid import UUID
+
+from services.intake.domain.terms import (
+    HOLD_NAMES,
+    MILESTONE_NAMES,
+    STAGE_NAMES,
+    HoldStatus,
+    MilestoneStatus,
+    evidence_name,
+    stage_names,
+)
+from shared.contracts.projects import Stage
+from shared.kit.errors import Conflict, Invalid, NotFound
+
+
+class RecordMissing(NotFound):
+    """There is no record of this kind under this id (`what` in Chinese)."""
+
+    def __init__(self, what: str, key: object) -> None:
+        super().__init__(f"没有这个{what}", what=what, key=str(key))
+
+
+class StageNotAllowed(Conflict):
+    """The stage does not follow the present one; `allowed` are those that do."""
+
+    def __init__(self, *, current: Stage, target: Stage, allowed: tuple[Stage, ...]) -> None:
+        super().__init__(
+            _stage_message(current, target, allowed), current=current, target=target, allowed=list(allowed)
+        )
+
+
+class EvidenceMissing(Invalid):
+    """The stage asks for evidence that was not given; `needed` are evidence kinds, all of them or any."""
+
+    def __init__(self, *, target: Stage, needed: Sequence[str], any_of: bool, given: Sequence[str]) -> None:
+        joined = ("或" if any_of else "和").join(evidence_name(kind) for kind in needed)
+        offered = f"（已提交：{'、'.join(evidence_name(kind) for kind in given)}）" if given else ""
+        hint = "；意向书、框架协议不算签约" if target is Stage.SIGNED else ""
+        super().__init__(
+            f"转为“{STAGE_NAMES[target]}”须提交{joined}{offered}{hint}",
+            target=target,
+            needed=list(needed),
+            any_of=any_of,
+            given=list(given),
+        )
+
+
+class DateNotAllowed(Invalid):
+    """A day lies in the future, or before what must come first. `what` names the day in Chinese."""
+
+    def __init__(self, message: str, *, what: str, day: date, limit: date) -> None:
+        super().__init__(message, what=what, day=day.isoformat(), limit=limit.isoformat())
+
+
+class FieldMissing(Invalid):
+    """Something that must be filled in is empty."""
+
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message, field=field)
+
+
+class AmountNotAllowed(Invalid):
+    def __init__(self, message: str, *, field: str, value: object) -> None:
+        super().__init__(message, field=field, value=str(value))
+
+
+class HoldNotAllowed(Conflict):
+    """Hold, resume or terminate does not fit the project's present state."""
+
+    def __init__(self, message: str, *, hold_status: HoldStatus, stage: Stage) -> None:
+        super().__init__(message, hold_status=hold_status, stage=stage)
+
+
+class ProjectNotActive(Conflict):
+    """The project is held or terminated, and this cannot be done then."""
+
+    def __init__(self, hold_status: HoldStatus) -> None:
+        mend = "请先复工再办理" if hold_status is HoldStatus.HELD else "不能再变更"
+        super().__init__(f"项目{HOLD_NAMES[hold_status]}，{mend}", hold_status=hold_status)
+
+
+class MilestoneNotOpen(Conflict):
+    def __init__(self, milestone_id: UUID, status: MilestoneStatus) -> None:
+        super().__init__(f"该节点{MILESTONE_NAMES[status]}，不能再变更", milestone_id=str(milestone_id), status=status)
+
+
+class MilestoneNotAllowed(Conflict):
+    """A milestone that does not fit the timetable as it stands."""
+
+
+class AlreadyExists(Conflict):
+    """The same thing is recorded already; `id` is the record's."""
+
+    def __init__(self, message: str, *, id: UUID | None = None, **details: object) -> None:
+        super().__init__(message, **({"id": str(id)} if id else {}), **details)
+
+
+class ParentNotAllowed(Invalid):
+    """An organisation cannot be its own superior."""
+
+
+class TermNotAllowed(Conflict):
+    """A term of office that does not follow the one before it."""
+
+
+def _stage_message(current: Stage, target: Stage, allowed: tuple[Stage, ...]) -> str:
+    names = f"“{STAGE_NAMES[current]}”", f"“{STAGE_NAMES[target]}”"
+    if target is current:
+        return f"项目已处于{names[0]}阶段"
+    if not allowed:
+        return f"项目已{STAGE_NAMES[current]}，没有后续阶段"
+    return f"项目处于{names[0]}，不能直接转为{names[1]}；下一步可转为：{stage_names(allowed)}"

@@ -1,0 +1,244 @@
+"""The 任务时间表 of a project: every line has a due day and a responsible post (S9) and knows its source (S14).
+
+Lines are events of their project. A line that names a stage is met by reaching it, never by hand.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from uuid import UUID
+
+from services.intake.domain.errors import (
+    DateNotAllowed,
+    FieldMissing,
+    MilestoneNotAllowed,
+    MilestoneNotOpen,
+    RecordMissing,
+)
+from services.intake.domain.terms import STAGE_NAMES, STAGES, MilestoneStatus
+from shared.contracts.event import Event
+from shared.contracts.projects import (
+    MilestoneCancelled,
+    MilestoneMet,
+    MilestonePlanned,
+    MilestoneReassigned,
+    MilestoneReplanned,
+    ProjectDelayed,
+    Source,
+    Stage,
+)
+
+SKIPPED = "本项目未经过该阶段"
+
+
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """A line as its events leave it. `expected_on`, `delay_reason`: the last declared delay; it moves no due day."""
+
+    id: UUID
+    name: str
+    due_on: date
+    responsible_post_id: UUID
+    responsible_person_id: UUID | None = None
+    stage: Stage | None = None
+    source: Source = Source.PLAN
+    source_document: str = ""
+    status: MilestoneStatus = MilestoneStatus.OPEN
+    met_on: date | None = None
+    expected_on: date | None = None
+    delay_reason: str = ""
+
+
+Milestones = Mapping[UUID, Milestone]
+
+
+@dataclass(frozen=True, slots=True)
+class NewMilestone:
+    """A line to be planned; without due day or responsible post it is refused (S9)."""
+
+    name: str
+    due_on: date | None
+    responsible_post_id: UUID | None
+    responsible_person_id: UUID | None = None
+    stage: Stage | None = None
+    source: Source = Source.PLAN
+    source_document: str = ""
+
+
+def plan(
+    project_id: UUID, milestones: Milestones, milestone_id: UUID, new: NewMilestone, *, current: Stage
+) -> list[Event]:
+    """Add a line for something that still lies ahead of the project."""
+    if new.stage and STAGES.index(new.stage) <= STAGES.index(current):
+        raise MilestoneNotAllowed(f"项目已处于“{STAGE_NAMES[current]}”，不再设“{STAGE_NAMES[new.stage]}”节点")
+    return [_planned(project_id, milestones, milestone_id, new)]
+
+
+def plan_reached(
+    project_id: UUID, milestones: Milestones, milestone_id: UUID, new: NewMilestone, *, on: date
+) -> list[Event]:
+    """Add a line that its stage met already on a known day: planned and met, for lists that keep both days."""
+    return [
+        _planned(project_id, milestones, milestone_id, new),
+        MilestoneMet(project_id=project_id, milestone_id=milestone_id, met_on=on),
+    ]
+
+
+def replan(project_id: UUID, milestones: Milestones, milestone_id: UUID, *, due_on: date, reason: str) -> list[Event]:
+    """Give a line another due day, for a reason; nothing when it is due that day already."""
+    milestone = require_open(milestones, milestone_id)
+    if due_on == milestone.due_on:
+        return []
+    _require_text(reason, field="reason", what="调整原因")
+    return [MilestoneReplanned(project_id=project_id, milestone_id=milestone_id, due_on=due_on, reason=reason)]
+
+
+def reassign(
+    project_id: UUID, milestones: Milestones, milestone_id: UUID, *, post_id: UUID, person_id: UUID | None
+) -> list[Event]:
+    """Give a line to another post; nothing when it has it already with the same person."""
+    milestone = require_open(milestones, milestone_id)
+    if (milestone.responsible_post_id, milestone.responsible_person_id) == (post_id, person_id):
+        return []
+    return [
+        MilestoneReassigned(
+            project_id=project_id,
+            milestone_id=milestone_id,
+            responsible_post_id=post_id,
+            responsible_person_id=person_id,
+        )
+    ]
+
+
+def meet(project_id: UUID, milestones: Milestones, milestone_id: UUID, *, met_on: date, today: date) -> list[Event]:
+    """Mark a line done, unless a stage does that."""
+    milestone = require_open(milestones, milestone_id)
+    if milestone.stage:
+        raise MilestoneNotAllowed(f"该节点由“{STAGE_NAMES[milestone.stage]}”阶段完成，请办理阶段变更")
+    if met_on > today:
+        raise DateNotAllowed(f"完成日期{met_on}不能晚于今天{today}", what="完成日期", day=met_on, limit=today)
+    return [MilestoneMet(project_id=project_id, milestone_id=milestone_id, met_on=met_on)]
+
+
+def cancel(project_id: UUID, milestones: Milestones, milestone_id: UUID, *, reason: str) -> list[Event]:
+    require_open(milestones, milestone_id)
+    _require_text(reason, field="reason", what="取消原因")
+    return [MilestoneCancelled(project_id=project_id, milestone_id=milestone_id, reason=reason)]
+
+
+def declare_delay(
+    project_id: UUID, milestones: Milestones, milestone_id: UUID, *, reason: str, expected_on: date
+) -> list[Event]:
+    """A delay that the unit declares itself: it informs, the due day stays."""
+    milestone = require_open(milestones, milestone_id)
+    _require_text(reason, field="reason", what="延期原因")
+    if expected_on <= milestone.due_on:
+        message = f"预计完成日期{expected_on}须晚于计划日期{milestone.due_on}"
+        raise DateNotAllowed(message, what="预计完成日期", day=expected_on, limit=milestone.due_on)
+    return [ProjectDelayed(project_id=project_id, milestone_id=milestone_id, reason=reason, expected_on=expected_on)]
+
+
+def settle(project_id: UUID, milestones: Milestones, *, reached: Stage, on: date) -> list[Event]:
+    """What a stage does to the open lines: its own are met, those of stages passed over are cancelled."""
+    events: list[Event] = []
+    for milestone in _open(milestones):
+        if milestone.stage is reached:
+            events.append(MilestoneMet(project_id=project_id, milestone_id=milestone.id, met_on=on))
+        elif milestone.stage and STAGES.index(milestone.stage) < STAGES.index(reached):
+            events.append(MilestoneCancelled(project_id=project_id, milestone_id=milestone.id, reason=SKIPPED))
+    return events
+
+
+def cancel_open(project_id: UUID, milestones: Milestones, *, reason: str) -> list[Event]:
+    """Cancel every open line."""
+    return [
+        MilestoneCancelled(project_id=project_id, milestone_id=milestone.id, reason=reason)
+        for milestone in _open(milestones)
+    ]
+
+
+def require_open(milestones: Milestones, milestone_id: UUID) -> Milestone:
+    """The line, which is open; raises RecordMissing or MilestoneNotOpen."""
+    milestone = milestones.get(milestone_id)
+    if milestone is None:
+        raise RecordMissing("节点", milestone_id)
+    if milestone.status is not MilestoneStatus.OPEN:
+        raise MilestoneNotOpen(milestone_id, milestone.status)
+    return milestone
+
+
+def named(milestones: Milestones, name: str) -> Milestone | None:
+    """The line of this name that was not cancelled; there is at most one."""
+    standing = (item for item in milestones.values() if item.status is not MilestoneStatus.CANCELLED)
+    return next((item for item in standing if item.name == name), None)
+
+
+def evolve(milestones: Milestones, event: Event) -> Milestones:
+    """The timetable after one more event of its project.
+
+    Raises:
+        ValueError: an event that is none of the timetable's.
+    """
+    if isinstance(event, MilestonePlanned):
+        return {**milestones, event.milestone_id: _from(event)}
+    if not isinstance(
+        event, MilestoneReplanned | MilestoneReassigned | MilestoneMet | MilestoneCancelled | ProjectDelayed
+    ):
+        raise ValueError(f"{event.type} is no event of a project")
+    return {**milestones, event.milestone_id: _evolved(milestones[event.milestone_id], event)}
+
+
+def _evolved(milestone: Milestone, event: Event) -> Milestone:
+    match event:
+        case MilestoneReplanned(due_on=due_on):
+            return replace(milestone, due_on=due_on)
+        case MilestoneReassigned(responsible_post_id=post_id, responsible_person_id=person_id):
+            return replace(milestone, responsible_post_id=post_id, responsible_person_id=person_id)
+        case MilestoneMet(met_on=met_on):
+            return replace(milestone, status=MilestoneStatus.MET, met_on=met_on)
+        case ProjectDelayed(expected_on=expected_on, reason=reason):
+            return replace(milestone, expected_on=expected_on, delay_reason=reason)
+    return replace(milestone, status=MilestoneStatus.CANCELLED)
+
+
+def _from(event: MilestonePlanned) -> Milestone:
+    return Milestone(
+        id=event.milestone_id,
+        name=event.name,
+        due_on=event.due_on,
+        responsible_post_id=event.responsible_post_id,
+        responsible_person_id=event.responsible_person_id,
+        stage=event.stage,
+        source=event.source,
+        source_document=event.source_document,
+    )
+
+
+def _planned(project_id: UUID, milestones: Milestones, milestone_id: UUID, new: NewMilestone) -> MilestonePlanned:
+    _require_text(new.name, field="name", what="节点名称")
+    if new.due_on is None:
+        raise FieldMissing(f"节点“{new.name}”没有完成时限", field="due_on")
+    if new.responsible_post_id is None:
+        raise FieldMissing(f"节点“{new.name}”没有责任岗位", field="responsible_post_id")
+    if named(milestones, new.name):
+        raise MilestoneNotAllowed(f"时间表中已有节点“{new.name}”")
+    return MilestonePlanned(
+        project_id=project_id,
+        milestone_id=milestone_id,
+        name=new.name,
+        due_on=new.due_on,
+        responsible_post_id=new.responsible_post_id,
+        responsible_person_id=new.responsible_person_id,
+        stage=new.stage,
+        source=new.source,
+        source_document=new.source_document,
+    )
+
+
+def _open(milestones: Milestones) -> list[Milestone]:
+    return [item for item in milestones.values() if item.status is MilestoneStatus.OPEN]
+
+
+def _require_text(text: str, *, field: str, what: str) -> None:
+    if not text.strip():
+        raise FieldMissing(f"{what}不能为空", field=field)
