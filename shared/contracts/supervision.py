@@ -69,9 +69,13 @@ class ObligationOpened(ObligationEvent):
 
 
 class ObligationMoved(ObligationEvent):
+    """`late`: asked for after the due day, so that it counts as overdue and moves nothing. `baseline` as when opened."""
+
     type: ClassVar[str] = "cn.liandu.obligation.moved.v1"
     due_on: date
     provisional: bool = False
+    baseline: bool = False
+    late: bool = False
 
 
 class ObligationReassigned(ObligationEvent):
@@ -140,7 +144,11 @@ class CaseOpened(CaseEvent):
 
 
 class CaseEscalated(CaseEvent):
-    """A rung is reached, 1 to 5. `skipped`: tiers passed over because their posts are vacant."""
+    """A rung is reached, 1 to 5. `skipped`: tiers passed over because their posts are vacant.
+
+    `due_at`: when the ladder had it due (after an outage before, with `raised_by_light` after the event's own time).
+    `next_at`: when the next rung is due if nothing happens; none at the top.
+    """
 
     type: ClassVar[str] = "cn.liandu.case.escalated.v1"
     number: str
@@ -153,6 +161,8 @@ class CaseEscalated(CaseEvent):
     working_days_late: int
     reply_by: date | None = None
     due_at: datetime
+    next_at: datetime | None = None
+    raised_by_light: bool = False
     provisional: bool = False
 
 
@@ -164,6 +174,7 @@ class CaseAcknowledged(CaseEvent):
     by: str
     via: str
     holds_until: datetime | None = None
+    next_at: datetime | None = None
 
 
 class CaseFeedbackGiven(CaseEvent):
@@ -174,6 +185,18 @@ class CaseFeedbackGiven(CaseEvent):
     text: str
     commitment_on: date
     holds_until: datetime
+    next_at: datetime | None = None
+
+
+class CaseRescheduled(CaseEvent):
+    """The next rung's time changed, though nobody acted on the case: its project was held or resumed, or a year's
+    calendar came. No `next_at`: the climb stands still until the project resumes, or the case is at the top."""
+
+    type: ClassVar[str] = "cn.liandu.case.rescheduled.v1"
+    suspended: bool
+    next_at: datetime | None
+    reason: str
+    provisional: bool = False
 
 
 class CaseClosed(CaseEvent):

@@ -81,6 +81,7 @@ SUPERVISION = Topic(
         supervision.CaseEscalated,
         supervision.CaseAcknowledged,
         supervision.CaseFeedbackGiven,
+        supervision.CaseRescheduled,
         supervision.CaseClosed,
         supervision.LightChanged,
         supervision.CommendationProposed,
