@@ -6,9 +6,10 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 _PR_SET_PDEATHSIG = 1
 
@@ -22,37 +23,46 @@ class Program:
     env: Mapping[str, str] = field(default_factory=dict)
     """Added to the environment of this process."""
     cwd: Path | None = None
-    log: Path | None = None
-    """Where standard output and error are appended; None: they are this process's own."""
     user: int | None = None
     """The user id to run as, when this process is root; None: the same user."""
     stop_signal: signal.Signals = signal.SIGTERM
 
 
-def spawn(program: Program, *, output: int | None = None) -> subprocess.Popen[bytes]:
-    """Start a program in a process group of its own, so that Ctrl+C reaches only this process.
+def popen_options(program: Program) -> dict[str, Any]:
+    """How a program is started, as keyword arguments of subprocess.Popen (and of asyncio's subprocesses).
 
-    On Linux the kernel sends it `stop_signal` when the calling thread dies: call from the main thread.
-    `output`: a file descriptor (or subprocess.PIPE) for its standard output and error when it has no log file.
+    It gets a process group of its own, so that Ctrl+C reaches only this process. On Linux the kernel sends it
+    `stop_signal` when the thread that starts it dies: start it from a thread that lives as long as this process.
     """
-    log = os.open(program.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) if program.log else None
-    try:
-        return subprocess.Popen(
-            program.argv,
-            env={**os.environ, **program.env},
-            cwd=program.cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=log if log is not None else output,
-            stderr=subprocess.STDOUT if log is not None or output is not None else None,
-            user=program.user,
-            group=group_of(program.user),
-            extra_groups=[] if program.user is not None else None,
-            process_group=0,
-            preexec_fn=_end_with_parent(os.getpid(), program.stop_signal),
-        )
-    finally:
-        if log is not None:
-            os.close(log)
+    return {
+        "env": {**os.environ, **program.env},
+        "cwd": program.cwd,
+        "stdin": subprocess.DEVNULL,
+        "user": program.user,
+        "group": group_of(program.user),
+        "extra_groups": [] if program.user is not None else None,
+        "process_group": 0,
+        "preexec_fn": _end_with_parent(os.getpid(), program.stop_signal),
+    }
+
+
+def spawn(program: Program, *, log: Path) -> subprocess.Popen[bytes]:
+    """Start a program; what it prints is appended to `log`."""
+    with log.open("ab") as output:
+        return subprocess.Popen(program.argv, stdout=output, stderr=subprocess.STDOUT, **popen_options(program))
+
+
+def run(argv: Sequence[str], *, user: int | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a helper program to its end; what it printed is in `stdout`."""
+    program = Program(name=Path(argv[0]).name, argv=tuple(argv), user=user, cwd=cwd)
+    return subprocess.run(
+        program.argv,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        **popen_options(program),
+    )
 
 
 def stop(
@@ -66,8 +76,6 @@ def stop(
     except subprocess.TimeoutExpired:
         kill_group(process.pid)
         code = process.wait()
-    if process.stdout is not None:
-        process.stdout.close()
     return code
 
 

@@ -21,7 +21,7 @@ from services.operator.processes import free_port
 def running_mock_cluster(folder: Path) -> Iterator[Path]:
     """The embedded broker in its own process; the path of its address file."""
     address_file = folder / "broker.json"
-    process = processes.spawn(broker.program(address_file, log=folder / "broker.log"))
+    process = processes.spawn(broker.program(address_file), log=folder / "broker.log")
     try:
         until = time.monotonic() + 30
         while broker.read_address(address_file) is None:

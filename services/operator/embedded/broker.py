@@ -21,10 +21,8 @@ from services.operator.processes import Program, end_with_parent
 _PARENT_POLL = 1.0
 
 
-def program(address_file: Path, *, log: Path | None = None) -> Program:
-    return Program(
-        name="broker", argv=(sys.executable, "-m", "services.operator.embedded.broker", str(address_file)), log=log
-    )
+def program(address_file: Path) -> Program:
+    return Program(name="broker", argv=(sys.executable, "-m", "services.operator.embedded.broker", str(address_file)))
 
 
 def read_address(address_file: Path) -> str | None:
@@ -37,7 +35,7 @@ def read_address(address_file: Path) -> str | None:
 
 
 def serve(address_file: Path) -> None:
-    """Run until SIGTERM or SIGINT, or until the parent dies; the address file goes with it."""
+    """Run until SIGTERM or SIGINT, or until the parent dies."""
     end_with_parent()
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -48,7 +46,6 @@ def serve(address_file: Path) -> None:
     parent = os.getppid()
     while not stopping.wait(_PARENT_POLL) and os.getppid() == parent:
         pass
-    address_file.unlink(missing_ok=True)
 
 
 def _publish(address_file: Path, *, bootstrap: str) -> None:

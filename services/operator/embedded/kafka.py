@@ -55,7 +55,7 @@ class RealKafka:
             self._format()
 
     def program(self) -> Program:
-        return Program(name="kafka", argv=java("kafka.Kafka", str(self._properties)), log=self.log, cwd=self.data)
+        return Program(name="kafka", argv=java("kafka.Kafka", str(self._properties)), cwd=self.data)
 
     def is_ready(self) -> bool:
         """Whether it answers with itself as a broker."""
@@ -93,15 +93,9 @@ class RealKafka:
 
     def _format(self) -> None:
         cluster_id = base64.urlsafe_b64encode(b"\x00" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
-        done = subprocess.run(
-            java("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(self._properties)),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = processes.run(java("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(self._properties)))
         if done.returncode != 0:
-            raise KafkaFailed(f"formatting {self.data} failed: {done.stdout}{done.stderr}")
+            raise KafkaFailed(f"formatting {self.data} failed: {done.stdout}")
 
 
 def java(main: str, *arguments: str) -> tuple[str, ...]:
@@ -132,13 +126,7 @@ def _run_maven() -> None:
     if not shutil.which("mvn"):
         raise KafkaUnavailable("Apache Kafka's jars are fetched with Maven: no `mvn` on the PATH")
     shutil.rmtree(_JARS, ignore_errors=True)
-    done = subprocess.run(
-        ["mvn", "--quiet", "--batch-mode", "--file", str(HOME / "pom.xml"), "prepare-package"],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = processes.run(["mvn", "--quiet", "--batch-mode", "--file", str(HOME / "pom.xml"), "prepare-package"])
     if done.returncode != 0:
         raise KafkaUnavailable(f"Maven could not get Apache Kafka's jars: {done.stdout.strip()[-2000:]}")
 
@@ -151,7 +139,7 @@ def start(node: RealKafka) -> subprocess.Popen[bytes]:
         KafkaFailed: it did not come up.
     """
     node.prepare()
-    process = processes.spawn(node.program())
+    process = processes.spawn(node.program(), log=node.log)
     try:
         node.wait_ready(process)
     except BaseException:

@@ -21,7 +21,7 @@ from urllib.parse import quote
 import psutil  # type: ignore[import-untyped]
 
 from services.operator import processes
-from services.operator.processes import Program, group_of
+from services.operator.processes import Program
 
 PG_USER = "pgserver"
 """The system user that runs PostgreSQL when we are root; the name is the wheel's own."""
@@ -84,7 +84,6 @@ class EmbeddedPostgres:
         return Program(
             name="postgres",
             argv=(str(_bin() / "postgres"), "-D", str(self.data), *options),
-            log=self.log,
             user=run_as(),
             cwd=self.data,
             stop_signal=signal.SIGINT,  # PostgreSQL's fast shutdown: does not wait for clients
@@ -119,7 +118,7 @@ class EmbeddedPostgres:
             if user is not None:
                 os.chown(draft, user, -1)
                 os.chown(password_file.name, user, -1)
-            done = subprocess.run(
+            done = processes.run(
                 [
                     str(_bin() / "initdb"),
                     f"--pgdata={draft}",
@@ -132,17 +131,11 @@ class EmbeddedPostgres:
                     "--builtin-locale=C.UTF-8",
                 ],
                 user=user,
-                group=group_of(user),
-                extra_groups=[] if user is not None else None,
                 cwd=draft,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                check=False,
             )
         if done.returncode != 0:
             shutil.rmtree(draft, ignore_errors=True)
-            raise PostgresFailed(f"initdb failed: {done.stderr.strip() or done.stdout.strip()}")
+            raise PostgresFailed(f"initdb failed: {done.stdout.strip()}")
         draft.replace(self.data)  # a start that is killed half way leaves no half cluster behind
 
     def _end_leftovers(self) -> None:
@@ -187,7 +180,7 @@ def start(server: EmbeddedPostgres) -> subprocess.Popen[bytes]:
         PostgresFailed: it did not come up.
     """
     server.prepare()
-    process = processes.spawn(server.program())
+    process = processes.spawn(server.program(), log=server.log)
     try:
         server.wait_ready(process)
     except BaseException:
