@@ -41,8 +41,7 @@ class Directory:
         wanted = text.strip()
         if not wanted:
             return Refusal(Field.RESPONSIBLE_POST, "没有责任人，时间表的每个节点都须落实责任岗位")
-        own = [post for post in self.posts_of.get(organisation.id, ()) if self._goes_by(post, wanted)]
-        found = own or [post for posts in self.posts_of.values() for post in posts if post.title == wanted]
+        found = self._posts(wanted, organisation)
         if len(found) == 1:
             return found[0]
         if found:
@@ -51,12 +50,17 @@ class Directory:
         known = [name for post in self.posts_of.get(organisation.id, ()) for name in self._names(post)]
         return Refusal(Field.RESPONSIBLE_POST, _unknown(f"{organisation.name}的责任人", wanted, known))
 
+    def knows_post(self, text: str, organisation: Organisation) -> bool:
+        """Whether the text leads to a post, or to several."""
+        return bool(self._posts(text, organisation))
+
     def holder_of(self, post: Post) -> UUID | None:
         holder = self.holders.get(post.id)
         return holder.id if holder else None
 
-    def _goes_by(self, post: Post, text: str) -> bool:
-        return text in self._names(post)
+    def _posts(self, text: str, organisation: Organisation) -> list[Post]:
+        own = [post for post in self.posts_of.get(organisation.id, ()) if text in self._names(post)]
+        return own or [post for posts in self.posts_of.values() for post in posts if post.title == text]
 
     def _names(self, post: Post) -> tuple[str, ...]:
         holder = self.holders.get(post.id)

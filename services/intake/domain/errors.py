@@ -24,6 +24,13 @@ class RecordMissing(NotFound):
         super().__init__(f"没有这个{what}", what=what, key=str(key))
 
 
+class UnknownReference(Invalid):
+    """The input names a record that does not exist (`what` in Chinese, `field` where it was named)."""
+
+    def __init__(self, what: str, key: object, *, field: str) -> None:
+        super().__init__(f"所填的{what}不存在", what=what, key=str(key), field=field)
+
+
 class StageNotAllowed(Conflict):
     """The stage does not follow the present one; `allowed` are those that do."""
 

@@ -63,6 +63,15 @@ class Taken:
     project_id: UUID
     events: tuple[Event, ...]
 
+    @property
+    def code(self) -> str:
+        """The project's code; empty for a new one that has not been given its number."""
+        return self.before.code if self.before else _recorded(self.events).code
+
+    @property
+    def needs_code(self) -> bool:
+        return not self.code
+
 
 @dataclass(frozen=True, slots=True)
 class Context:

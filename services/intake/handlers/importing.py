@@ -1,10 +1,32 @@
 """A project list as offices keep it, many rows at once."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.intake.domain.drafts import Outcome, ProjectDraft
+from services.intake import reference
+from services.intake.domain import project as domain
+from services.intake.domain.additions import Addition, extended, missing
+from services.intake.domain.directory import Directory, directory_of
+from services.intake.domain.drafts import Field, Outcome, ProjectDraft, Refusal, Verdict
+from services.intake.domain.importing import (
+    Context,
+    Known,
+    Located,
+    Refused,
+    Taken,
+    locate,
+    reconcile,
+    with_code,
+)
+from services.intake.domain.programme import Organisation, Person, Post
+from services.intake.handlers.writing import append, lock_register, today
+from services.intake.store import programme as programme_store
+from services.intake.store import projects as store
+from shared.kit.eventlog import lock_heads
 from shared.kit.http import By
 
 
@@ -16,4 +38,119 @@ async def import_projects(
     The outcomes stand in the drafts' order. `create_missing`: organisations, people and posts that are named and not
     yet known are recorded with the projects; otherwise the row is refused, with the nearest known names.
     """
-    raise NotImplementedError
+    await lock_register(conn=conn)
+    directory = await _directory(conn=conn, by=by)
+    additions = missing(drafts, directory, today=today(by), new_id=uuid4) if create_missing else []
+    context = Context(extended(directory, additions, today=today(by)), reference.lifecycle_rules(), today(by), uuid4)
+    located = _locate_all(drafts, context.directory)
+    known = await _known([item for item in located if isinstance(item, Located)], conn=conn)
+    results = [_reconcile(item, known, context) for item in located]
+    numbered = await _number(results, conn=conn, by=by)
+    await _write(numbered, _used(additions, located, numbered), conn=conn, by=by)
+    return [_outcome(draft, result) for draft, result in zip(drafts, numbered, strict=True)]
+
+
+async def _directory(*, conn: AsyncConnection, by: By) -> Directory:
+    return directory_of(
+        chains=(await programme_store.chains(conn=conn)).values(),
+        organisations=(await programme_store.organisations(conn=conn)).values(),
+        posts=(await programme_store.posts(conn=conn)).values(),
+        people=(await programme_store.people(conn=conn)).values(),
+        today=today(by),
+    )
+
+
+@dataclass(slots=True)
+class _Seen:
+    """The rows that name each project so far: the second one is refused."""
+
+    rows: dict[object, str] = field(default_factory=dict)
+
+    def require_first(self, located: Located) -> None:
+        keys: list[object] = [located.names, *([located.draft.code] if located.draft.code else [])]
+        if before := next((self.rows[key] for key in keys if key in self.rows), None):
+            raise Refused(Refusal(Field.NAME, f"与 {before} 行重复"))
+        self.rows.update(dict.fromkeys(keys, located.draft.row))
+
+
+def _locate_all(drafts: Sequence[ProjectDraft], directory: Directory) -> list[Located | Refused]:
+    seen = _Seen()
+    located: list[Located | Refused] = []
+    for draft in drafts:
+        try:
+            item = locate(draft, directory)
+            seen.require_first(item)
+            located.append(item)
+        except Refused as refused:
+            located.append(refused)
+    return located
+
+
+async def _known(located: Sequence[Located], *, conn: AsyncConnection) -> Known:
+    """The projects these drafts may be about, locked."""
+    codes = [item.draft.code for item in located if item.draft.code]
+    ids = await store.find(codes=codes, names=[item.names for item in located], conn=conn)
+    await lock_heads(ids, conn=conn)
+    projects = (await store.load_many(ids, conn=conn)).values()
+    return Known(
+        by_code={project.code: project for project in projects},
+        by_names={(project.name, project.responsible_org_id): project for project in projects},
+    )
+
+
+def _reconcile(item: Located | Refused, known: Known, context: Context) -> Taken | Refused:
+    if isinstance(item, Refused):
+        return item
+    try:
+        return reconcile(item, known, context)
+    except Refused as refused:
+        return refused
+
+
+async def _number(results: Sequence[Taken | Refused], *, conn: AsyncConnection, by: By) -> list[Taken | Refused]:
+    """The results, new projects without a code with a number of the present year."""
+    without = [item for item in results if isinstance(item, Taken) and item.needs_code]
+    numbers = iter(await store.take_numbers(len(without), year=today(by).year, conn=conn))
+    return [with_code(item, next(numbers)) if isinstance(item, Taken) and item.needs_code else item for item in results]
+
+
+def _used(
+    additions: Iterable[Addition], located: Sequence[Located | Refused], results: Sequence[Taken | Refused]
+) -> list[Addition]:
+    """The additions that a draft which was taken refers to."""
+    taken = [
+        item
+        for item, result in zip(located, results, strict=True)
+        if isinstance(item, Located) and isinstance(result, Taken) and result.events
+    ]
+    about = {item.organisation.id for item in taken}
+    about |= {post.id for item in taken for post in item.posts}
+    about |= {post.organisation_id for item in taken for post in item.posts}
+    return [addition for addition in additions if addition.about in about]
+
+
+async def _write(
+    results: Iterable[Taken | Refused], additions: Sequence[Addition], *, conn: AsyncConnection, by: By
+) -> None:
+    changed = [item for item in results if isinstance(item, Taken) and item.events]
+    await _save_additions(additions, conn=conn)
+    await store.save_many([(item.before, domain.fold(item.before, item.events)) for item in changed], conn=conn)
+    decided = chain(
+        ((addition.record.id, addition.events) for addition in additions),
+        ((item.project_id, item.events) for item in changed),
+    )
+    await append(decided, conn=conn, by=by)
+
+
+async def _save_additions(additions: Collection[Addition], *, conn: AsyncConnection) -> None:
+    records = [addition.record for addition in additions]
+    await programme_store.save_organisations([item for item in records if isinstance(item, Organisation)], conn=conn)
+    await programme_store.save_people([item for item in records if isinstance(item, Person)], conn=conn)
+    await programme_store.save_posts([item for item in records if isinstance(item, Post)], conn=conn)
+
+
+def _outcome(draft: ProjectDraft, result: Taken | Refused) -> Outcome:
+    if isinstance(result, Refused):
+        return Outcome(draft.row, Verdict.REFUSED, refusals=result.refusals)
+    verdict = Verdict.RECORDED if result.before is None else Verdict.CHANGED if result.events else Verdict.UNCHANGED
+    return Outcome(draft.row, verdict, result.project_id, result.code)

@@ -1,0 +1,207 @@
+"""Projects: recorded, revised, moved on, held, resumed, terminated."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from uuid import UUID, uuid4
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.intake import reference
+from services.intake.domain import project as domain
+from services.intake.domain import timetable
+from services.intake.domain.errors import AlreadyExists, RecordMissing, UnknownReference
+from services.intake.domain.project import Changes, NewProject, Project, Step
+from services.intake.domain.timetable import NewMilestone
+from services.intake.handlers.writing import append, lock_register, require_version, today
+from services.intake.store import programme as programme_store
+from services.intake.store import projects as store
+from shared.contracts.event import Event
+from shared.kit.eventlog import lock_heads
+from shared.kit.http import By
+
+Decide = Callable[[Project], Sequence[Event]]
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A project to record, with the first lines of its timetable. Without a code it is given a number."""
+
+    project: NewProject
+    milestones: tuple[NewMilestone, ...] = ()
+
+
+async def record_project(recording: Recording, *, conn: AsyncConnection, by: By) -> Project:
+    """Enter one project."""
+    return (await record_projects([recording], conn=conn, by=by))[0]
+
+
+async def record_projects(recordings: Sequence[Recording], *, conn: AsyncConnection, by: By) -> list[Project]:
+    """Enter projects, all or none, in a constant number of statements.
+
+    Raises:
+        AlreadyExists: a code, or a name with its responsible organisation, is recorded already.
+        UnknownReference: a chain, organisation or post does not exist.
+    """
+    await lock_register(conn=conn)
+    await _require_new(recordings, conn=conn)
+    await _require_references([recording.project for recording in recordings], conn=conn)
+    numbered = await _numbered(recordings, conn=conn, by=by)
+    holders = await holders_of([line for item in numbered for line in item.milestones], conn=conn, day=today(by))
+    decided = [_record(recording, holders, day=today(by)) for recording in numbered]
+    projects = [domain.fold(None, events) for events in decided]
+    await store.save_many([(None, project) for project in projects], conn=conn)
+    await append([(project.id, events) for project, events in zip(projects, decided, strict=True)], conn=conn, by=by)
+    return projects
+
+
+async def revise_project(
+    project_id: UUID, changes: Changes, *, expected: int, conn: AsyncConnection, by: By
+) -> Project:
+    """Change master data. Names are unique for each responsible organisation."""
+    await lock_register(conn=conn)
+    project = await locked(project_id, expected=expected, conn=conn)
+    wanted = (changes.name or project.name, changes.responsible_org_id or project.responsible_org_id)
+    namesakes = await store.find(codes=[], names=[wanted], conn=conn)
+    if set(namesakes) - {project_id}:
+        raise AlreadyExists("该责任单位已有同名项目", id=namesakes[0])
+    await _require_references([changes], conn=conn)
+    return await save(project, domain.revise(project, changes), conn=conn, by=by)
+
+
+async def advance_project(project_id: UUID, step: Step, *, expected: int, conn: AsyncConnection, by: By) -> Project:
+    """Move a project on to a stage, and settle what the stage settles of its timetable, in the same transaction."""
+    rules = reference.lifecycle_rules()
+    return await change(
+        project_id,
+        lambda project: domain.advance(project, step, rules=rules, today=today(by)),
+        expected=expected,
+        conn=conn,
+        by=by,
+    )
+
+
+async def hold_project(
+    project_id: UUID, *, reason: str, on: date, expected: int, conn: AsyncConnection, by: By
+) -> Project:
+    return await change(
+        project_id,
+        lambda project: domain.hold(project, reason=reason, on=on, today=today(by)),
+        expected=expected,
+        conn=conn,
+        by=by,
+    )
+
+
+async def resume_project(project_id: UUID, *, on: date, expected: int, conn: AsyncConnection, by: By) -> Project:
+    return await change(
+        project_id,
+        lambda project: domain.resume(project, on=on, today=today(by)),
+        expected=expected,
+        conn=conn,
+        by=by,
+    )
+
+
+async def terminate_project(
+    project_id: UUID, *, reason: str, on: date, expected: int, conn: AsyncConnection, by: By
+) -> Project:
+    return await change(
+        project_id,
+        lambda project: domain.terminate(project, reason=reason, on=on, today=today(by)),
+        expected=expected,
+        conn=conn,
+        by=by,
+    )
+
+
+async def change(project_id: UUID, decide: Decide, *, expected: int | None, conn: AsyncConnection, by: By) -> Project:
+    """Lock a project, decide about it, and write what was decided. `expected`: the version its caller read."""
+    project = await locked(project_id, expected=expected, conn=conn)
+    return await save(project, decide(project), conn=conn, by=by)
+
+
+async def locked(project_id: UUID, *, expected: int | None, conn: AsyncConnection) -> Project:
+    """The project, locked until the transaction ends.
+
+    Raises:
+        RecordMissing: there is none.
+        VersionConflict: somebody changed it since its caller read it.
+    """
+    await lock_heads([project_id], conn=conn)
+    project = (await store.load_many([project_id], conn=conn)).get(project_id)
+    if project is None:
+        raise RecordMissing("项目", project_id)
+    require_version(project_id, expected=expected, actual=project.version)
+    return project
+
+
+async def save(project: Project, events: Sequence[Event], *, conn: AsyncConnection, by: By) -> Project:
+    """The project after these events, written with them; untouched where there are none."""
+    if not events:
+        return project
+    after = domain.fold(project, events)
+    await store.save_many([(project, after)], conn=conn)
+    await append([(project.id, events)], conn=conn, by=by)
+    return after
+
+
+async def holders_of(lines: Sequence[NewMilestone], *, conn: AsyncConnection, day: date) -> dict[UUID, UUID | None]:
+    """Who holds the posts of these lines on a day.
+
+    Raises:
+        UnknownReference: a line names a post that does not exist.
+    """
+    wanted = {line.responsible_post_id for line in lines if line.responsible_post_id}
+    posts = await programme_store.posts(conn=conn, ids=wanted) if wanted else {}
+    for missing in wanted - set(posts):
+        raise UnknownReference("责任岗位", missing, field="responsible_post_id")
+    return {post.id: post.holder(day) for post in posts.values()}
+
+
+def with_holder(line: NewMilestone, holders: dict[UUID, UUID | None]) -> NewMilestone:
+    """A line with the person who holds its post."""
+    if line.responsible_post_id is None:
+        return line
+    return replace(line, responsible_person_id=holders[line.responsible_post_id])
+
+
+def _record(recording: Recording, holders: dict[UUID, UUID | None], *, day: date) -> list[Event]:
+    events = domain.record(uuid4(), recording.project, today=day)
+    project = domain.fold(None, events)
+    for line in recording.milestones:
+        more = timetable.plan(
+            project.id, project.milestones, uuid4(), with_holder(line, holders), current=project.stage
+        )
+        project = domain.fold(project, more)
+        events += more
+    return events
+
+
+async def _require_new(recordings: Sequence[Recording], *, conn: AsyncConnection) -> None:
+    codes = [item.project.code for item in recordings if item.project.code]
+    names = [(item.project.name, item.project.responsible_org_id) for item in recordings]
+    if len(set(codes)) < len(codes) or len(set(names)) < len(names):
+        raise AlreadyExists("同一批次中有重复的项目")
+    if found := await store.find(codes=codes, names=names, conn=conn):
+        present = (await store.load_many(found[:1], conn=conn))[found[0]]
+        raise AlreadyExists(f"已有项目 {present.code}（{present.name}）", id=present.id, code=present.code)
+
+
+async def _require_references(named: Sequence[NewProject | Changes], *, conn: AsyncConnection) -> None:
+    chain_ids = {item.chain_id for item in named if item.chain_id}
+    org_ids = {item.responsible_org_id for item in named if item.responsible_org_id}
+    for missing in chain_ids - set(await programme_store.chains(conn=conn, ids=chain_ids)):
+        raise UnknownReference("产业链", missing, field="chain_id")
+    for missing in org_ids - set(await programme_store.organisations(conn=conn, ids=org_ids)):
+        raise UnknownReference("责任单位", missing, field="responsible_org_id")
+
+
+async def _numbered(recordings: Sequence[Recording], *, conn: AsyncConnection, by: By) -> list[Recording]:
+    """The recordings, those without a code with a number of the present year."""
+    without = sum(not item.project.code for item in recordings)
+    numbers = iter(await store.take_numbers(without, year=today(by).year, conn=conn))
+    return [
+        item if item.project.code else replace(item, project=replace(item.project, code=next(numbers)))
+        for item in recordings
+    ]

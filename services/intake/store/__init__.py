@@ -1,0 +1,1 @@
+"""Record keeping's state in PostgreSQL: tables, reading and set-wise writing."""

@@ -1,0 +1,96 @@
+"""Record keeping's tables as SQLAlchemy knows them; the migrations make them."""
+
+from sqlalchemy import ARRAY, BigInteger, Column, Date, Integer, MetaData, Numeric, Table, Text, Uuid
+
+metadata = MetaData()
+
+organisation = Table(
+    "organisation",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("version", BigInteger),
+    Column("name", Text),
+    Column("parent_id", Uuid),
+)
+person = Table(
+    "person",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("version", BigInteger),
+    Column("name", Text),
+    Column("organisation_id", Uuid),
+)
+chain = Table(
+    "chain",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("version", BigInteger),
+    Column("code", Text),
+    Column("name", Text),
+    Column("category", Text),
+)
+post = Table(
+    "post",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("version", BigInteger),
+    Column("title", Text),
+    Column("tier", Text),
+    Column("organisation_id", Uuid),
+    Column("chain_ids", ARRAY(Uuid)),
+)
+post_term = Table(
+    "post_term",
+    metadata,
+    Column("post_id", Uuid, primary_key=True),
+    Column("from_day", Date, primary_key=True),
+    Column("until_day", Date),
+    Column("person_id", Uuid),
+)
+project_number = Table(
+    "project_number",
+    metadata,
+    Column("year", Integer, primary_key=True),
+    Column("last", Integer),
+)
+project = Table(
+    "project",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("version", BigInteger),
+    Column("code", Text),
+    Column("name", Text),
+    Column("chain_id", Uuid),
+    Column("responsible_org_id", Uuid),
+    Column("kind", Text),
+    Column("total_investment_wan", BigInteger),
+    Column("stage", Text),
+    Column("signed_amount_wan", BigInteger),
+    Column("output_ratio", Numeric),
+    Column("hold_status", Text),
+    Column("hold_status_on", Date),
+)
+project_stage_day = Table(
+    "project_stage_day",
+    metadata,
+    Column("project_id", Uuid, primary_key=True),
+    Column("stage", Text, primary_key=True),
+    Column("reached_on", Date),
+)
+milestone = Table(
+    "milestone",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("project_id", Uuid),
+    Column("name", Text),
+    Column("due_on", Date),
+    Column("responsible_post_id", Uuid),
+    Column("responsible_person_id", Uuid),
+    Column("stage", Text),
+    Column("source", Text),
+    Column("source_document", Text),
+    Column("status", Text),
+    Column("met_on", Date),
+    Column("expected_on", Date),
+    Column("delay_reason", Text),
+)
