@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import orjson
 from alembic import command
@@ -35,6 +36,10 @@ ROLE_SETTINGS = {
     "idle_in_transaction_session_timeout": "'30s'",
     "lock_timeout": "'10s'",
     "timezone": "'UTC'",
+    # A client that vanished gives back its locks (and with them its leadership) within 25 s.
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
     # Statements here are short: a wrong estimate over a large table would cost more in compiling than it could save.
     "jit": "off",
 }
@@ -176,11 +181,19 @@ async def migrate(service: str, migrations_dir: Path, url: str, *, admin_url: st
         await provision(admin_url, service, _password_of(url))
     engine = open_engine(url, application=f"liandu-{service}-migrate", pool_size=1, command_timeout=None)
     try:
-        async with engine.begin() as conn:
+        async with _turn_of_alembic(), engine.begin() as conn:
             await _take_migration_lock(conn, service)
             await conn.run_sync(_upgrade, migrations_dir)
     finally:
         await engine.dispose()
+
+
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+
+
+def _turn_of_alembic() -> asyncio.Lock:
+    """Alembic keeps the migration at hand in module globals: one at a time, its turn taken before any other lock."""
+    return _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
 
 def _password_of(url: str) -> str:

@@ -4,14 +4,27 @@ Every change of an aggregate appends to it in the transaction of the change. The
 sequence, from 1 and without gaps; the order of the log is `position`, drawn after the aggregate's head row is locked.
 """
 
+import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
+from typing import Any
+from uuid import UUID, uuid4
+from weakref import WeakKeyDictionary
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import RootTransaction, event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.pool import ConnectionPoolEntry
 
+from shared.contracts.cloudevents import Envelope
 from shared.contracts.event import Event
+from shared.kit.errors import Conflict, Invalid
+
+MAX_DATA_BYTES = 512 * 1024
+"""Of one event as JSON. Kafka refuses a record of 1 MiB, and a refused record would hold up all that come after it."""
+
+_APPENDED = "liandu.appended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +51,61 @@ class LoggedFact:
     traceparent: str | None
     data: str
 
+    def envelope(self, source: str) -> Envelope:
+        """What stands around the data on the wire. `source`: the service's, as `cloudevents.source_of` names it."""
+        return Envelope(
+            event_id=self.event_id,
+            source=source,
+            type=self.type,
+            time=self.at,
+            aggregate_id=self.aggregate_id,
+            sequence=self.seq,
+            traceparent=self.traceparent,
+        )
+
+
+class CreatedMeanwhile(Conflict):
+    """Somebody else created the aggregate after this transaction had found that it does not exist. Do it all again."""
+
+    def __init__(self, aggregate_id: UUID) -> None:
+        super().__init__("该记录刚刚由他人创建，请重试", aggregate_id=str(aggregate_id))
+
+
+_found_absent: WeakKeyDictionary[RootTransaction, set[UUID]] = WeakKeyDictionary()
+
+_LOCK_HEADS = """
+SELECT aggregate_id, seq FROM aggregate_head
+ WHERE aggregate_id = ANY (CAST(:ids AS uuid[]))
+ ORDER BY aggregate_id
+   FOR UPDATE"""
+_LOCK = text(_LOCK_HEADS)
+_LOCK_FREE = text(_LOCK_HEADS + " SKIP LOCKED")
+
+_ADVANCE = text("""
+INSERT INTO aggregate_head AS head (aggregate_id, topic, seq, event_id)
+SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:topics AS text[]), CAST(:counts AS bigint[]), CAST(:last AS uuid[]))
+    ON CONFLICT (aggregate_id) DO UPDATE SET seq = head.seq + excluded.seq, event_id = excluded.event_id
+RETURNING aggregate_id, seq, topic
+""")
+
+_INSERT = text("""
+INSERT INTO event_log (event_id, topic, aggregate_id, seq, type, at, actor, traceparent, data)
+SELECT event_id, topic, aggregate_id, seq, type, at, CAST(:actor AS text), CAST(:traceparent AS text),
+       CAST(data AS jsonb)
+  FROM unnest(CAST(:event_ids AS uuid[]), CAST(:topics AS text[]), CAST(:aggregate_ids AS uuid[]),
+              CAST(:seqs AS bigint[]), CAST(:types AS text[]), CAST(:ats AS timestamptz[]), CAST(:data AS text[]))
+       WITH ORDINALITY AS fact (event_id, topic, aggregate_id, seq, type, at, data, rank)
+ ORDER BY rank
+""")
+
+_HISTORY = text("""
+SELECT position, event_id, topic, aggregate_id, seq, type, at, actor, traceparent, CAST(data AS text) AS data
+  FROM event_log
+ WHERE aggregate_id = :id AND seq > :after
+ ORDER BY seq
+ LIMIT :limit
+""")
+
 
 async def lock_heads(
     aggregate_ids: Collection[UUID], *, conn: AsyncConnection, skip_locked: bool = False
@@ -46,8 +114,22 @@ async def lock_heads(
 
     Every transaction that changes aggregates locks all of them here first, before any other row (so that HTTP
     handlers, consumer batches and timers cannot deadlock). `skip_locked`: leave out those that somebody else holds.
+    What does not exist cannot be locked: `append` refuses to create it when somebody else did so meanwhile.
     """
-    raise NotImplementedError
+    found = await conn.execute(_LOCK_FREE if skip_locked else _LOCK, {"ids": list(aggregate_ids)})
+    heads = {row.aggregate_id: row.seq for row in found}
+    if not skip_locked:
+        absent = _absent_in(conn)
+        absent.update(aggregate_ids)
+        absent.difference_update(heads)
+    return heads
+
+
+def _absent_in(conn: AsyncConnection) -> set[UUID]:
+    """The aggregates that this transaction looked for and did not find."""
+    transaction = conn.sync_connection.get_transaction() if conn.sync_connection else None
+    assert isinstance(transaction, RootTransaction), "the log is read and written inside a transaction"
+    return _found_absent.setdefault(transaction, set())
 
 
 async def append(
@@ -55,12 +137,110 @@ async def append(
 ) -> dict[UUID, int]:
     """Write facts (in the order given for each aggregate) and return the new last sequence of each aggregate.
 
-    Set-wise: a constant number of statements for any number of facts. New aggregates get their head row here.
-    Wakes the relay of this process after the commit.
+    Set-wise: two statements for any number of facts. New aggregates get their head row here. Wakes the relay of this
+    process as soon as the transaction is over.
+
+    Raises:
+        CreatedMeanwhile: an aggregate that `lock_heads` had not found exists by now.
+        Invalid: an event is larger than `MAX_DATA_BYTES`, or holds a NUL character.
+        TypeError: an event class names no type or topic, or one aggregate's events go to different topics.
     """
-    raise NotImplementedError
+    if not facts:
+        return {}
+    by_aggregate: dict[UUID, list[_Draft]] = {}
+    for fact in facts:
+        by_aggregate.setdefault(fact.aggregate_id, []).append(_draft(fact))
+    # Sorted: two transactions that create the same aggregates must meet in the same order.
+    batch = sorted(by_aggregate.items())
+    heads = await _advance_heads(batch, conn)
+    await _insert(batch, heads, conn, actor=actor, traceparent=traceparent)
+    await _mark_appended(conn)
+    return heads
+
+
+@dataclass(slots=True)
+class _Draft:
+    event_id: UUID
+    topic: str
+    type: str
+    at: datetime
+    data: str
+
+
+def _draft(fact: NewFact) -> _Draft:
+    kind = fact.event.__class__
+    if not (hasattr(kind, "type") and hasattr(kind, "topic")):
+        raise TypeError(f"{kind.__qualname__} cannot be published: it names no type or no topic")
+    data = fact.event.model_dump_json()
+    if len(data.encode()) > MAX_DATA_BYTES:
+        raise Invalid("内容过大", type=kind.type, bytes=len(data.encode()), limit=MAX_DATA_BYTES)
+    if "\\u0000" in data:
+        raise Invalid("内容含有不可保存的字符（NUL）", type=kind.type)
+    return _Draft(uuid4(), kind.topic, kind.type, fact.at, data)
+
+
+async def _advance_heads(batch: Sequence[tuple[UUID, list[_Draft]]], conn: AsyncConnection) -> dict[UUID, int]:
+    advanced = await conn.execute(
+        _ADVANCE,
+        {
+            "ids": [aggregate_id for aggregate_id, _ in batch],
+            "topics": [drafts[0].topic for _, drafts in batch],
+            "counts": [len(drafts) for _, drafts in batch],
+            "last": [drafts[-1].event_id for _, drafts in batch],
+        },
+    )
+    heads = {row.aggregate_id: (row.seq, row.topic) for row in advanced}
+    absent = _absent_in(conn)
+    for aggregate_id, drafts in batch:
+        seq, topic = heads[aggregate_id]
+        if aggregate_id in absent and seq != len(drafts):
+            raise CreatedMeanwhile(aggregate_id)
+        if strangers := {draft.topic for draft in drafts} - {topic}:
+            raise TypeError(f"aggregate {aggregate_id} lives in {topic}; {strangers} would break its order")
+        absent.discard(aggregate_id)
+    return {aggregate_id: seq for aggregate_id, (seq, _) in heads.items()}
+
+
+async def _insert(
+    batch: Sequence[tuple[UUID, list[_Draft]]],
+    heads: dict[UUID, int],
+    conn: AsyncConnection,
+    *,
+    actor: str,
+    traceparent: str | None,
+) -> None:
+    rows: list[tuple[Any, ...]] = [
+        (draft.event_id, draft.topic, aggregate_id, seq, draft.type, draft.at, draft.data)
+        for aggregate_id, drafts in batch
+        for seq, draft in enumerate(drafts, start=heads[aggregate_id] - len(drafts) + 1)
+    ]
+    names = ("event_ids", "topics", "aggregate_ids", "seqs", "types", "ats", "data")
+    columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+    await conn.execute(_INSERT, {**columns, "actor": actor, "traceparent": traceparent})
 
 
 async def history(aggregate_id: UUID, *, conn: AsyncConnection, after: int = 0, limit: int = 200) -> list[LoggedFact]:
     """The facts of one aggregate in order, from the sequence after `after`."""
-    raise NotImplementedError
+    rows = await conn.execute(_HISTORY, {"id": aggregate_id, "after": after, "limit": limit})
+    return [LoggedFact(*row) for row in rows]
+
+
+async def _mark_appended(conn: AsyncConnection) -> None:
+    (await conn.get_raw_connection()).info[_APPENDED] = True
+
+
+def appended(engine: AsyncEngine) -> asyncio.Event:
+    """An event that is set each time a transaction of this engine that appended is over, for whoever reads the log.
+
+    It is set when the connection goes back to its pool: then the commit is visible (SQLAlchemy's own commit event comes
+    before it). After a roll-back it is set too, for nothing. A transaction on a connection that is kept sets it late;
+    a reader polls besides.
+    """
+    signal = asyncio.Event()
+
+    def over(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+        if entry.info.pop(_APPENDED, False):
+            signal.set()
+
+    event.listen(engine.sync_engine, "checkin", over)
+    return signal

@@ -12,6 +12,7 @@ CREATE TABLE aggregate_head (
     seq bigint NOT NULL CHECK (seq > 0),
     event_id uuid NOT NULL
 ) WITH (fillfactor = 80);
+CREATE INDEX aggregate_head_bucket ON aggregate_head ((uuid_hash_extended(aggregate_id, 0) & 1023));
 
 CREATE TABLE event_log (
     position bigint GENERATED ALWAYS AS IDENTITY (CACHE 1) PRIMARY KEY,
@@ -75,8 +76,10 @@ CREATE TABLE journal (
 CREATE TABLE parked_aggregate (
     source text NOT NULL,
     aggregate_id uuid NOT NULL,
+    reason text NOT NULL CHECK (reason IN ('poison', 'rewound')),
+    detail text NOT NULL,
     since timestamptz NOT NULL,
-    PRIMARY KEY (source, aggregate_id)
+    PRIMARY KEY (aggregate_id, source, reason)
 );
 
 CREATE TABLE set_aside (
@@ -109,8 +112,8 @@ CREATE TABLE timer (
     calendar_version text NOT NULL,
     PRIMARY KEY (subject, kind)
 ) WITH (fillfactor = 80);
-CREATE INDEX timer_due ON timer (due_at);
-CREATE INDEX timer_origin ON timer (origin);
+CREATE INDEX timer_due ON timer (due_at, subject, kind);
+CREATE INDEX timer_origin ON timer (origin) WHERE origin IS NOT NULL;
 """
 
 HTTP_V1 = """
@@ -124,6 +127,7 @@ CREATE TABLE idempotency_key (
     at timestamptz NOT NULL,
     PRIMARY KEY (principal, key)
 );
+CREATE INDEX idempotency_key_at ON idempotency_key USING brin (at);
 """
 
 
