@@ -7,6 +7,7 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Environment = Literal["production", "development", "demo", "test"]
+_SHORTEST_SECRET = 32
 
 
 class ServiceSettings(BaseSettings):
@@ -26,5 +27,29 @@ class ServiceSettings(BaseSettings):
     jwt_secret_file: Path | None = None
     oidc_issuer: str | None = None
     oidc_audience: str = "liandu"
+    oidc_roles_claim: str = "roles"
+    """Where the issuer writes roles; dots go inward, as in Keycloak's `realm_access.roles`."""
     metrics_token_file: Path | None = None
     database_pool: int = 8
+    link_secret_file: Path | None = None
+    vault_key_file: Path | None = None
+    public_url: str | None = None
+    """Where people's browsers reach the pages behind signed links (assessment)."""
+    intake_url: str | None = None
+    assessment_url: str | None = None
+    notification_url: str | None = None
+    """Where the services reach each other: back-fill and the auditor."""
+
+
+def read_secrets(path: Path) -> tuple[str, ...]:
+    """The secrets of a file, one a line: the first makes new signatures, all are accepted (so a secret can be changed).
+
+    Raises:
+        ValueError: no secret, or one shorter than 32 characters.
+    """
+    secrets = tuple(line.strip() for line in path.read_text().splitlines() if line.strip())
+    if not secrets:
+        raise ValueError(f"{path} holds no secret")
+    if any(len(secret) < _SHORTEST_SECRET for secret in secrets):
+        raise ValueError(f"{path}: every secret needs at least {_SHORTEST_SECRET} characters")
+    return secrets
