@@ -1,12 +1,48 @@
-"""Durable timers: rows that fire when the platform's time reaches them, each in one transaction with its effects."""
+"""Durable timers: rows that fire when the platform's time reaches them, each in one transaction with its effects.
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+Firing takes the subjects' head rows first and never waits for them, as locks go here (see `eventlog.lock_heads`): what
+somebody else holds is left for the next look. A timer whose origin is parked is held until the parked run was redriven.
+"""
+
+import asyncio
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from pydantic import TypeAdapter
+from sqlalchemy import event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from shared.kit import telemetry
+from shared.kit.clock import Clock
+from shared.kit.database import transaction
+from shared.kit.eventlog import lock_heads
+from shared.kit.set_aside import PutAside, describe, put_aside
+from shared.kit.transient import Backoff, is_transient
+
+log = telemetry.log
+
+MOST_AT_ONCE = 500
+"""Timers fired in one transaction, at most."""
+
+LONGEST_REST = 1.0
+"""Real seconds after which the runner looks again, whatever it expects."""
+
+COUNTED_AT_MOST = 10_000
+
+_SOONEST = "liandu.timers.soonest"
+
+_FIRED = telemetry.counter("liandu_timers_fired_total", "Timers fired", ["kind"])
+_ASIDE = telemetry.counter("liandu_timers_put_aside_total", "Timers that failed alone and were put aside", ["kind"])
+_LATENESS = telemetry.histogram(
+    "liandu_timer_lateness_seconds",
+    "Platform time between a timer's due time and its firing",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 600, 3600, 86400),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +59,14 @@ class Timer:
     calendar_version: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class TimersState:
+    """`due`: timers due now and not held (counted up to 10,000). `next_due_at`: the next due time after now."""
+
+    due: int
+    next_due_at: datetime | None
+
+
 class Fire(Protocol):
     """What due timers do, inside one transaction; their rows are gone already, their subjects' heads locked.
 
@@ -34,10 +78,249 @@ class Fire(Protocol):
 
 
 async def set_timers(timers: Sequence[Timer], *, conn: AsyncConnection) -> None:
-    """Set timers, replacing those of the same (subject, kind). One statement."""
-    raise NotImplementedError
+    """Set timers, replacing those of the same (subject, kind); the last of several for one. One statement."""
+    if not timers:
+        return
+    unique = {(timer.subject, timer.kind): timer for timer in timers}
+    await conn.execute(_SET, _columns([unique[key] for key in sorted(unique)]))
+    await _mark_set(unique.values(), conn=conn)
 
 
 async def cancel_timers(subjects: Collection[UUID], *, conn: AsyncConnection, kind: str | None = None) -> None:
     """Remove the timers of these subjects, of one kind or all. One statement."""
-    raise NotImplementedError
+    if subjects:
+        await conn.execute(_CANCEL, {"subjects": sorted(set(subjects)), "kind": kind})
+
+
+async def set_timers_again(timers: Sequence[Timer], *, conn: AsyncConnection) -> None:
+    """Set timers that were put aside, except where a newer one of the same (subject, kind) has taken the place."""
+    if timers:
+        await conn.execute(_SET_AGAIN, _columns(timers))
+        await _mark_set(timers, conn=conn)
+
+
+class Timers:
+    """Fires what is due, for as long as the process lives. Several processes may run it on one database at once."""
+
+    def __init__(self, *, engine: AsyncEngine, clock: Clock, fire: Fire) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._fire = fire
+        self._next_due_at: datetime | None = None
+        self._sooner = asyncio.Event()
+        event.listen(engine.sync_engine, "checkin", self._connection_returned)
+
+    async def run(self) -> None:
+        """Run until cancelled. The database's failures are waited out; everything else about a timer puts it aside."""
+        backoff = Backoff()
+        while True:
+            self._sooner.clear()
+            try:
+                complete = await self.fire_due()
+                self._next_due_at = (await self._next_due(self._clock.now())) if complete else None
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                log.warning("timers interrupted", error=describe(error))
+                complete = False
+            if complete:
+                backoff.reset()
+                await self._rest()
+            else:
+                await backoff.pause()
+
+    async def fire_due(self) -> bool:
+        """Fire everything that is due; False when some could not be had, because somebody else holds their subjects.
+
+        Pages on through the index instead of starting from its beginning: neither what others hold nor the dead rows
+        of what has just fired are looked at twice.
+        """
+        complete, last = True, _BEGINNING
+        while candidates := await self._candidates(after=last):
+            fired = await self._fire_all(candidates)
+            complete = complete and fired == len(candidates)
+            last = candidates[-1]
+        return complete
+
+    async def state(self) -> TimersState:
+        now = self._clock.now()
+        async with transaction(self._engine) as conn:
+            due = (await conn.execute(_COUNT_DUE, {"now": now, "limit": COUNTED_AT_MOST})).scalar_one()
+        return TimersState(due, await self._next_due(now))
+
+    async def _candidates(self, *, after: "_Place") -> list["_Place"]:
+        page = {"due_at": after.due_at, "subject": after.subject, "kind": after.kind}
+        async with transaction(self._engine) as conn:
+            rows = await conn.execute(_CANDIDATES, {**page, "now": self._clock.now(), "limit": MOST_AT_ONCE})
+            return [_Place(*row) for row in rows]
+
+    async def _fire_all(self, places: Sequence["_Place"]) -> int:
+        """Fire these in as few transactions as they let themselves be; how many are done with."""
+        done, parts = 0, [places]
+        while parts:
+            part = parts.pop()
+            try:
+                done += await self._fire_together(part)
+            except Exception as error:
+                if is_transient(error):
+                    raise
+                if len(part) == 1:
+                    done += await self._put_aside(part[0], error)
+                else:
+                    half = len(part) // 2
+                    parts += [part[half:], part[:half]]
+        return done
+
+    async def _fire_together(self, places: Sequence["_Place"]) -> int:
+        async with transaction(self._engine) as conn:
+            now = self._clock.now()
+            claim = await self._claim(places, conn=conn, now=now)
+            if claim.due:
+                await self._fire(claim.due, conn=conn, now=now)
+        for timer in claim.due:
+            _FIRED.labels(timer.kind).inc()
+            _LATENESS.observe((now - timer.due_at).total_seconds())
+        return claim.done
+
+    async def _claim(self, places: Sequence["_Place"], *, conn: AsyncConnection, now: datetime) -> "_Claim":
+        """Lock the subjects' heads and take those rows that are still due. Never waits for anybody."""
+        subjects = {place.subject for place in places}
+        free = set(await lock_heads(subjects, conn=conn, skip_locked=True))
+        if missing := subjects - free:
+            free.update((await conn.execute(_HEADLESS, {"subjects": sorted(missing)})).scalars())
+        mine = [place for place in places if place.subject in free]
+        keys = {"subjects": [place.subject for place in mine], "kinds": [place.kind for place in mine]}
+        rows = await conn.execute(_CLAIM, {**keys, "now": now})
+        due = sorted((Timer(*row) for row in rows), key=lambda timer: (timer.due_at, timer.subject, timer.kind))
+        return _Claim(due, done=len(mine))
+
+    async def _put_aside(self, place: "_Place", error: Exception) -> int:
+        async with transaction(self._engine) as conn:
+            now = self._clock.now()
+            claim = await self._claim([place], conn=conn, now=now)
+            await put_aside([as_put_aside(timer, describe(error)) for timer in claim.due], conn=conn, now=now)
+        for timer in claim.due:
+            _ASIDE.labels(timer.kind).inc()
+            log.error("timer put aside", subject=str(timer.subject), kind=timer.kind, exc_info=error)
+        return claim.done
+
+    async def _next_due(self, now: datetime) -> datetime | None:
+        async with transaction(self._engine) as conn:
+            return (await conn.execute(_NEXT_DUE, {"now": now})).scalar()
+
+    async def _rest(self) -> None:
+        """Until the next is due, time moves, or this process has set a timer that is due before the next look."""
+        sleeping = asyncio.ensure_future(self._clock.sleep_until(self._next_due_at, at_most=LONGEST_REST))
+        waking = asyncio.ensure_future(self._sooner.wait())
+        try:
+            await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+            waking.cancel()
+            await asyncio.gather(sleeping, waking, return_exceptions=True)
+
+    def _connection_returned(self, connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+        """A transaction that set timers is over, and they are visible (SQLAlchemy's commit event comes too early)."""
+        soonest: datetime | None = entry.info.pop(_SOONEST, None)
+        if soonest is not None and (self._next_due_at is None or soonest < self._next_due_at):
+            self._sooner.set()
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A timer's place in the index of due times."""
+
+    due_at: datetime
+    subject: UUID
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """`due`: taken, in order of due_at. `done`: how many candidates need no further look (gone meanwhile, or taken)."""
+
+    due: list[Timer]
+    done: int
+
+
+_JSON = TypeAdapter(Timer)
+_BEGINNING = _Place(datetime.min.replace(tzinfo=UTC), UUID(int=0), "")
+
+
+def as_put_aside(timer: Timer, error: str) -> PutAside:
+    value = _JSON.dump_json(timer)
+    return PutAside("timer", error, aggregate_id=timer.subject, key=str(timer.subject).encode(), value=value)
+
+
+def from_put_aside(value: bytes) -> Timer:
+    """The timer that `as_put_aside` wrote."""
+    return _JSON.validate_json(value)
+
+
+def _columns(timers: Sequence[Timer]) -> dict[str, list[object]]:
+    return {field.name: [getattr(timer, field.name) for timer in timers] for field in fields(Timer)}
+
+
+async def _mark_set(timers: Iterable[Timer], *, conn: AsyncConnection) -> None:
+    info = (await conn.get_raw_connection()).info
+    soonest = min(timer.due_at for timer in timers)
+    info[_SOONEST] = min(info.get(_SOONEST, soonest), soonest)
+
+
+_GIVEN = """
+SELECT * FROM unnest(
+    CAST(:subject AS uuid[]), CAST(:kind AS text[]), CAST(:due_at AS timestamptz[]), CAST(:origin AS uuid[]),
+    CAST(:rule_version AS text[]), CAST(:calendar_version AS text[])
+)
+"""
+_INSERT = f"INSERT INTO timer (subject, kind, due_at, origin, rule_version, calendar_version) {_GIVEN}"
+
+_SET = text(f"""{_INSERT}
+ON CONFLICT (subject, kind) DO UPDATE SET
+    due_at = excluded.due_at, origin = excluded.origin,
+    rule_version = excluded.rule_version, calendar_version = excluded.calendar_version
+""")
+
+_SET_AGAIN = text(f"{_INSERT} ON CONFLICT (subject, kind) DO NOTHING")
+
+_CANCEL = text("""
+DELETE FROM timer
+WHERE subject = ANY (CAST(:subjects AS uuid[])) AND (CAST(:kind AS text) IS NULL OR kind = :kind)
+""")
+
+_CANDIDATES = text("""
+SELECT due_at, subject, kind FROM timer
+WHERE due_at <= :now AND (due_at, subject, kind) > (CAST(:due_at AS timestamptz), CAST(:subject AS uuid), :kind)
+  AND NOT EXISTS (SELECT FROM parked_aggregate parked WHERE parked.aggregate_id = timer.origin)
+ORDER BY due_at, subject, kind
+LIMIT :limit
+""")
+
+_HEADLESS = text("""
+SELECT subject FROM unnest(CAST(:subjects AS uuid[])) AS missing (subject)
+WHERE NOT EXISTS (SELECT FROM aggregate_head head WHERE head.aggregate_id = missing.subject)
+""")
+"""A subject that is no aggregate here has no head to lock; its timers' own rows must do."""
+
+_CLAIM = text("""
+WITH claimed AS MATERIALIZED (
+    SELECT timer.subject, timer.kind
+    FROM timer JOIN unnest(CAST(:subjects AS uuid[]), CAST(:kinds AS text[])) AS mine (subject, kind)
+        USING (subject, kind)
+    WHERE due_at <= :now
+    FOR UPDATE OF timer SKIP LOCKED
+)
+DELETE FROM timer USING claimed
+WHERE timer.subject = claimed.subject AND timer.kind = claimed.kind
+RETURNING timer.subject, timer.kind, timer.due_at, timer.origin, timer.rule_version, timer.calendar_version
+""")
+
+_NEXT_DUE = text("SELECT due_at FROM timer WHERE due_at > :now ORDER BY due_at LIMIT 1")
+
+_COUNT_DUE = text("""
+SELECT count(*) FROM (
+    SELECT FROM timer
+    WHERE due_at <= :now AND NOT EXISTS (SELECT FROM parked_aggregate parked WHERE parked.aggregate_id = timer.origin)
+    LIMIT :limit
+) AS due
+""")
