@@ -23,6 +23,7 @@ from starlette.exceptions import HTTPException
 
 from shared.kit import telemetry
 from shared.kit.errors import Conflict, DomainError, Invalid, NotAllowed, NotFound, VersionConflict
+from shared.kit.links import LinkExpired
 
 MEDIA_TYPE = "application/problem+json"
 STATUSES: Mapping[type[DomainError], int] = {
@@ -32,6 +33,7 @@ STATUSES: Mapping[type[DomainError], int] = {
     Invalid: 422,
     Conflict: 409,
     VersionConflict: 412,
+    LinkExpired: 410,
 }
 _STANDARD = frozenset({"type", "title", "status", "detail", "instance", "trace_id"})
 _RETRY = {"Retry-After": "1"}
