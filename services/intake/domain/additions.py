@@ -39,12 +39,9 @@ def missing(
         organisation = known or Organisation(organisation_id(name), name)
         if name and known is None:
             additions.setdefault((name,), [_organisation(organisation)])
-        for text in _officers(draft):
-            if name and _is_unknown_person(text, organisation, directory):
-                key = (name, text)
-                additions.setdefault(key, []) or additions[key].extend(
-                    _officer(text, organisation, today=today, new_id=new_id)
-                )
+        for text in _officers(draft) if name else ():
+            if (name, text) not in additions and _is_unknown_person(text, organisation, directory):
+                additions[name, text] = _officer(text, organisation, today=today, new_id=new_id)
     return [addition for group in additions.values() for addition in group]
 
 
@@ -69,8 +66,8 @@ def extended(directory: Directory, additions: Collection[Addition], *, today: da
     )
 
 
-def _officers(draft: ProjectDraft) -> set[str]:
-    return {(line.responsible_post or draft.responsible_post).strip() for line in draft.milestones} - {""}
+def _officers(draft: ProjectDraft) -> list[str]:
+    return sorted({(line.responsible_post or draft.responsible_post).strip() for line in draft.milestones} - {""})
 
 
 def _is_unknown_person(text: str, organisation: Organisation, directory: Directory) -> bool:

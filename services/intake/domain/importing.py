@@ -1,5 +1,6 @@
 """What an import changes: one draft set against the record as it stands. A draft is taken whole or refused whole."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -111,6 +112,7 @@ def locate(draft: ProjectDraft, directory: Directory) -> Located:
     chain, organisation = directory.find_chain(draft.chain), directory.find_organisation(draft.responsible_org)
     refusals = [found for found in (chain, organisation) if isinstance(found, Refusal)]
     refusals += [_no_due_day(line) for line in draft.milestones if line.due_on is None]
+    refusals += _repeated(draft)
     posts: list[Post] = []
     if isinstance(organisation, Organisation):
         wanted = [line.responsible_post or draft.responsible_post for line in draft.milestones]
@@ -272,6 +274,11 @@ def _new_line(project: Project, line: MilestoneDraft, post: Post, context: Conte
     if met_on is None:
         return []  # reached long ago on a day nobody wrote down: there is nothing left to supervise
     return timetable.plan_reached(project.id, project.milestones, context.new_id(), new, on=met_on)
+
+
+def _repeated(draft: ProjectDraft) -> list[Refusal]:
+    names = Counter(line.name for line in draft.milestones)
+    return [Refusal(Field.MILESTONE, f"节点“{name}”重复", name) for name, times in names.items() if times > 1]
 
 
 def _no_due_day(line: MilestoneDraft) -> Refusal:
