@@ -49,14 +49,19 @@ def embedded_kafka(embedded_kafka_file: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a real Apache Kafka 4.1; topics are made with tests.support.kafka.create_topic."""
+def kafka_jars() -> None:
+    """Java and Apache Kafka's jars are here; otherwise skips, or fails with LIANDU_REQUIRE_KAFKA=1."""
     try:
         fetch_jars()
     except KafkaUnavailable as reason:
         if brokers.required():
             pytest.fail(f"LIANDU_REQUIRE_KAFKA=1: {reason}")
         pytest.skip(f"needs Apache Kafka: {reason}")
+
+
+@pytest.fixture(scope="session")
+def kafka(kafka_jars: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real Apache Kafka 4.1; topics are made with tests.support.kafka.create_topic."""
     with brokers.running_kafka(tmp_path_factory.mktemp("kafka")) as bootstrap:
         yield bootstrap
 

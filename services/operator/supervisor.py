@@ -156,6 +156,8 @@ class Supervised:
 
     async def _launch(self) -> None:
         await asyncio.to_thread(self.component.prepare)
+        if self._stopping:
+            raise asyncio.CancelledError
         program = self.component.program()
         self._stop_signal = program.stop_signal
         process = await asyncio.create_subprocess_exec(

@@ -1,0 +1,27 @@
+"""The `liandu` command. Each group is a module of services.operator.commands, registered here."""
+
+import typer
+
+from services.operator.commands import clock, dead_letters, run, token, topics
+
+app = typer.Typer(
+    name="liandu",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    help="Liandu 链督: run the platform on one machine and operate it.",
+)
+app.command()(run.run)
+app.command()(run.kafka)
+app.command()(token.token)
+app.add_typer(topics.app, name="topics")
+app.add_typer(clock.app, name="clock")
+app.add_typer(dead_letters.app, name="dead-letters")
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()

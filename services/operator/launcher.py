@@ -1,0 +1,283 @@
+"""The whole platform on one machine, in the foreground: `make run`.
+
+Everything it needs is made under one data folder: secrets, PostgreSQL, the broker, logs. It starts the parts in order,
+keeps them running, and stops them in the opposite order. See processes.py and reaper.py for what happens when the
+launcher itself is killed.
+"""
+
+import asyncio
+import base64
+import contextlib
+import fcntl
+import os
+import secrets
+import signal
+import socket
+import time
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import psutil  # type: ignore[import-untyped]
+
+from services.operator import parts, processes, reaper
+from services.operator.embedded.kafka import KafkaFailed, KafkaUnavailable
+from services.operator.embedded.postgres import PostgresFailed
+from services.operator.launch import HOST, Launch, ServiceSpec
+from services.operator.platform import PlatformFile, remove_file
+from services.operator.supervisor import Component, ComponentFailed, Registry, Say, Supervised
+from services.operator.topics import TopicsNotCreated, create_topics
+from shared.kit.broker import BrokerUnavailable
+from shared.kit.clock import SystemClock, set_simulated
+
+_STOP_PATIENCE = 10.0
+_PORTS_PATIENCE = 8.0
+"""Seconds to wait for the ports of a platform that was killed a moment ago: its processes are still ending."""
+
+
+class CannotStart(Exception):
+    """Why the platform does not start, for the person who typed the command."""
+
+
+_REASONS = (ComponentFailed, PostgresFailed, KafkaUnavailable, KafkaFailed, TopicsNotCreated, BrokerUnavailable)
+
+
+@dataclass(slots=True)
+class _Running:
+    launch: Launch
+    registry: Registry
+    say: Say
+    stages: list[list[Supervised]] = field(default_factory=list)
+
+    def supervise(self, components: Sequence[Component]) -> list[Supervised]:
+        stage = [
+            Supervised(
+                component,
+                log=self.launch.logs / f"{component.name}.log",
+                registry=self.registry,
+                say=self.say,
+                verbose=self.launch.verbose,
+            )
+            for component in components
+        ]
+        self.stages.append(stage)
+        return stage
+
+    async def stop(self) -> None:
+        for stage in reversed(self.stages):
+            await asyncio.gather(*(supervised.stop(patience=_STOP_PATIENCE) for supervised in stage))
+
+    def kill(self) -> None:
+        for pid in (supervised.pid for stage in self.stages for supervised in stage):
+            if pid is not None:
+                processes.kill_group(pid)
+
+
+def run(launch: Launch, *, say: Say) -> int:
+    """Run until SIGINT, SIGTERM or SIGHUP (a second one does not wait for anybody); the exit code.
+
+    Raises:
+        CannotStart: with what to do about it.
+    """
+    _make_folders(launch)
+    with _exclusive(launch.data):
+        _wait_for_ports(launch)
+        make_secrets(launch)
+        _start_clock(launch)
+        with Registry() as registry:
+            return asyncio.run(_run(_Running(launch, registry, say)))
+
+
+async def _run(running: _Running) -> int:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, lambda: running.kill() if stopped.is_set() else stopped.set())
+    work = asyncio.create_task(_bring_up_and_keep(running))
+    stopping = asyncio.create_task(stopped.wait())
+    try:
+        await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            work.result()
+        running.say("stopping")
+        return 0
+    except _REASONS as error:
+        raise CannotStart(str(error)) from error
+    finally:
+        remove_file(running.launch.data)
+        work.cancel()
+        stopping.cancel()
+        await asyncio.gather(work, stopping, return_exceptions=True)
+        await running.stop()
+        _kill_strays()
+
+
+def _kill_strays() -> None:
+    """Helpers (initdb, Maven, a migration) that a stop during the start cut short."""
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if reaper.__file__ not in child.cmdline():
+                child.kill()
+
+
+async def _bring_up_and_keep(running: _Running) -> None:
+    launch, say = running.launch, running.say
+    began = time.monotonic()
+    admin_url = await _lay_ground(running)
+    say("bringing the databases up to date")
+    await _together(_migrate(running, spec, admin_url) for spec in launch.services)
+    services = running.supervise(parts.services(launch, admin_url))
+    say("starting " + ", ".join(supervised.component.name for supervised in services))
+    await _together(supervised.start() for supervised in services)
+    _platform_file(launch, admin_url).write(launch.data)
+    say(f"up after {time.monotonic() - began:.0f} s; logs in {launch.logs}; Ctrl+C stops everything")
+    addresses = "  ".join(
+        f"{supervised.component.name} {launch.url(supervised.component.name)}" for supervised in services
+    )
+    say(f"ready  {addresses}")
+    await asyncio.gather(*(supervised.keep() for stage in running.stages for supervised in stage))
+
+
+async def _lay_ground(running: _Running) -> str:
+    """PostgreSQL and the broker up, the database and the topics there; the admin's URL of the database."""
+    launch, say = running.launch, running.say
+    ground = running.supervise(parts.ground(launch))
+    if launch.kafka == "real" and launch.kafka_bootstrap is None:
+        say("Apache Kafka: its jars are fetched at the first start")
+    if ground:
+        say("starting " + ", ".join(supervised.component.name for supervised in ground))
+    await _together(supervised.start() for supervised in ground)
+    admin_url = launch.admin_database_url or await _embedded_database(launch)
+    await create_topics(parts.kafka_bootstrap(launch), replication_factor=launch.replication_factor)
+    return admin_url
+
+
+async def _together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Do all at once; the first failure ends the others and is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for each in work:
+                group.create_task(each)
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+
+
+async def _embedded_database(launch: Launch) -> str:
+    server_url = parts.embedded_postgres(launch).url
+    conn = await asyncpg.connect(server_url, timeout=10)
+    try:
+        if not await conn.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", parts.DATABASE):
+            await conn.execute(f"CREATE DATABASE {parts.DATABASE}")
+    finally:
+        await conn.close()
+    return parts.on_database(server_url, parts.DATABASE)
+
+
+async def _migrate(running: _Running, spec: ServiceSpec, admin_url: str) -> None:
+    program = parts.migration(running.launch, spec, admin_url)
+    process = await asyncio.create_subprocess_exec(
+        *program.argv,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        **processes.popen_options(program),
+    )
+    running.registry.add(process.pid)
+    said, _ = await process.communicate()
+    running.registry.remove(process.pid)
+    if process.returncode != 0:
+        last = "\n".join(f"    {line}" for line in said.decode(errors="replace").splitlines()[-20:])
+        raise ComponentFailed(f"the migrations of {spec.name} failed:\n{last}")
+
+
+def _make_folders(launch: Launch) -> None:
+    launch.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for folder in (launch.logs, launch.secret_file("x").parent):
+        folder.mkdir(exist_ok=True, mode=0o700)
+
+
+@contextlib.contextmanager
+def _exclusive(data: Path) -> Iterator[None]:
+    """One launcher on one data folder; the kernel gives the lock back however this process ends."""
+    with (data / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise CannotStart(
+                f"a platform runs on {data} already (process {lock.read().strip()}); stop it first, "
+                "or give this one its own folder and ports: LIANDU_DATA=… PORT_BASE=…"
+            ) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
+
+
+def _wait_for_ports(launch: Launch) -> None:
+    """All ports free, or CannotStart with those that are not. A platform that was killed may take a moment to go."""
+    was_killed = (launch.data / "platform.json").exists()
+    until = time.monotonic() + (_PORTS_PATIENCE if was_killed else 0)
+    remove_file(launch.data)
+    while busy := {name: port for name, port in launch.ports.items() if not _is_free(port)}:
+        if time.monotonic() >= until:
+            taken = ", ".join(f"{port} ({name})" for name, port in busy.items())
+            raise CannotStart(
+                f"in use by another program: port {taken}; stop it, or choose other ports, such as PORT_BASE=9100"
+            )
+        time.sleep(0.1)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True
+
+
+def make_secrets(launch: Launch) -> None:
+    """Make the secrets that are not there yet, readable by this user only."""
+    passwords = [f"{name}_password" for name in ("postgres", *(spec.name for spec in launch.services))]
+    makers: dict[str, Callable[[], str]] = {
+        **dict.fromkeys(["jwt_secret", "link_secret", *passwords], lambda: secrets.token_urlsafe(32)),
+        "vault_key": lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+    }
+    for name, make in makers.items():
+        if not (path := launch.secret_file(name)).exists():
+            _write_private(path, make() + "\n")
+
+
+def _write_private(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(descriptor)
+    draft.replace(path)
+
+
+def _start_clock(launch: Launch) -> None:
+    file = launch.clock_file
+    if file is None or file.exists():
+        return
+    set_simulated(file, launch.clock_start or SystemClock().now())
+
+
+def _platform_file(launch: Launch, admin_url: str) -> PlatformFile:
+    database = urlsplit(admin_url)
+    return PlatformFile(
+        pid=os.getpid(),
+        services={spec.name: launch.url(spec.name) for spec in launch.services},
+        robots=launch.url("robots") if launch.robots else None,
+        clock=launch.clock,
+        jwt_secret_file=str(launch.secret_file("jwt_secret")),
+        kafka_bootstrap=parts.kafka_bootstrap(launch),
+        database=f"{database.hostname}:{database.port or 5432}{database.path}",
+    )
