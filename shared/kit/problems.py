@@ -133,7 +133,7 @@ _HTTP: Mapping[int, tuple[str, str]] = {
 
 async def _http_exception(_: Request, error: HTTPException) -> Response:
     phrase = http.HTTPStatus(error.status_code).phrase
-    code, detail = _HTTP.get(error.status_code, (phrase.lower().replace(" ", "-"), phrase))
+    code, detail = _HTTP.get(error.status_code, (re.sub(r"[^a-z]+", "-", phrase.lower()), phrase))
     return problem(error.status_code, code, detail, headers=error.headers)
 
 

@@ -29,6 +29,7 @@ _ISSUER_ALGORITHMS = ("RS256", "ES256")
 _LONGEST_TOKEN = 8192
 _REMEMBERED = 1024
 _REMEMBER_FOR = 300.0
+_LEEWAY = 30.0
 _KEYS_FRESH = 600.0
 _KEYS_RETRY = 10.0
 
@@ -267,6 +268,8 @@ class Authenticator:
         if len(token) > _LONGEST_TOKEN:
             raise Unauthenticated("too long", "登录凭证无效，请重新登录")
         expires, principal = await self._verify(token)
+        if now >= expires:
+            raise Unauthenticated("expired", "登录已过期，请重新登录")
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
         self._known[token] = (min(expires, now + _REMEMBER_FOR), principal)
@@ -301,10 +304,10 @@ class Authenticator:
             algorithms=[key.algorithm_name],
             audience=self._audience,
             issuer=issuer.issuer,
-            leeway=30,
+            leeway=_LEEWAY,
             options={"require": ["exp", "sub", "iss", "aud"]},
         )
-        return float(claims["exp"]), _principal(claims, _inward(claims, self._roles_claim))
+        return float(claims["exp"]) + _LEEWAY, _principal(claims, _inward(claims, self._roles_claim))
 
 
 def _first_that_verifies(token: str, secrets: Sequence[str]) -> dict[str, Any]:
