@@ -1,0 +1,84 @@
+"""A row of an organisation sheet (机构、岗位、人员), to a draft: a unit, perhaps its post and who holds it."""
+
+import re
+from collections.abc import Callable
+from datetime import date
+
+from services.intake.domain.terms import TIER_NAMES
+from services.intake.workbook.entries import Entry, words
+from services.intake.workbook.headings import Column
+from services.intake.workbook.lists import Line
+from services.intake.workbook.problems import Unreadable
+from services.intake.workbook.results import PostDraft, ReadRow, row_key
+from services.intake.workbook.text import Raw, compact
+from shared.contracts.programme import Tier
+
+_TIERS = {word: tier for tier, word in TIER_NAMES.items()} | {
+    "单位主要负责人": Tier.UNIT_HEAD,
+    "主要负责人": Tier.UNIT_HEAD,
+    "产业专班": Tier.TASK_FORCE,
+    "专班": Tier.TASK_FORCE,
+}
+_OF_CHAINS = frozenset({Tier.CHIEF, Tier.DEPUTY_CHIEF, Tier.TASK_FORCE, Tier.TASK_FORCE_OFFICE})
+_VACANT = frozenset({"空缺", "缺", "暂缺", "待定"})
+_ALL_CHAINS = frozenset({"全部", "所有", "各产业链", "全部产业链"})
+_BETWEEN = re.compile(r"[、,，;；/\n]+")
+
+PLACES = {
+    "organisation": Column.ORG_NAME,
+    "parent": Column.ORG_PARENT,
+    "title": Column.POST,
+    "tier": Column.TIER,
+    "person": Column.PERSON,
+    "chains": Column.CHAIN,
+    "from_day": Column.FROM_DAY,
+}
+
+
+def read_post(line: Line, happened: Callable[[Raw], date]) -> ReadRow:
+    """A draft, or every reason why there is none."""
+    entry = Entry(line)
+    organisation = entry.need(Column.ORG_NAME, words)
+    title = entry.take(Column.POST, words) or ""
+    tier = entry.need(Column.TIER, tier_of) if title else entry.take(Column.TIER, tier_of)
+    person = entry.take(Column.PERSON, words) or ""
+    chains = entry.take(Column.CHAIN, chains_of) or ()
+    parent = entry.take(Column.ORG_PARENT, words) or ""
+    from_day = entry.take(Column.FROM_DAY, happened)
+    _check(entry, title=title, tier=tier, person=person, chains=chains)
+    if entry.reasons or organisation is None:
+        return ReadRow(line.sheet, line.number, reasons=tuple(entry.reasons))
+    for key, column in PLACES.items():
+        entry.locate(key, column)
+    vacant = person in _VACANT
+    draft = PostDraft(
+        row_key(line.sheet, line.number),
+        organisation,
+        parent,
+        title,
+        tier,
+        "" if vacant else person,
+        chains,
+        None if vacant else from_day,
+    )
+    return ReadRow(line.sheet, line.number, post=draft, places=entry.places)
+
+
+def tier_of(value: Raw) -> Tier:
+    tier = _TIERS.get(compact(value))
+    if tier is None:
+        raise Unreadable(f"层级不能识别，可填：{'、'.join(TIER_NAMES.values())}")
+    return tier
+
+
+def chains_of(value: Raw) -> tuple[str, ...]:
+    """Chains named in one cell, separated by 、 or ， or the like; none for 全部."""
+    found = tuple(dict.fromkeys(words(part) for part in _BETWEEN.split(str(value)) if part.strip()))
+    return () if set(found) & _ALL_CHAINS else found
+
+
+def _check(entry: Entry, *, title: str, tier: Tier | None, person: str, chains: tuple[str, ...]) -> None:
+    if not title and (person or tier):
+        entry.refuse(Column.POST, "填写了层级或姓名，但没有填写岗位")
+    if tier in _OF_CHAINS and not chains and not any(reason.column == Column.CHAIN for reason in entry.reasons):
+        entry.refuse(Column.CHAIN, f"{TIER_NAMES[tier]}须写明所负责的产业链")

@@ -1,0 +1,235 @@
+"""A row of a project list, to a draft.
+
+Asked of every row: name, chain, responsible unit, total investment, stage. A planned date becomes a line of the
+任务时间表 under the project's 责任人. Where a list has no column for 项目类型, or leaves it empty, the project is 新建,
+unless its name says 增资 or 扩建: that is refused until the type is filled in.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import partial
+
+from services.intake.domain.drafts import Field, MilestoneDraft, ProjectDraft
+from services.intake.domain.terms import KIND_NAMES, STAGE_NAMES, EvidenceKind
+from services.intake.workbook import dates, money
+from services.intake.workbook.entries import Entry, note, words
+from services.intake.workbook.headings import STEPS, Column
+from services.intake.workbook.lists import FoundList, Line
+from services.intake.workbook.money import UnitStated
+from services.intake.workbook.problems import Unreadable
+from services.intake.workbook.results import ReadRow, Reason, row_key
+from services.intake.workbook.text import Raw, compact
+from shared.contracts.projects import Evidence, ProjectKind, Source, Stage
+
+STAGE_WORDS = {
+    Stage.LEAD: ("线索", "项目线索"),
+    Stage.NEGOTIATING: ("在谈", "洽谈", "洽谈中", "在谈中"),
+    Stage.SIGNED: ("签约", "已签约"),
+    Stage.REGISTERED: ("注册", "已注册"),
+    Stage.APPROVED: ("立项", "已立项", "备案", "已备案"),
+    Stage.STARTED: ("开工", "已开工", "新开工"),
+    Stage.BUILDING: ("在建", "建设中", "在建中"),
+    Stage.COMPLETED: ("竣工", "已竣工"),
+    Stage.PRODUCING: ("投产", "已投产"),
+    Stage.FULL_CAPACITY: ("达产", "已达产"),
+}
+_STAGES = {word: stage for stage, found in STAGE_WORDS.items() for word in found}
+_KINDS = {
+    **dict.fromkeys(("新建", "新设", "新引进", "新建项目"), ProjectKind.NEW),
+    **dict.fromkeys(("增资", "增资扩产", "增资扩建", "增资项目"), ProjectKind.EXPANSION),
+}
+_LOOKS_EXPANDED = re.compile(r"增资|扩建|扩产|技改")
+_STEP_STAGES = {
+    "签约": Stage.SIGNED,
+    "开工": Stage.STARTED,
+    "竣工": Stage.COMPLETED,
+    "投产": Stage.PRODUCING,
+    "达产": Stage.FULL_CAPACITY,
+}
+_OWN_FIELDS = {Stage.SIGNED: Field.SIGNED_ON, Stage.STARTED: Field.STARTED_ON}
+_ACTUAL = {stage: STEPS[step][0] for step, stage in _STEP_STAGES.items()}
+_EVIDENCE = {kind: Column[kind.name] for kind in EvidenceKind}
+_EVIDENCE_DAYS = {
+    EvidenceKind.FORMAL_CONTRACT: Stage.SIGNED,
+    EvidenceKind.FRAMEWORK_AGREEMENT: Stage.SIGNED,
+    EvidenceKind.LETTER_OF_INTENT: Stage.SIGNED,
+    EvidenceKind.CONSTRUCTION_CONTRACT: Stage.STARTED,
+    EvidenceKind.SITE_PHOTOGRAPH: Stage.STARTED,
+    EvidenceKind.ACCEPTANCE: Stage.PRODUCING,
+    EvidenceKind.FIRST_INVOICE: Stage.PRODUCING,
+    EvidenceKind.OUTPUT_REPORT: Stage.FULL_CAPACITY,
+}
+_RATIO = re.compile(r"(\d+(?:\.\d+)?)(倍|%)?")
+_PLACES = {
+    Field.CODE: Column.CODE,
+    Field.NAME: Column.NAME,
+    Field.CHAIN: Column.CHAIN,
+    Field.RESPONSIBLE_ORG: Column.ORG,
+    Field.RESPONSIBLE_POST: Column.RESPONSIBLE,
+    Field.KIND: Column.KIND,
+    Field.TOTAL_INVESTMENT: Column.TOTAL,
+    Field.SIGNED_AMOUNT: Column.SIGNED_AMOUNT,
+    Field.STAGE: Column.STAGE,
+    Field.SIGNED_ON: Column.SIGNED_ON,
+    Field.STARTED_ON: Column.STARTED_ON,
+    Field.REACHED_ON: Column.REACHED_ON,
+    Field.OUTPUT_RATIO: Column.OUTPUT_RATIO,
+    Field.EVIDENCE: Column.FORMAL_CONTRACT,
+    Field.REPLAN_REASON: Column.REPLAN_REASON,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What holds for a whole list: the units of its columns of money, and how its dates count."""
+
+    total: UnitStated
+    signed_amount: UnitStated
+    deadline: Callable[[Raw], date]
+    happened: Callable[[Raw], date]
+
+
+def reading_of(found: FoundList, *, epoch_1904: bool) -> Reading:
+    def unit(column: Column) -> UnitStated:
+        heading = next((item.text for item in found.columns.get(column, ())), "")
+        return money.unit_of(heading, found.title_units)
+
+    return Reading(
+        unit(Column.TOTAL),
+        unit(Column.SIGNED_AMOUNT),
+        deadline=partial(dates.day, deadline=True, epoch_1904=epoch_1904),
+        happened=partial(dates.day, deadline=False, epoch_1904=epoch_1904),
+    )
+
+
+def read_project(line: Line, reading: Reading) -> ReadRow:
+    """A draft, or every reason why there is none."""
+    entry = Entry(line)
+    if line.continues:
+        entry.refuse(Column.NAME, "项目名称单元格与上一行合并，一个项目请只占一行")
+        return ReadRow(line.sheet, line.number, reasons=tuple(entry.reasons))
+    draft = _draft(entry, reading)
+    if draft is None:
+        return ReadRow(line.sheet, line.number, reasons=tuple(entry.reasons))
+    for field, column in _PLACES.items():
+        entry.locate(field, column)
+    _locate_by_stage(entry, draft)
+    return ReadRow(line.sheet, line.number, project=draft, places=entry.places)
+
+
+def _draft(entry: Entry, reading: Reading) -> ProjectDraft | None:
+    name = entry.need(Column.NAME, words)
+    chain = entry.need(Column.CHAIN, words)
+    org = entry.need(Column.ORG, words)
+    total = entry.need(Column.TOTAL, partial(money.wan, stated=reading.total))
+    stage = entry.need(Column.STAGE, stage_of)
+    kind = _kind(entry, name or "")
+    days = {stage: entry.take(column, reading.happened) for stage, column in _ACTUAL.items()}
+    reached_on = entry.take(Column.REACHED_ON, reading.happened)
+    milestones = _milestones(entry, reading)
+    details = {
+        "code": entry.take(Column.CODE, words),
+        "responsible_post": entry.take(Column.RESPONSIBLE, words) or "",
+        "signed_amount_wan": entry.take(Column.SIGNED_AMOUNT, partial(money.wan, stated=reading.signed_amount)),
+        "output_ratio": entry.take(Column.OUTPUT_RATIO, ratio),
+        "replan_reason": entry.take(Column.REPLAN_REASON, note) or "",
+        "evidence": _evidence(entry, days, stage, reached_on),
+    }
+    if entry.reasons or name is None or chain is None or org is None or total is None or stage is None:
+        return None
+    return ProjectDraft(
+        row=row_key(entry.line.sheet, entry.line.number),
+        name=name,
+        chain=chain,
+        responsible_org=org,
+        total_investment_wan=total,
+        stage=stage,
+        kind=kind,
+        signed_on=days[Stage.SIGNED],
+        started_on=days[Stage.STARTED],
+        reached_on=days.get(stage) or reached_on,
+        milestones=milestones,
+        **details,  # type: ignore[arg-type]
+    )
+
+
+def stage_of(value: Raw) -> Stage:
+    """A stage by its word; raises Unreadable for words that stand for none or for several."""
+    stage = _STAGES.get(compact(value))
+    if stage is None:
+        raise Unreadable(f"阶段不能识别，可填：{'、'.join(STAGE_NAMES.values())}")
+    return stage
+
+
+def kind_of(value: Raw) -> ProjectKind:
+    kind = _KINDS.get(compact(value))
+    if kind is None:
+        raise Unreadable(f"项目类型不能识别，可填：{'、'.join(KIND_NAMES.values())}")
+    return kind
+
+
+def ratio(value: Raw) -> str:
+    """Output against the design as a decimal string: 2, 2.0倍 and 200% are 2."""
+    found = _RATIO.fullmatch(compact(value))
+    if found is None:
+        raise Unreadable("达产倍数不能识别，请填数字，如2.0")
+    number = Decimal(found[1]) / (100 if found[2] == "%" else 1)
+    return f"{number.normalize():f}"
+
+
+def _kind(entry: Entry, name: str) -> ProjectKind:
+    kind = entry.take(Column.KIND, kind_of)
+    if kind is None and not entry.line.filled(Column.KIND) and _LOOKS_EXPANDED.search(name):
+        entry.refuse(Column.KIND, "项目名称像是增资或扩建，请填写项目类型：新建或增资")
+    return kind or ProjectKind.NEW
+
+
+def _milestones(entry: Entry, reading: Reading) -> tuple[MilestoneDraft, ...]:
+    document = entry.take(Column.SOURCE_DOCUMENT, note) or ""
+    lines = []
+    for step, stage in _STEP_STAGES.items():
+        planned = STEPS[step][1]
+        if due_on := entry.take(planned, reading.deadline):
+            lines.append(MilestoneDraft(step, due_on, stage, source=_source(document), source_document=document))
+            entry.locate(Field.MILESTONE, planned, milestone=step)
+    return tuple(lines)
+
+
+def _source(document: str) -> Source:
+    if "批示" in document:
+        return Source.INSTRUCTION
+    return Source.CONFERENCE if "会议" in document else Source.PLAN
+
+
+def _evidence(
+    entry: Entry, days: dict[Stage, date | None], stage: Stage | None, reached_on: date | None
+) -> tuple[Evidence, ...]:
+    """Evidence is dated by the day of the stage that it belongs to."""
+    found = []
+    for kind, column in _EVIDENCE.items():
+        reference = entry.take(column, note)
+        if not reference:
+            continue
+        on = days.get(_EVIDENCE_DAYS.get(kind, stage or Stage.LEAD)) or reached_on
+        if on is None:
+            entry.refuse(column, "填写了凭证，但没有填写相应的日期")
+        else:
+            found.append(Evidence(kind=kind, on=on, reference=reference))
+    return tuple(found)
+
+
+def _locate_by_stage(entry: Entry, draft: ProjectDraft) -> None:
+    """Where the stage has a column of its own, a refusal of its day or its evidence points there."""
+    own = _ACTUAL.get(draft.stage)
+    if own and draft.stage not in _OWN_FIELDS and entry.line.cells.get(own):
+        entry.locate(Field.REACHED_ON, own)
+    columns = [_EVIDENCE[kind] for kind, stage in _EVIDENCE_DAYS.items() if stage is draft.stage]
+    standing = [column for column in columns if entry.line.cells.get(column)]
+    if wanted := next(iter(standing or columns), None):
+        entry.locate(Field.EVIDENCE, wanted)
+
+
+__all__ = ["Reading", "Reason", "kind_of", "ratio", "read_project", "reading_of", "stage_of"]

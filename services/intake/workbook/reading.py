@@ -1,0 +1,81 @@
+"""A whole workbook, to drafts and refused rows. Organisation sheets come before project lists, whatever their order."""
+
+from collections.abc import Iterable, Iterator
+
+from services.intake.workbook.headings import Column, ListKind
+from services.intake.workbook.lists import FoundList, RowKind, find_list
+from services.intake.workbook.organisation import read_post
+from services.intake.workbook.problems import WorkbookRefused
+from services.intake.workbook.projects import read_project, reading_of
+from services.intake.workbook.results import ReadRow, ReadWorkbook, Reason
+from services.intake.workbook.sheets import open_workbook
+
+NO_LIST = (
+    "没有找到可导入的清单：项目清单的表头须有项目名称、所属产业链、责任单位、总投资、当前阶段；"
+    "机构名单须有单位名称、岗位、层级、姓名"
+)
+
+
+def read_workbook(content: bytes) -> ReadWorkbook:
+    """Read every list of every visible sheet.
+
+    Raises:
+        WorkbookRefused: the file cannot be taken at all (see `sheets`), or holds no list that is known.
+    """
+    book = open_workbook(content)
+    lists = [(sheet, find_list(sheet)) for sheet in book.sheets]
+    found = [item for _, item in lists if item]
+    if not found:
+        raise WorkbookRefused(NO_LIST)
+    notices = [*book.notices, *(f"工作表“{sheet.name}”没有可识别的表头，未导入" for sheet, item in lists if not item)]
+    rows: list[ReadRow] = []
+    for item in sorted(found, key=lambda item: item.kind is not ListKind.ORGANISATION):
+        notices += _notices(item)
+        rows += _rows(item, epoch_1904=book.epoch_1904)
+    return ReadWorkbook(tuple(_repeated_refused(rows)), tuple(notices))
+
+
+def _rows(found: FoundList, *, epoch_1904: bool) -> Iterator[ReadRow]:
+    reading = reading_of(found, epoch_1904=epoch_1904)
+    for row in found.rows():
+        if found.row_kind(row) is not RowKind.ENTRY:
+            continue
+        line = found.line(row)
+        if found.kind is ListKind.PROJECTS:
+            yield read_project(line, reading)
+        else:
+            yield read_post(line, reading.happened)
+
+
+def _notices(found: FoundList) -> list[str]:
+    notices = []
+    if found.unknown:
+        notices.append(f"工作表“{found.sheet.name}”的这些列未导入：{'、'.join(found.unknown)}")
+    if aside := [row + 1 for row in found.rows() if found.row_kind(row) is RowKind.ASIDE]:
+        numbers = "、".join(map(str, aside[:10])) + ("等" if len(aside) > 10 else "")
+        notices.append(f"工作表“{found.sheet.name}”第{numbers}行是合计、分节或说明，未导入")
+    return notices
+
+
+def _repeated_refused(rows: Iterable[ReadRow]) -> Iterator[ReadRow]:
+    """Rows, of which one that repeats a project named above is refused: which of the two holds cannot be known."""
+    first: dict[tuple[str, ...], ReadRow] = {}
+    for row in rows:
+        if row.project is None:
+            yield row
+            continue
+        keys: list[tuple[str, ...]] = [("name", row.project.name, row.project.responsible_org)]
+        if row.project.code:
+            keys.append(("code", row.project.code))
+        earlier = next((first[key] for key in keys if key in first), None)
+        if earlier is None:
+            first.update(dict.fromkeys(keys, row))
+            yield row
+        else:
+            yield _repeated(row, earlier)
+
+
+def _repeated(row: ReadRow, earlier: ReadRow) -> ReadRow:
+    place = row.places["name"]
+    reason = f"与“{earlier.sheet}”第{earlier.row}行是同一项目，请只保留一行"
+    return ReadRow(row.sheet, row.row, reasons=(Reason(place.cell, place.column or Column.NAME, place.value, reason),))

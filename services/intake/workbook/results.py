@@ -1,0 +1,85 @@
+"""What reading a workbook gives: drafts where a row is sound, reasons where it is not. Plain data, JSON both ways."""
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from services.intake.domain.drafts import ProjectDraft
+from shared.contracts.programme import Tier
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a row is refused: the cell (empty where the sheet lacks the column), its column, its text, and the words."""
+
+    cell: str
+    column: str
+    value: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A cell that a draft's field came from, so that record keeping's refusals can name it."""
+
+    cell: str
+    column: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class PostDraft:
+    """A row of an organisation sheet: a unit, with a post and its holder where the row names them.
+
+    `chains`: names or codes; empty for a post that answers for all or for its unit. No `person`: vacant.
+    """
+
+    row: str
+    organisation: str
+    parent: str = ""
+    title: str = ""
+    tier: Tier | None = None
+    person: str = ""
+    chains: tuple[str, ...] = ()
+    from_day: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRow:
+    """A row of a list: either a draft or at least one reason. `places` by the draft's field (see `place_key`)."""
+
+    sheet: str
+    row: int
+    project: ProjectDraft | None = None
+    post: PostDraft | None = None
+    reasons: tuple[Reason, ...] = ()
+    places: dict[str, Place] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        return row_key(self.sheet, self.row)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadWorkbook:
+    """Organisation rows first, then projects, each in the order of sheets and rows. `notices`: what was left out."""
+
+    rows: tuple[ReadRow, ...]
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """A refused row with what was wrong, for the error sheet."""
+
+    sheet: str
+    row: int
+    reasons: tuple[Reason, ...]
+
+
+def row_key(sheet: str, row: int) -> str:
+    return f"{sheet}!{row}"
+
+
+def place_key(field: str, milestone: str | None = None) -> str:
+    """The key of a place: a draft's field, or one of its milestones."""
+    return f"{field}:{milestone}" if milestone else field

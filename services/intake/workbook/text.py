@@ -1,0 +1,39 @@
+"""Text of cells: full-width digits, stray blanks, and what offices write where nothing is to be said."""
+
+import re
+import unicodedata
+from datetime import date, datetime, time, timedelta
+
+Raw = str | int | float | bool | date | datetime | time | timedelta | None
+
+_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"), None)
+_FULL_WIDTH = {code: code - 0xFEE0 for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))}
+_BETWEEN_CJK = re.compile(r"(?<=[\u4e00-\u9fff])\s+(?=[\u4e00-\u9fff])")
+_NOTHING = {"", "/", "\\", "-", "--", "—", "——", "–", "无", "暂无", "N/A", "n/a", "NA"}
+
+
+def shown(value: Raw) -> str:
+    """A cell as a person would read it out: dates as 2026-03-15, whole numbers without a decimal point."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.isoformat(" ", "seconds") if value.time() != time() else value.date().isoformat()
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:.15g}"
+    return str(value)
+
+
+def name(value: Raw) -> str:
+    """A name or title: digits and letters made half-width, blanks tidied; brackets stay as the office writes them."""
+    text = shown(value).translate(_INVISIBLE).translate(_FULL_WIDTH)
+    return _BETWEEN_CJK.sub("", " ".join(text.split()))
+
+
+def compact(value: Raw) -> str:
+    """For comparing and parsing: NFKC (full-width becomes half-width), no blanks at all."""
+    return "".join(unicodedata.normalize("NFKC", shown(value)).translate(_INVISIBLE).split())
+
+
+def is_nothing(value: Raw) -> bool:
+    """Whether a cell is empty, or says so: / - — 无 暂无."""
+    return value is None or (isinstance(value, str) and compact(value) in _NOTHING)
