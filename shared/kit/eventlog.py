@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID, uuid4
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import RootTransaction, event, text
+from sqlalchemy import Engine, RootTransaction, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -154,7 +154,7 @@ async def append(
     batch = sorted(by_aggregate.items())
     heads = await _advance_heads(batch, conn)
     await _insert(batch, heads, conn, actor=actor, traceparent=traceparent)
-    await _mark_appended(conn)
+    _mark_appended(conn)
     return heads
 
 
@@ -225,22 +225,28 @@ async def history(aggregate_id: UUID, *, conn: AsyncConnection, after: int = 0, 
     return [LoggedFact(*row) for row in rows]
 
 
-async def _mark_appended(conn: AsyncConnection) -> None:
-    (await conn.get_raw_connection()).info[_APPENDED] = True
+def _mark_appended(conn: AsyncConnection) -> None:
+    if conn.sync_connection and (signal := _signals.get(conn.sync_connection.engine)):
+        conn.sync_connection.info[_APPENDED] = signal
+
+
+_signals: WeakKeyDictionary[Engine, asyncio.Event] = WeakKeyDictionary()
 
 
 def appended(engine: AsyncEngine) -> asyncio.Event:
-    """An event that is set each time a transaction of this engine that appended is over, for whoever reads the log.
+    """The event that is set each time a transaction of this engine that appended is over, for whoever reads the log.
 
     It is set when the connection goes back to its pool: then the commit is visible (SQLAlchemy's own commit event comes
-    before it). After a roll-back it is set too, for nothing. A transaction on a connection that is kept sets it late;
-    a reader polls besides.
+    before it). After a roll-back it is set too, for nothing. A transaction on a connection that is kept sets it late,
+    one of another process never: a reader polls besides.
     """
-    signal = asyncio.Event()
-
-    def over(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
-        if entry.info.pop(_APPENDED, False):
-            signal.set()
-
-    event.listen(engine.sync_engine, "checkin", over)
+    signal = _signals.get(engine.sync_engine)
+    if signal is None:
+        signal = _signals[engine.sync_engine] = asyncio.Event()
+        event.listen(engine.sync_engine, "checkin", _over)
     return signal
+
+
+def _over(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+    if (signal := entry.info.pop(_APPENDED, None)) is not None:
+        signal.set()
