@@ -90,19 +90,21 @@ class Step:
 
 def backoff(failures: int) -> timedelta:
     """The wait after so many failures in a row: 5 s, doubling, at most 10 minutes."""
-    return min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(max(failures, 1) - 1, 16))
+    return min(LONGEST_WAIT, FIRST_WAIT * (1 << min(max(failures, 1) - 1, 16)))
 
 
 def robot_after(robot: Condition, verdict: Verdict, *, now: datetime) -> Condition:
-    """The robot's condition after an attempt. A robot that is off stays off until it is mended or a test gets through."""
+    """The robot's condition after an attempt. One that is off stays off until it is mended or a test gets through."""
     match verdict.outcome, verdict.fault:
         case Outcome.SENT, _:
             return Condition()
         case Outcome.GIVE_UP, Fault.ROBOT:
             return replace(robot, state=RobotState.OFF, resume_at=None, why=verdict.mend)
-        case (Outcome.GIVE_UP, _) | (_, Fault.SENDER):
-            return robot
         case _ if robot.state is RobotState.OFF:
+            return robot
+        case Outcome.GIVE_UP, _:
+            return Condition()
+        case _, Fault.SENDER:
             return robot
     failures = robot.failures + 1
     wait = verdict.wait or backoff(failures)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from services.notification.domain.messages import chinese_date
 from services.notification.domain.routing import Listener
@@ -16,6 +17,9 @@ from shared.contracts.supervision import (
     ObligationReminded,
     Subject,
 )
+
+# The field's dates are Asia/Shanghai dates; the kit's clock holds the same zone but also reads time.
+CHINA = ZoneInfo("Asia/Shanghai")
 
 Told = ObligationReminded | CaseEscalated | CaseClosed | CommendationProposed
 TOLD: tuple[type[Told], ...] = (ObligationReminded, CaseEscalated, CaseClosed, CommendationProposed)
@@ -142,13 +146,17 @@ def _reminder(event: ObligationReminded, names: Names) -> tuple[str, tuple[str, 
 
 
 def _escalation(event: CaseEscalated, names: Names, decided_on: date) -> tuple[str, tuple[str, ...]]:
-    late = f"逾期{event.working_days_late}个工作日" if event.working_days_late > 0 else "亮灯预警"
+    late = f"逾期{event.working_days_late}个工作日" if event.working_days_late > 0 else "亮红灯预警"
     head = f"【{DOCUMENT_NAMES[event.document]}】{event.document_number or event.number} {_matter(event.subject)}{late}"
     lines = [
         *_about(event.subject, names),
         f"期限：{chinese_date(event.subject.due_on)}，截至{chinese_date(decided_on)}{late}",
         f"要求：{_asked(event)}",
     ]
+    if event.next_at:
+        lines.append(f"升级：如未按要求办理，将于{chinese_date(event.next_at.astimezone(CHINA).date())}上报上一级")
+    if event.raised_by_light:
+        lines.append("说明：项目连续亮红灯，依规提前升级")
     if event.skipped:
         lines.append(f"说明：{'、'.join(TIER_NAMES[tier] for tier in event.skipped)}岗位空缺，依次报上一级")
     if event.provisional:

@@ -69,7 +69,7 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """All that one robot is to tell of one event: several recipients become one message. No robot: no route was found."""
+    """All that one robot is to tell of one event: several recipients become one message. No robot: no route."""
 
     robot: str | None
     listeners: tuple[Listener, ...]

@@ -1,0 +1,117 @@
+"""Claiming: in one transaction, what each robot may send now is found, told and written down as begun."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.notification.channels import CHANNELS
+from services.notification.domain import budget
+from services.notification.domain.budget import Limit
+from services.notification.domain.outcome import RobotState
+from services.notification.store import attempts, messages, robots
+from services.notification.store.attempts import Flight
+from services.notification.store.robots import Robot
+from services.notification.telling import Outgoing, Teller
+from shared.kit.service import Pending
+
+DEPTH = 32
+"""How many messages for one robot a process holds at once: what a crash may leave unknown."""
+
+_LONGEST_WINDOW = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What may leave now; and for robots whose limit is used up, when they may send again."""
+
+    outgoing: list[Outgoing]
+    resting: dict[str, datetime]
+
+
+async def claim(
+    teller: Teller,
+    *,
+    owner: int,
+    loads: Mapping[str, int],
+    except_for: Collection[str],
+    now: datetime,
+    conn: AsyncConnection,
+) -> Claimed:
+    """Claim for every robot what fits.
+
+    `loads`: how many messages of a robot this process holds already. The rows of the robots stay locked until the
+    commit, so that the room found here is nobody else's; a robot that another process sends to is left to it.
+    """
+    taken = await robots.take(conn=conn, now=now, except_for=except_for)
+    if not taken:
+        return Claimed([], {})
+    foreign = await attempts.held_by_others([robot.id for robot in taken], me=owner, conn=conn)
+    mine = {robot.id: robot for robot in taken if robot.id not in foreign}
+    wants, resting = await _wants(list(mine.values()), loads, now=now, conn=conn)
+    due = await attempts.due(wants, now=now, conn=conn)
+    outgoing = await teller.tell(due, mine, now=now, conn=conn)
+    await attempts.begin([_flight(one, owner=owner, now=now) for one in outgoing], conn=conn)
+    return Claimed(outgoing, resting)
+
+
+async def _wants(
+    mine: Sequence[Robot], loads: Mapping[str, int], *, now: datetime, conn: AsyncConnection
+) -> tuple[list[tuple[str, int, bool]], dict[str, datetime]]:
+    limits = {robot.id: limits_of(robot) for robot in mine}
+    used = await attempts.taken(
+        [robot_id for robot_id, own in limits.items() if own], since=now - _LONGEST_WINDOW, conn=conn
+    )
+    wants: list[tuple[str, int, bool]] = []
+    resting: dict[str, datetime] = {}
+    for robot in mine:
+        free = budget.room(limits[robot.id], used.get(robot.id, ()), now=now)
+        want = _depth(robot, loads.get(robot.id, 0))
+        if want > 0 and (free is None or free > 0):
+            wants.append((robot.id, want if free is None else min(want, free), robot.condition.state is RobotState.OFF))
+        elif free == 0 and (at := budget.next_room_at(limits[robot.id], used[robot.id], now=now)):
+            resting[robot.id] = at
+    return wants, resting
+
+
+def _depth(robot: Robot, load: int) -> int:
+    """A robot that failed is tried with one message before the rest follow."""
+    return (1 if robot.condition.failures or robot.condition.state is not RobotState.OPEN else DEPTH) - load
+
+
+def _flight(one: Outgoing, *, owner: int, now: datetime) -> Flight:
+    return Flight(one.message.id, one.attempt, one.robot.id, owner, now, one.sha256, one.text)
+
+
+def limits_of(robot: Robot) -> tuple[Limit, ...]:
+    return budget.effective(CHANNELS[robot.channel].limits, per_minute=robot.per_minute)
+
+
+async def pending(conn: AsyncConnection, now: datetime) -> Pending:
+    """What is due and has not left, and when the next message may: what stepping simulated time waits for."""
+    flying = await attempts.flying(conn=conn)
+    reasons = [f"{flying} messages on their way"] if flying else []
+    if (await robots.outbound(conn=conn)).paused:
+        return Pending(tuple(reasons))
+    queues = await attempts.queues(conn=conn)
+    known = {robot.id: robot for robot in await robots.every(conn=conn) if robot.condition.state is not RobotState.OFF}
+    waiting = [known[robot_id] for robot_id in queues if robot_id in known]
+    used = await attempts.taken([robot.id for robot in waiting], since=now - _LONGEST_WINDOW, conn=conn)
+    moments = {robot.id: _goes_at(robot, queues[robot.id], used[robot.id], now=now) for robot in waiting}
+    due = [robot_id for robot_id, at in moments.items() if at is not None and at <= now]
+    if due:
+        reasons.append(f"messages due for {', '.join(sorted(due))}")
+    later = [at for at in moments.values() if at is not None and at > now]
+    return Pending(tuple(reasons), min(later, default=None))
+
+
+def _goes_at(robot: Robot, first: datetime, used: Sequence[datetime | None], *, now: datetime) -> datetime | None:
+    room = budget.next_room_at(limits_of(robot), used, now=now)
+    if room is None:
+        return None
+    return max(first, room, robot.condition.resume_at or now)
+
+
+async def waiting_by_robot(*, conn: AsyncConnection) -> dict[str, int]:
+    return await messages.counts(conn=conn)

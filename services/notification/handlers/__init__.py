@@ -1,0 +1,1 @@
+"""What changes notification's tables, each in the transaction it is given."""

@@ -1,0 +1,136 @@
+"""Recording: one transaction writes what attempts came to, to the ledger, the messages, the robots and the log."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.notification.domain.messages import move
+from services.notification.domain.outcome import Condition, Fault, Step, Verdict, robot_after, step_after
+from services.notification.store import attempts, messages, robots
+from services.notification.store.attempts import Attempt, Flight
+from services.notification.store.messages import Change, Message
+from services.notification.telling import Outgoing
+from shared.contracts.deliveries import DeliveryAttempted, Outcome
+from shared.kit import eventlog
+from shared.kit.eventlog import NewFact
+from shared.kit.telemetry import counter
+
+ACTOR = "notification"
+LOST = Verdict(Outcome.UNKNOWN, "lost", "the sender ended before it recorded the outcome", Fault.SENDER)
+
+_ATTEMPTS = counter("liandu_delivery_attempts_total", "Attempts to send, by outcome.", ("channel", "outcome"))
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt that is over. `verdict` is None when the message never left and goes back to the queue."""
+
+    message: Message
+    robot: str
+    channel: str
+    clean: bool
+    verdict: Verdict | None
+    done_at: datetime
+
+
+def ended(one: Outgoing, verdict: Verdict | None, *, at: datetime) -> Ended:
+    """How a claimed message ended; the robot's words lose what no record may show."""
+    if verdict:
+        verdict = replace(verdict, text=one.redacted(verdict.text))
+    return Ended(one.message, one.robot.id, one.robot.channel, one.robot.condition == Condition(), verdict, at)
+
+
+async def record(over: Sequence[Ended], *, owner: int, now: datetime, conn: AsyncConnection) -> int:
+    """Write down what these attempts came to; how many were still this owner's to record.
+
+    May be repeated when it is not known whether it was committed: what is recorded is on its way no longer.
+    """
+    ids = [one.message.id for one in over]
+    await eventlog.lock_heads([one.message.id for one in over if one.verdict], conn=conn)
+    flights = await attempts.end(ids, owner=owner, conn=conn)
+    mine = [one for one in over if one.verdict and one.message.id in flights]
+    await _write(mine, flights, now=now, conn=conn)
+    return len(flights)
+
+
+async def _write(over: Sequence[Ended], flights: dict[UUID, Flight], *, now: datetime, conn: AsyncConnection) -> None:
+    conditions = await _conditions(over, conn=conn)
+    ledger: list[Attempt] = []
+    changes: list[Change] = []
+    for one in over:
+        assert one.verdict
+        before = conditions.get(one.robot, Condition())
+        after = robot_after(before, one.verdict, now=one.done_at)
+        if one.robot in conditions:
+            conditions[one.robot] = after
+        step = step_after(one.verdict, one.message.tries, robot=after, now=one.done_at)
+        ledger.append(_line(one, one.verdict, step, flights[one.message.id]))
+        changes.append(_change(one, step, flights[one.message.id]))
+    await attempts.record(ledger, conn=conn)
+    await messages.change(changes, now=now, conn=conn)
+    await robots.set_conditions(sorted(conditions.items()), conn=conn)
+    await eventlog.append([_fact(one, line) for one, line in zip(over, ledger, strict=True)], conn=conn, actor=ACTOR)
+    for line in ledger:
+        _ATTEMPTS.labels(line.channel, line.outcome.value).inc()
+
+
+async def _conditions(over: Sequence[Ended], *, conn: AsyncConnection) -> dict[str, Condition]:
+    """The robots whose condition these outcomes may change; a message that simply arrived changes none."""
+    touched = {one.robot for one in over if one.verdict and (one.verdict.outcome is not Outcome.SENT or not one.clean)}
+    locked = await robots.lock(sorted(touched), conn=conn) if touched else {}
+    return {robot_id: robot.condition for robot_id, robot in locked.items()}
+
+
+def _line(one: Ended, verdict: Verdict, step: Step, flight: Flight) -> Attempt:
+    return Attempt(
+        message_id=one.message.id,
+        attempt=flight.attempt,
+        robot=one.robot,
+        channel=one.channel,
+        claimed_at=flight.claimed_at,
+        done_at=one.done_at,
+        outcome=verdict.outcome,
+        code=verdict.code,
+        answer=verdict.text,
+        reason=step.reason,
+        not_before=step.not_before,
+        body_sha256=flight.body_sha256,
+        body_text=flight.body_text,
+    )
+
+
+def _change(one: Ended, step: Step, flight: Flight) -> Change:
+    state = move(one.message.state, step.verb)
+    return Change(one.message.id, state, flight.attempt, step.tries, step.not_before, step.reason)
+
+
+def _fact(one: Ended, line: Attempt) -> NewFact:
+    event = DeliveryAttempted(
+        message_id=line.message_id,
+        number=one.message.number,
+        attempt=line.attempt,
+        channel=line.channel,
+        robot=line.robot,
+        outcome=line.outcome,
+        code=line.code,
+        reason=line.reason,
+        cause_id=one.message.cause_id,
+        not_before=line.not_before,
+    )
+    return NewFact(line.message_id, event, line.done_at)
+
+
+async def record_lost(owner: int, *, now: datetime, limit: int, conn: AsyncConnection) -> int:
+    """Record as unknown what a dead process left on its way; how many there were, at most `limit`."""
+    ids = await attempts.owned(owner, limit=limit, conn=conn)
+    found = await messages.by_id(ids, conn=conn)
+    channels = {robot.id: robot.channel for robot in await robots.every(conn=conn)}
+    lost = [
+        Ended(message, message.robot or "", channels.get(message.robot or "", ""), False, LOST, now)
+        for message in found.values()
+    ]
+    await record(lost, owner=owner, now=now, conn=conn)
+    return len(ids)

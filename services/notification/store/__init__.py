@@ -1,0 +1,1 @@
+"""The service's tables: what is read and written, set by set."""

@@ -1,0 +1,198 @@
+"""Attempts: those on their way (`flight`) and the ledger of those that ended (`attempt`, append-only)."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.notification.store.messages import Message, message_of
+from shared.contracts.deliveries import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """An attempt on its way. `owner`: the advisory lock that its sender holds while it lives."""
+
+    message_id: UUID
+    attempt: int
+    robot: str
+    owner: int
+    claimed_at: datetime
+    body_sha256: bytes
+    body_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A line of the ledger. `answer`: the robot's words, `body_text` what people could read, both redacted;
+    `body_sha256` is of the exact bytes."""
+
+    message_id: UUID
+    attempt: int
+    robot: str
+    channel: str
+    claimed_at: datetime
+    done_at: datetime
+    outcome: Outcome
+    code: str
+    answer: str
+    reason: str
+    not_before: datetime | None
+    body_sha256: bytes
+    body_text: str
+
+
+_TAKEN = text("""
+SELECT robot_id, NULL::timestamptz AS done_at FROM flight WHERE robot_id = ANY (CAST(:ids AS text[]))
+ UNION ALL
+SELECT robot_id, done_at FROM attempt WHERE robot_id = ANY (CAST(:ids AS text[])) AND done_at >= :since
+""")
+_FOREIGN = text("""
+SELECT DISTINCT robot_id FROM flight WHERE robot_id = ANY (CAST(:ids AS text[])) AND owner <> :me
+""")
+_DUE = text("""
+SELECT message.*
+  FROM unnest(CAST(:ids AS text[]), CAST(:wants AS integer[]), CAST(:tests AS boolean[]))
+       AS wanted (id, want, only_tests)
+ CROSS JOIN LATERAL (
+       SELECT * FROM message
+        WHERE robot_id = wanted.id AND state = 'queued' AND not_before <= :now
+          AND (kind = 'test' OR NOT wanted.only_tests)
+          AND NOT EXISTS (SELECT FROM flight WHERE flight.message_id = message.id)
+        ORDER BY number
+        LIMIT wanted.want) AS message
+""")
+_BEGIN = text("""
+INSERT INTO flight (message_id, attempt, robot_id, owner, claimed_at, body_sha256, body_text)
+SELECT message_id, attempt, robot_id, CAST(:owner AS bigint), CAST(:now AS timestamptz), body_sha256, body_text
+  FROM unnest(CAST(:messages AS uuid[]), CAST(:attempts AS integer[]), CAST(:robots AS text[]),
+              CAST(:hashes AS bytea[]), CAST(:texts AS text[]))
+       AS new (message_id, attempt, robot_id, body_sha256, body_text)
+""")
+_END = text("""
+DELETE FROM flight WHERE message_id = ANY (CAST(:ids AS uuid[])) AND owner = :owner
+RETURNING message_id, attempt, robot_id, owner, claimed_at, body_sha256, body_text
+""")
+_OWNERS = text("SELECT DISTINCT owner FROM flight WHERE owner <> :me")
+_OWNED = text("SELECT message_id FROM flight WHERE owner = :owner LIMIT :limit")
+_RECORD = text("""
+INSERT INTO attempt (message_id, attempt, robot_id, channel, claimed_at, done_at, outcome, code, answer, reason,
+                     not_before, body_sha256, body_text)
+SELECT * FROM unnest(CAST(:messages AS uuid[]), CAST(:attempts AS integer[]), CAST(:robots AS text[]),
+                     CAST(:channels AS text[]), CAST(:claimed AS timestamptz[]), CAST(:done AS timestamptz[]),
+                     CAST(:outcomes AS text[]), CAST(:codes AS text[]), CAST(:answers AS text[]),
+                     CAST(:reasons AS text[]), CAST(:not_before AS timestamptz[]), CAST(:hashes AS bytea[]),
+                     CAST(:texts AS text[]))
+""")
+_STORY = text("SELECT * FROM attempt WHERE message_id = :id ORDER BY attempt")
+_FLYING = text("SELECT count(*) FROM flight")
+_QUEUES = text("""
+SELECT robot_id AS id, min(not_before) AS first
+  FROM message
+ WHERE state = 'queued' AND NOT EXISTS (SELECT FROM flight WHERE flight.message_id = message.id)
+ GROUP BY robot_id
+""")
+
+
+async def taken(robots: Collection[str], *, since: datetime, conn: AsyncConnection) -> dict[str, list[datetime | None]]:
+    """For each robot when its attempts since then ended, None for those on their way (budget.room)."""
+    found: dict[str, list[datetime | None]] = {robot: [] for robot in robots}
+    if robots:
+        for row in await conn.execute(_TAKEN, {"ids": list(robots), "since": since}):
+            found[row.robot_id].append(row.done_at)
+    return found
+
+
+async def held_by_others(robots: Collection[str], *, me: int, conn: AsyncConnection) -> set[str]:
+    """The robots to which another process is sending: its order would be lost if two sent at once."""
+    return {row.robot_id for row in await conn.execute(_FOREIGN, {"ids": list(robots), "me": me})}
+
+
+async def due(wants: Sequence[tuple[str, int, bool]], *, now: datetime, conn: AsyncConnection) -> list[Message]:
+    """For each (robot, how many, only tests) the messages that are next, in order."""
+    if not wants:
+        return []
+    ids, counts, tests = zip(*wants, strict=True)
+    rows = await conn.execute(_DUE, {"ids": list(ids), "wants": list(counts), "tests": list(tests), "now": now})
+    return [message_of(row) for row in rows]
+
+
+async def begin(flights: Sequence[Flight], *, conn: AsyncConnection) -> None:
+    """Write down that these attempts begin; before anything leaves."""
+    if not flights:
+        return
+    await conn.execute(
+        _BEGIN,
+        {
+            "owner": flights[0].owner,
+            "now": flights[0].claimed_at,
+            "messages": [flight.message_id for flight in flights],
+            "attempts": [flight.attempt for flight in flights],
+            "robots": [flight.robot for flight in flights],
+            "hashes": [flight.body_sha256 for flight in flights],
+            "texts": [flight.body_text for flight in flights],
+        },
+    )
+
+
+async def end(message_ids: Collection[UUID], *, owner: int, conn: AsyncConnection) -> dict[UUID, Flight]:
+    """Take these attempts off the way; only those still there are this owner's to record."""
+    rows = await conn.execute(_END, {"ids": list(message_ids), "owner": owner})
+    return {row.message_id: Flight(*row) for row in rows}
+
+
+async def other_owners(*, me: int, conn: AsyncConnection) -> list[int]:
+    return [row.owner for row in await conn.execute(_OWNERS, {"me": me})]
+
+
+async def owned(owner: int, *, limit: int, conn: AsyncConnection) -> list[UUID]:
+    return [row.message_id for row in await conn.execute(_OWNED, {"owner": owner, "limit": limit})]
+
+
+async def record(attempts: Sequence[Attempt], *, conn: AsyncConnection) -> None:
+    """Add to the ledger, in one statement."""
+    if not attempts:
+        return
+    await conn.execute(
+        _RECORD,
+        {
+            "messages": [attempt.message_id for attempt in attempts],
+            "attempts": [attempt.attempt for attempt in attempts],
+            "robots": [attempt.robot for attempt in attempts],
+            "channels": [attempt.channel for attempt in attempts],
+            "claimed": [attempt.claimed_at for attempt in attempts],
+            "done": [attempt.done_at for attempt in attempts],
+            "outcomes": [attempt.outcome.value for attempt in attempts],
+            "codes": [attempt.code for attempt in attempts],
+            "answers": [attempt.answer for attempt in attempts],
+            "reasons": [attempt.reason for attempt in attempts],
+            "not_before": [attempt.not_before for attempt in attempts],
+            "hashes": [attempt.body_sha256 for attempt in attempts],
+            "texts": [attempt.body_text for attempt in attempts],
+        },
+    )
+
+
+async def story(message_id: UUID, *, conn: AsyncConnection) -> list[Attempt]:
+    """All attempts of a message, in order."""
+    rows = (await conn.execute(_STORY, {"id": message_id})).mappings()
+    return [_attempt(dict(row)) for row in rows]
+
+
+async def flying(*, conn: AsyncConnection) -> int:
+    """How many attempts are on their way."""
+    count: int = (await conn.execute(_FLYING)).scalar_one()
+    return count
+
+
+async def queues(*, conn: AsyncConnection) -> dict[str, datetime]:
+    """For each robot with something to send, when its earliest message may go."""
+    return {row.id: row.first for row in await conn.execute(_QUEUES)}
+
+
+def _attempt(row: dict[str, Any]) -> Attempt:
+    return Attempt(robot=row.pop("robot_id"), outcome=Outcome(row.pop("outcome")), **row)

@@ -1,0 +1,381 @@
+"""Messages: rows that wait, go, arrive or do not."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Row, event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from services.notification.domain.messages import State, number_of
+from services.notification.domain.outcome import Tries
+from services.notification.domain.routing import Listener
+from shared.contracts.programme import Tier
+from shared.kit.clock import CHINA
+
+TEST = "test"
+"""The kind of a message that only tries a robot."""
+
+_QUEUED = "liandu.notification.queued"
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """What is to be said to one robot about one fact. `kind`: the fact's type; `event`: its data as JSON text."""
+
+    id: UUID
+    cause_id: UUID
+    kind: str
+    event: str
+    decided_at: datetime
+    listeners: tuple[Listener, ...]
+    robot: str | None
+    part: int = 0
+    project_id: UUID | None = None
+    chain_id: UUID | None = None
+    case_id: UUID | None = None
+    rung: int | None = None
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as it stands. `attempts`: how many began; `sending`: one is on its way now."""
+
+    id: UUID
+    number: int
+    cause_id: UUID
+    part: int
+    kind: str
+    event: dict[str, Any]
+    decided_at: datetime
+    listeners: tuple[Listener, ...]
+    robot: str | None
+    project_id: UUID | None
+    chain_id: UUID | None
+    case_id: UUID | None
+    rung: int | None
+    state: State
+    not_before: datetime
+    attempts: int
+    tries: Tries
+    reason: str
+    created_at: datetime
+    settled_at: datetime | None
+    traceparent: str | None
+    sending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How a message stands after an attempt."""
+
+    id: UUID
+    state: State
+    attempts: int
+    tries: Tries
+    not_before: datetime | None
+    reason: str
+
+
+# The counter's row is locked until the transaction ends: numbers have no gaps, and are seen in their order.
+_NUMBERS = text("""
+INSERT INTO message_counter AS counter (year, last) VALUES (:year, :count)
+    ON CONFLICT (year) DO UPDATE SET last = counter.last + excluded.last
+RETURNING last
+""")
+
+_INSERT = text("""
+INSERT INTO message (id, number, cause_id, part, kind, event, decided_at, listeners, robot_id, project_id, chain_id,
+                     case_id, rung, state, not_before, created_at, traceparent)
+SELECT id, number, cause_id, part, kind, CAST(event AS jsonb), decided_at, CAST(listeners AS jsonb), robot_id,
+       project_id, chain_id, case_id, rung, CASE WHEN robot_id IS NULL THEN 'unroutable' ELSE 'queued' END,
+       CAST(:now AS timestamptz), CAST(:now AS timestamptz), traceparent
+  FROM unnest(CAST(:ids AS uuid[]), CAST(:numbers AS bigint[]), CAST(:causes AS uuid[]), CAST(:parts AS integer[]),
+              CAST(:kinds AS text[]), CAST(:events AS text[]), CAST(:decided AS timestamptz[]),
+              CAST(:listeners AS text[]), CAST(:robots AS text[]), CAST(:projects AS uuid[]), CAST(:chains AS uuid[]),
+              CAST(:cases AS uuid[]), CAST(:rungs AS integer[]), CAST(:traces AS text[]))
+       AS new (id, number, cause_id, part, kind, event, decided_at, listeners, robot_id, project_id, chain_id, case_id,
+               rung, traceparent)
+""")
+
+_CHANGE = text("""
+UPDATE message
+   SET state = new.state, attempts = new.attempts, refusals = new.refusals, unknowns = new.unknowns,
+       not_before = coalesce(new.not_before, message.not_before), reason = new.reason,
+       settled_at = CASE WHEN new.state = 'queued' THEN NULL ELSE CAST(:now AS timestamptz) END
+  FROM unnest(CAST(:ids AS uuid[]), CAST(:states AS text[]), CAST(:attempts AS integer[]), CAST(:refusals AS integer[]),
+              CAST(:unknowns AS integer[]), CAST(:not_before AS timestamptz[]), CAST(:reasons AS text[]))
+       AS new (id, state, attempts, refusals, unknowns, not_before, reason)
+ WHERE message.id = new.id
+""")
+
+_BY_ID = text("SELECT * FROM message WHERE id = ANY (CAST(:ids AS uuid[]))")
+_BY_NUMBER = text("""
+SELECT message.*, flight.message_id IS NOT NULL AS sending
+  FROM message LEFT JOIN flight ON flight.message_id = message.id
+ WHERE message.number = :number
+""")
+_UNROUTABLE = text("SELECT * FROM message WHERE state = 'unroutable' ORDER BY number FOR UPDATE")
+_ROUTE = text("""
+UPDATE message SET robot_id = :robot, listeners = CAST(:listeners AS jsonb), part = :part, state = 'queued',
+                   not_before = :now
+ WHERE id = :id
+""")
+_NARROW = text("UPDATE message SET listeners = CAST(:listeners AS jsonb) WHERE id = :id")
+_LAST_PART = text("""
+SELECT coalesce(max(part), 0) FROM message WHERE cause_id = :cause AND robot_id IS NOT NULL
+""")
+_HEARD = text("""
+SELECT case_id, listeners FROM message WHERE case_id = ANY (CAST(:cases AS uuid[])) ORDER BY number
+""")
+_PAGE = text("""
+SELECT message.*, flight.message_id IS NOT NULL AS sending
+  FROM message LEFT JOIN flight ON flight.message_id = message.id
+ WHERE (CAST(:states AS text[]) IS NULL OR message.state = ANY (CAST(:states AS text[])))
+   AND (CAST(:robot AS text) IS NULL OR message.robot_id = CAST(:robot AS text))
+   AND (CAST(:case AS uuid) IS NULL OR message.case_id = CAST(:case AS uuid))
+   AND (CAST(:project AS uuid) IS NULL OR message.project_id = CAST(:project AS uuid))
+   AND (CAST(:after AS bigint) IS NULL OR message.number < CAST(:after AS bigint))
+ ORDER BY message.number DESC
+ LIMIT :limit
+""")
+# What an operator has to look at: what failed, what finds no route, what waits for a robot that is off or failing.
+_TROUBLED = text("""
+SELECT message.*, flight.message_id IS NOT NULL AS sending
+  FROM message LEFT JOIN flight ON flight.message_id = message.id LEFT JOIN robot ON robot.id = message.robot_id
+ WHERE (message.state IN ('undelivered', 'unroutable')
+        OR message.state = 'queued' AND (robot.id IS NULL OR robot.state = 'off' OR message.attempts > 0))
+   AND (CAST(:robot AS text) IS NULL OR message.robot_id = CAST(:robot AS text))
+   AND (CAST(:after AS bigint) IS NULL OR message.number > CAST(:after AS bigint))
+ ORDER BY message.number
+ LIMIT :limit
+""")
+_WAITING = text("""
+SELECT * FROM message WHERE state = 'queued' AND not_before <= :now ORDER BY number LIMIT :limit
+""")
+_COUNTS = text("""
+SELECT robot_id, count(*) AS waiting FROM message WHERE state = 'queued' GROUP BY robot_id ORDER BY robot_id
+""")
+_REDRIVE = text("""
+UPDATE message SET state = 'queued', refusals = 0, not_before = :now, settled_at = NULL, reason = :reason
+ WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'undelivered'
+RETURNING id
+""")
+_UNDELIVERED = text(
+    "SELECT id FROM message WHERE state = 'undelivered' AND robot_id = :robot ORDER BY number FOR UPDATE"
+)
+_ONE_LOCKED = text("SELECT * FROM message WHERE number = :number FOR UPDATE")
+
+
+async def insert(messages: Sequence[NewMessage], *, now: datetime, conn: AsyncConnection) -> list[int]:
+    """Write messages and give each its number, in the order given. A constant number of statements."""
+    if not messages:
+        return []
+    year = now.astimezone(CHINA).year
+    last: int = (await conn.execute(_NUMBERS, {"year": year, "count": len(messages)})).scalar_one()
+    numbers = [number_of(year, last - len(messages) + 1 + place) for place in range(len(messages))]
+    await conn.execute(_INSERT, {"now": now, "numbers": numbers, **_columns(messages)})
+    await mark_queued(conn)
+    return numbers
+
+
+def _columns(messages: Sequence[NewMessage]) -> dict[str, list[Any]]:
+    return {
+        "ids": [message.id for message in messages],
+        "causes": [message.cause_id for message in messages],
+        "parts": [message.part for message in messages],
+        "kinds": [message.kind for message in messages],
+        "events": [message.event for message in messages],
+        "decided": [message.decided_at for message in messages],
+        "listeners": [_listeners_json(message.listeners) for message in messages],
+        "robots": [message.robot for message in messages],
+        "projects": [message.project_id for message in messages],
+        "chains": [message.chain_id for message in messages],
+        "cases": [message.case_id for message in messages],
+        "rungs": [message.rung for message in messages],
+        "traces": [message.traceparent for message in messages],
+    }
+
+
+async def change(changes: Sequence[Change], *, now: datetime, conn: AsyncConnection) -> None:
+    """Write down how these messages stand, in one statement."""
+    if not changes:
+        return
+    await conn.execute(
+        _CHANGE,
+        {
+            "now": now,
+            "ids": [change.id for change in changes],
+            "states": [change.state.value for change in changes],
+            "attempts": [change.attempts for change in changes],
+            "refusals": [change.tries.refusals for change in changes],
+            "unknowns": [change.tries.unknowns for change in changes],
+            "not_before": [change.not_before for change in changes],
+            "reasons": [change.reason for change in changes],
+        },
+    )
+
+
+async def by_id(ids: Sequence[UUID], *, conn: AsyncConnection) -> dict[UUID, Message]:
+    return {row.id: message_of(row) for row in await conn.execute(_BY_ID, {"ids": list(ids)})}
+
+
+async def find(number: int, *, conn: AsyncConnection) -> Message | None:
+    row = (await conn.execute(_BY_NUMBER, {"number": number})).one_or_none()
+    return message_of(row) if row else None
+
+
+async def lock(number: int, *, conn: AsyncConnection) -> Message | None:
+    row = (await conn.execute(_ONE_LOCKED, {"number": number})).one_or_none()
+    return message_of(row) if row else None
+
+
+async def page(
+    *,
+    states: Sequence[State] | None,
+    robot: str | None,
+    case: UUID | None,
+    project: UUID | None,
+    after: int | None,
+    limit: int,
+    conn: AsyncConnection,
+) -> list[Message]:
+    """The newest first, below the number `after`."""
+    asked = {
+        "states": [state.value for state in states] if states else None,
+        "robot": robot,
+        "case": case,
+        "project": project,
+        "after": after,
+        "limit": limit,
+    }
+    return [message_of(row) for row in await conn.execute(_PAGE, asked)]
+
+
+async def troubled(*, robot: str | None, after: int | None, limit: int, conn: AsyncConnection) -> list[Message]:
+    """What has not arrived and needs somebody's eye, the oldest first, above the number `after`."""
+    rows = await conn.execute(_TROUBLED, {"robot": robot, "after": after, "limit": limit})
+    return [message_of(row) for row in rows]
+
+
+async def waiting(*, now: datetime, limit: int, conn: AsyncConnection) -> list[Message]:
+    """What would go out next, in order."""
+    return [message_of(row) for row in await conn.execute(_WAITING, {"now": now, "limit": limit})]
+
+
+async def counts(*, conn: AsyncConnection) -> dict[str, int]:
+    """How many wait for each robot."""
+    return {row.robot_id: row.waiting for row in await conn.execute(_COUNTS)}
+
+
+async def unroutable(*, conn: AsyncConnection) -> list[Message]:
+    """All that found no route, locked."""
+    return [message_of(row) for row in await conn.execute(_UNROUTABLE)]
+
+
+async def route(
+    message_id: UUID, robot: str, listeners: tuple[Listener, ...], *, part: int, now: datetime, conn: AsyncConnection
+) -> None:
+    """Hand an unroutable message to a robot."""
+    values = {"id": message_id, "robot": robot, "listeners": _listeners_json(listeners), "part": part, "now": now}
+    await conn.execute(_ROUTE, values)
+    await mark_queued(conn)
+
+
+async def narrow(message_id: UUID, listeners: tuple[Listener, ...], *, conn: AsyncConnection) -> None:
+    """Leave a message with those listeners only."""
+    await conn.execute(_NARROW, {"id": message_id, "listeners": _listeners_json(listeners)})
+
+
+async def last_part(cause_id: UUID, *, conn: AsyncConnection) -> int:
+    """The highest part among the messages of a fact that have a robot."""
+    part: int = (await conn.execute(_LAST_PART, {"cause": cause_id})).scalar_one()
+    return part
+
+
+async def heard_of(cases: Sequence[UUID], *, conn: AsyncConnection) -> dict[UUID, tuple[Listener, ...]]:
+    """Who was addressed about each of these cases so far."""
+    heard: dict[UUID, dict[UUID, Listener]] = {}
+    for row in await conn.execute(_HEARD, {"cases": list(cases)}):
+        known = heard.setdefault(row.case_id, {})
+        for listener in _listeners(row.listeners):
+            if listener.post_id not in known or known[listener.post_id].copy_only:
+                known[listener.post_id] = listener
+    return {case_id: tuple(known.values()) for case_id, known in heard.items()}
+
+
+async def redrive(ids: Sequence[UUID], *, reason: str, now: datetime, conn: AsyncConnection) -> int:
+    """Queue again those of these that are undelivered; how many were."""
+    values = {"ids": list(ids), "now": now, "reason": reason}
+    moved = (await conn.execute(_REDRIVE, values)).all()
+    await mark_queued(conn)
+    return len(moved)
+
+
+async def undelivered_of(robot: str, *, conn: AsyncConnection) -> list[UUID]:
+    return [row.id for row in await conn.execute(_UNDELIVERED, {"robot": robot})]
+
+
+async def mark_queued(conn: AsyncConnection) -> None:
+    """Say that something may be due once this transaction is over."""
+    (await conn.get_raw_connection()).info[_QUEUED] = True
+
+
+def queued(engine: AsyncEngine) -> asyncio.Event:
+    """An event that is set each time a transaction of this engine that queued something is over.
+
+    It is set when the connection goes back to its pool, for only then the commit is visible.
+    """
+    signal = asyncio.Event()
+
+    def over(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+        if entry.info.pop(_QUEUED, False):
+            signal.set()
+
+    event.listen(engine.sync_engine, "checkin", over)
+    return signal
+
+
+def message_of(row: Row[Any]) -> Message:
+    return Message(
+        id=row.id,
+        number=row.number,
+        cause_id=row.cause_id,
+        part=row.part,
+        kind=row.kind,
+        event=row.event,
+        decided_at=row.decided_at,
+        listeners=_listeners(row.listeners),
+        robot=row.robot_id,
+        project_id=row.project_id,
+        chain_id=row.chain_id,
+        case_id=row.case_id,
+        rung=row.rung,
+        state=State(row.state),
+        not_before=row.not_before,
+        attempts=row.attempts,
+        tries=Tries(row.refusals, row.unknowns),
+        reason=row.reason,
+        created_at=row.created_at,
+        settled_at=row.settled_at,
+        traceparent=row.traceparent,
+        sending=getattr(row, "sending", False),
+    )
+
+
+def _listeners_json(listeners: Sequence[Listener]) -> str:
+    return orjson.dumps(listeners).decode()
+
+
+def _listeners(stored: list[dict[str, Any]]) -> tuple[Listener, ...]:
+    return tuple(
+        Listener(UUID(one["post_id"]), Tier(one["tier"]), copy_only=one["copy_only"], mention=one["mention"])
+        for one in stored
+    )
