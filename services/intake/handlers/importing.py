@@ -133,13 +133,13 @@ async def _write(
     results: Iterable[Taken | Refused], additions: Sequence[Addition], *, conn: AsyncConnection, by: By
 ) -> None:
     changed = [item for item in results if isinstance(item, Taken) and item.events]
-    await _save_additions(additions, conn=conn)
-    await store.save_many([(item.before, domain.fold(item.before, item.events)) for item in changed], conn=conn)
     decided = chain(
         ((addition.record.id, addition.events) for addition in additions),
         ((item.project_id, item.events) for item in changed),
     )
     await append(decided, conn=conn, by=by)
+    await _save_additions(additions, conn=conn)
+    await store.save_many([(item.before, domain.fold(item.before, item.events)) for item in changed], conn=conn)
 
 
 async def _save_additions(additions: Collection[Addition], *, conn: AsyncConnection) -> None:

@@ -31,8 +31,8 @@ async def record_organisation(name: str, *, parent_id: UUID | None, conn: AsyncC
     if not events and present:
         return present
     after = programme.evolve_organisation(present, events[0])
-    await store.save_organisations([after], conn=conn)
     await append([(after.id, events)], conn=conn, by=by)
+    await store.save_organisations([after], conn=conn)
     return after
 
 
@@ -136,8 +136,8 @@ async def _save_person(present: Person | None, wanted: Person, *, conn: AsyncCon
     if not events:
         return wanted
     after = programme.evolve_person(present, events[0])
-    await store.save_people([after], conn=conn)
     await append([(after.id, events)], conn=conn, by=by)
+    await store.save_people([after], conn=conn)
     return after
 
 
@@ -146,8 +146,8 @@ async def _save_chain(present: Chain | None, wanted: Chain, *, conn: AsyncConnec
     if not events:
         return wanted
     after = programme.evolve_chain(present, events[0])
-    await store.save_chains([after], conn=conn)
     await append([(after.id, events)], conn=conn, by=by)
+    await store.save_chains([after], conn=conn)
     return after
 
 
@@ -155,8 +155,8 @@ async def _save_post(
     present: Post | None, post_id: UUID, events: list[Event], *, conn: AsyncConnection, by: By
 ) -> Post:
     after = programme.fold_post(present, events)
-    await store.save_posts([after], conn=conn)
     await append([(post_id, events)], conn=conn, by=by)
+    await store.save_posts([after], conn=conn)
     return after
 
 

@@ -50,8 +50,8 @@ async def record_projects(recordings: Sequence[Recording], *, conn: AsyncConnect
     holders = await holders_of([line for item in numbered for line in item.milestones], conn=conn, day=today(by))
     decided = [_record(recording, holders, day=today(by)) for recording in numbered]
     projects = [domain.fold(None, events) for events in decided]
-    await store.save_many([(None, project) for project in projects], conn=conn)
     await append([(project.id, events) for project, events in zip(projects, decided, strict=True)], conn=conn, by=by)
+    await store.save_many([(None, project) for project in projects], conn=conn)
     return projects
 
 
@@ -141,8 +141,8 @@ async def save(project: Project, events: Sequence[Event], *, conn: AsyncConnecti
     if not events:
         return project
     after = domain.fold(project, events)
-    await store.save_many([(project, after)], conn=conn)
     await append([(project.id, events)], conn=conn, by=by)
+    await store.save_many([(project, after)], conn=conn)
     return after
 
 

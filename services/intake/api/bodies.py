@@ -1,0 +1,170 @@
+"""What callers send. Unknown fields are refused; texts are trimmed; money is whole 万元; days are Asia/Shanghai."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from services.intake.domain.project import Changes, NewProject, Step
+from services.intake.domain.terms import EvidenceKind
+from services.intake.domain.timetable import NewMilestone
+from services.intake.handlers.projects import Recording
+from shared.contracts.programme import ChainCategory, Tier
+from shared.contracts.projects import Evidence, ProjectKind, Source, Stage
+
+PRINTABLE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+ChainCode = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{1,15}$")]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=PRINTABLE)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=PRINTABLE)]
+Wan = Annotated[int, Field(gt=0, le=10**11, description="whole 万元")]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OrganisationBody(Body):
+    name: Name
+    parent_id: UUID | None = None
+
+
+class PersonBody(Body):
+    name: Name
+    organisation_id: UUID
+
+
+class PersonChanges(Body):
+    name: Name | None = None
+    organisation_id: UUID | None = None
+
+
+class ChainBody(Body):
+    code: ChainCode
+    name: Name
+    category: ChainCategory = ChainCategory.FUTURE
+
+
+class ChainChanges(Body):
+    name: Name | None = None
+    category: ChainCategory | None = None
+
+
+class PostBody(Body):
+    """`chain_ids`: the chains it answers for; needed for chief, deputy_chief, task_force and task_force_office."""
+
+    title: Name
+    tier: Tier
+    organisation_id: UUID
+    chain_ids: tuple[UUID, ...] = ()
+
+
+class AssumeBody(Body):
+    person_id: UUID
+    from_day: date
+
+
+class VacateBody(Body):
+    from_day: date
+
+
+class MilestoneBody(Body):
+    """A line of the 任务时间表. Without `due_on` or `responsible_post_id` it is refused."""
+
+    name: Name
+    due_on: date | None = None
+    responsible_post_id: UUID | None = None
+    stage: Stage | None = Field(default=None, description="the stage that meets it; none: it is marked met")
+    source: Source = Source.PLAN
+    source_document: Annotated[str, StringConstraints(max_length=200, pattern=PRINTABLE)] = ""
+
+    def line(self) -> NewMilestone:
+        return NewMilestone(
+            name=self.name,
+            due_on=self.due_on,
+            responsible_post_id=self.responsible_post_id,
+            stage=self.stage,
+            source=self.source,
+            source_document=self.source_document,
+        )
+
+
+class ProjectBody(Body):
+    """A project at whatever stage it has; without `code` it is given the next number of the year."""
+
+    code: Annotated[Name, StringConstraints(max_length=40)] | None = None
+    name: Name
+    chain_id: UUID
+    responsible_org_id: UUID
+    kind: ProjectKind = ProjectKind.NEW
+    total_investment_wan: Wan
+    stage: Stage = Stage.LEAD
+    signed_on: date | None = None
+    started_on: date | None = None
+    milestones: tuple[MilestoneBody, ...] = Field(default=(), max_length=100)
+
+    def recording(self) -> Recording:
+        given = self.model_dump(exclude={"milestones", "code"})
+        return Recording(NewProject(code=self.code or "", **given), tuple(item.line() for item in self.milestones))
+
+
+class ProjectChanges(Body):
+    name: Name | None = None
+    chain_id: UUID | None = None
+    responsible_org_id: UUID | None = None
+    total_investment_wan: Wan | None = None
+
+    def changes(self) -> Changes:
+        return Changes(**self.model_dump())
+
+
+class EvidenceBody(Body):
+    kind: EvidenceKind
+    on: date
+    reference: Name
+
+
+class TransitionBody(Body):
+    """A step to a stage. `amount_wan`: the contract's, for signing; `output_ratio`: output against design, for 达产."""
+
+    target: Stage
+    on: date
+    evidence: tuple[EvidenceBody, ...] = Field(default=(), max_length=50)
+    amount_wan: Wan | None = None
+    output_ratio: Annotated[Decimal, Field(gt=0, max_digits=8, decimal_places=4)] | None = None
+
+    def step(self) -> Step:
+        evidence = tuple(Evidence(**item.model_dump()) for item in self.evidence)
+        return Step(self.target, self.on, evidence, self.amount_wan, self.output_ratio)
+
+
+class ReasonBody(Body):
+    reason: Text
+    on: date
+
+
+class DayBody(Body):
+    on: date
+
+
+class MilestoneChanges(Body):
+    """Another due day (then with a reason), another post, or both."""
+
+    due_on: date | None = None
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=PRINTABLE)] = ""
+    responsible_post_id: UUID | None = None
+
+
+class MetBody(Body):
+    met_on: date
+
+
+class CancelBody(Body):
+    reason: Text
+
+
+class DelayBody(Body):
+    milestone_id: UUID
+    reason: Text
+    expected_on: date

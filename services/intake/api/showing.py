@@ -1,0 +1,66 @@
+"""A project as its routes answer it, and its history."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.intake import reference
+from services.intake.api.answers import FactShown, ProjectShown
+from services.intake.api.wording import Names, sentence
+from services.intake.domain.errors import RecordMissing
+from services.intake.domain.project import Project
+from services.intake.store import projects as store
+from services.intake.store import views
+from shared.contracts.topics import EVENT_TYPES
+from shared.kit import eventlog
+from shared.kit.http import Answer
+
+
+async def project_shown(project_id: UUID, *, conn: AsyncConnection) -> ProjectShown:
+    """Raises RecordMissing."""
+    row = await views.project(project_id, conn=conn)
+    project = (await store.load_many([project_id], conn=conn)).get(project_id)
+    if row is None or project is None:
+        raise RecordMissing("项目", project_id)
+    route = reference.lifecycle_rules().routes[project.kind]
+    return ProjectShown.of_project(row, project, route.following(project.stage))
+
+
+async def answer_with(project: Project, *, conn: AsyncConnection, status: int = 200) -> Answer:
+    """The answer of a write: the project as it now stands, its version as the ETag."""
+    shown = await project_shown(project.id, conn=conn)
+    return Answer(shown, status=status, version=shown.version, location=f"/v1/projects/{shown.id}")
+
+
+async def history_shown(project_id: UUID, *, conn: AsyncConnection, after: int, limit: int) -> list[FactShown]:
+    """The project's facts in order: when, who, what.
+
+    Raises:
+        RecordMissing: there is no such project.
+    """
+    project = (await store.load_many([project_id], conn=conn)).get(project_id)
+    if project is None:
+        raise RecordMissing("项目", project_id)
+    facts = await eventlog.history(project_id, conn=conn, after=after, limit=limit)
+    data = [json.loads(fact.data) for fact in facts]
+    known = await views.names({found for item in data for found in _references(item)}, conn=conn)
+    names = Names({**known, **{milestone.id: milestone.name for milestone in project.milestones.values()}})
+    return [
+        FactShown(
+            seq=fact.seq,
+            at=fact.at,
+            actor=fact.actor,
+            type=fact.type,
+            text=sentence(EVENT_TYPES[fact.type].model_validate(item), names),
+            data=item,
+        )
+        for fact, item in zip(facts, data, strict=True)
+    ]
+
+
+def _references(data: dict[str, Any]) -> set[UUID]:
+    """The records that a fact of a project refers to."""
+    fields = ("chain_id", "responsible_org_id", "responsible_post_id", "responsible_person_id")
+    return {UUID(data[field]) for field in fields if data.get(field)}

@@ -1,0 +1,169 @@
+"""What people read: projects with the names around them, the three lists, posts with their holders."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, Select, and_, any_, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.intake.domain.terms import LISTS, HoldStatus, ProjectList
+from services.intake.store import tables
+from shared.contracts.programme import Tier
+from shared.contracts.projects import Stage
+
+PROJECT, CHAIN, ORGANISATION = tables.project.c, tables.chain.c, tables.organisation.c
+SIGNED = tables.project_stage_day.alias("signed")
+STARTED = tables.project_stage_day.alias("started")
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectFilter:
+    """What a list of projects is narrowed to; `chain` is a code. Terminated ones stand in none of the three lists."""
+
+    stage: Stage | None = None
+    chain: str | None = None
+    responsible_org_id: UUID | None = None
+    hold_status: HoldStatus | None = None
+    in_list: ProjectList | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        wanted: list[tuple[ColumnElement[Any], object]] = [
+            (PROJECT.stage, self.stage),
+            (CHAIN.code, self.chain),
+            (PROJECT.responsible_org_id, self.responsible_org_id),
+            (PROJECT.hold_status, self.hold_status),
+        ]
+        conditions = [column == value for column, value in wanted if value is not None]
+        if self.in_list:
+            conditions += [PROJECT.stage.in_(LISTS[self.in_list]), PROJECT.hold_status != HoldStatus.TERMINATED]
+        return conditions
+
+
+async def projects(
+    wanted: ProjectFilter, *, conn: AsyncConnection, after: str | None = None, limit: int
+) -> list[Row[Any]]:
+    """Projects in order of their codes, from the one after `after`."""
+    query = _projects().where(*wanted.conditions()).order_by(PROJECT.code).limit(limit)
+    if after is not None:
+        query = query.where(PROJECT.code > after)
+    return list(await conn.execute(query))
+
+
+async def project(project_id: UUID, *, conn: AsyncConnection) -> Row[Any] | None:
+    found: Row[Any] | None = (await conn.execute(_projects().where(PROJECT.id == project_id))).first()
+    return found
+
+
+async def totals(wanted: ProjectFilter, *, conn: AsyncConnection) -> tuple[int, int]:
+    """How many projects, and their total investment in whole 万元."""
+    query = select(func.count(), func.coalesce(func.sum(PROJECT.total_investment_wan), 0))
+    query = query.select_from(tables.project.join(tables.chain, CHAIN.id == PROJECT.chain_id))
+    count, total = (await conn.execute(query.where(*wanted.conditions()))).one()
+    return count, int(total)
+
+
+@dataclass(frozen=True, slots=True)
+class PostFilter:
+    """`chain` is a code; `vacant`: without a holder on the day."""
+
+    chain: str | None = None
+    tier: Tier | None = None
+    organisation_id: UUID | None = None
+    vacant: bool | None = None
+    id: UUID | None = None
+
+
+async def posts(
+    wanted: PostFilter, *, on: date, conn: AsyncConnection, after: tuple[str, UUID] | None = None, limit: int
+) -> list[Row[Any]]:
+    """Posts with whoever holds them on a day, by title."""
+    of, term, person = tables.post.c, tables.post_term.c, tables.person.c
+    covering = and_(term.post_id == of.id, term.from_day <= on, or_(term.until_day.is_(None), term.until_day >= on))
+    query = (
+        select(
+            tables.post,
+            ORGANISATION.name.label("organisation_name"),
+            term.person_id,
+            person.name.label("person_name"),
+            term.from_day,
+            term.until_day,
+        )
+        .join(tables.organisation, ORGANISATION.id == of.organisation_id)
+        .outerjoin(tables.post_term, covering)
+        .outerjoin(tables.person, person.id == term.person_id)
+    )
+    query = query.where(*_post_conditions(wanted)).order_by(of.title, of.id).limit(limit)
+    if after is not None:
+        query = query.where((of.title > after[0]) | ((of.title == after[0]) & (of.id > after[1])))
+    return list(await conn.execute(query))
+
+
+async def organisations(*, conn: AsyncConnection, after: str | None = None, limit: int) -> list[Row[Any]]:
+    query = select(tables.organisation).order_by(ORGANISATION.name).limit(limit)
+    if after is not None:
+        query = query.where(ORGANISATION.name > after)
+    return list(await conn.execute(query))
+
+
+async def people(
+    *, organisation_id: UUID | None, conn: AsyncConnection, after: tuple[str, UUID] | None = None, limit: int
+) -> list[Row[Any]]:
+    of = tables.person.c
+    query = select(tables.person).order_by(of.name, of.id).limit(limit)
+    if organisation_id:
+        query = query.where(of.organisation_id == organisation_id)
+    if after is not None:
+        query = query.where((of.name > after[0]) | ((of.name == after[0]) & (of.id > after[1])))
+    return list(await conn.execute(query))
+
+
+async def names(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, str]:
+    """What these organisations, chains, posts and people are called."""
+    found: dict[UUID, str] = {}
+    for table, name in (
+        (tables.organisation, ORGANISATION.name),
+        (tables.chain, CHAIN.name),
+        (tables.post, tables.post.c.title),
+        (tables.person, tables.person.c.name),
+    ):
+        rows = await conn.execute(select(table.c.id, name).where(table.c.id.in_(ids)))
+        found.update((row[0], row[1]) for row in rows)
+    return found
+
+
+def _projects() -> Select[Any]:
+    return (
+        select(
+            tables.project,
+            CHAIN.code.label("chain_code"),
+            CHAIN.name.label("chain_name"),
+            ORGANISATION.name.label("responsible_org_name"),
+            SIGNED.c.reached_on.label("signed_on"),
+            STARTED.c.reached_on.label("started_on"),
+        )
+        .join(tables.chain, CHAIN.id == PROJECT.chain_id)
+        .join(tables.organisation, ORGANISATION.id == PROJECT.responsible_org_id)
+        .outerjoin(SIGNED, and_(SIGNED.c.project_id == PROJECT.id, SIGNED.c.stage == Stage.SIGNED))
+        .outerjoin(STARTED, and_(STARTED.c.project_id == PROJECT.id, STARTED.c.stage == Stage.STARTED))
+    )
+
+
+def _post_conditions(wanted: PostFilter) -> list[ColumnElement[bool]]:
+    of = tables.post.c
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.id:
+        conditions.append(of.id == wanted.id)
+    if wanted.tier:
+        conditions.append(of.tier == wanted.tier)
+    if wanted.organisation_id:
+        conditions.append(of.organisation_id == wanted.organisation_id)
+    if wanted.chain:
+        chain = select(CHAIN.id).where(CHAIN.code == wanted.chain).scalar_subquery()
+        conditions.append(chain == any_(of.chain_ids))
+    if wanted.vacant is not None:
+        person_id = tables.post_term.c.person_id
+        conditions.append(person_id.is_(None) if wanted.vacant else person_id.is_not(None))
+    return conditions
