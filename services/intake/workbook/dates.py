@@ -58,7 +58,7 @@ def day(value: Raw, *, deadline: bool, epoch_1904: bool = False) -> date:
 
 
 def _from_number(number: Decimal, deadline: bool, epoch_1904: bool) -> date:
-    whole = int(number)
+    whole = int(number) if number.is_finite() else 0
     if whole in _SERIALS:
         return _plausible((_EPOCH_1904 if epoch_1904 else _EPOCH) + timedelta(days=whole))
     if number == whole and 19_900_000 < whole < 21_010_000:

@@ -15,7 +15,7 @@ LONGEST_NOTE = 1000
 
 
 class Entry:
-    """One row being read: `take` and `need` give values, refusals gather in `reasons`, origins in `places`."""
+    """One row being read: `take` gives values, refusals gather in `reasons`, origins in `places`."""
 
     def __init__(self, line: Line) -> None:
         self.line = line
@@ -23,7 +23,11 @@ class Entry:
         self.places: dict[str, Place] = {}
 
     def take(self, column: Column, parse: Callable[[Raw], T]) -> T | None:
-        """The column's value; None where it is empty or refused. Two columns of one meaning must agree."""
+        """The column's value; None where it is empty or refused."""
+        return self.take_cell(column, lambda cell: parse(cell.value))
+
+    def take_cell(self, column: Column, parse: Callable[[Cell], T]) -> T | None:
+        """As `take`, for values that depend on their heading. Two columns of one meaning must agree."""
         cells = self.line.filled(column)
         values = [value for cell in cells if (value := self._parsed(cell, parse)) is not None]
         if any(value != values[0] for value in values):
@@ -31,12 +35,12 @@ class Entry:
             return None
         return values[0] if values else None
 
-    def need(self, column: Column, parse: Callable[[Raw], T]) -> T | None:
-        """As `take`, and an empty cell is refused."""
-        if not self.line.filled(column):
-            missing = f"没有填写{column.value}" if self.line.cells.get(column) else f"本表没有“{column.value}”列"
-            self.refuse(column, missing)
-        return self.take(column, parse)
+    def need(self, *columns: Column) -> None:
+        """Refuse the row for each of these that is empty."""
+        for column in columns:
+            if not self.line.filled(column):
+                known = self.line.cells.get(column)
+                self.refuse(column, f"没有填写{column.value}" if known else f"本表没有“{column.value}”列")
 
     def refuse(self, column: Column, reason: str, *, cell: Cell | None = None) -> None:
         cell = cell or self.line.place(column)
@@ -47,9 +51,9 @@ class Entry:
         cell = self.line.place(column)
         self.places[place_key(field, milestone)] = Place(cell.ref, cell.heading, shown(cell.value))
 
-    def _parsed(self, cell: Cell, parse: Callable[[Raw], T]) -> T | None:
+    def _parsed(self, cell: Cell, parse: Callable[[Cell], T]) -> T | None:
         try:
-            return parse(cell.value)
+            return parse(cell)
         except Unreadable as error:
             self.reasons.append(Reason(cell.ref, cell.heading, shown(cell.value), str(error)))
             return None

@@ -151,7 +151,7 @@ class Heading:
 
     @property
     def text(self) -> str:
-        return "".join(dict.fromkeys("".join(part.split()) for part in self.parts if part))
+        return "/".join(dict.fromkeys("".join(part.split()) for part in self.parts if part))
 
 
 def column_of(heading: Heading, kind: ListKind) -> Column | None:

@@ -38,9 +38,10 @@ PLACES = {
 def read_post(line: Line, happened: Callable[[Raw], date]) -> ReadRow:
     """A draft, or every reason why there is none."""
     entry = Entry(line)
-    organisation = entry.need(Column.ORG_NAME, words)
+    entry.need(Column.ORG_NAME)
+    organisation = entry.take(Column.ORG_NAME, words)
     title = entry.take(Column.POST, words) or ""
-    tier = entry.need(Column.TIER, tier_of) if title else entry.take(Column.TIER, tier_of)
+    tier = entry.take(Column.TIER, tier_of)
     person = entry.take(Column.PERSON, words) or ""
     chains = entry.take(Column.CHAIN, chains_of) or ()
     parent = entry.take(Column.ORG_PARENT, words) or ""
@@ -78,6 +79,8 @@ def chains_of(value: Raw) -> tuple[str, ...]:
 
 
 def _check(entry: Entry, *, title: str, tier: Tier | None, person: str, chains: tuple[str, ...]) -> None:
+    if title and not entry.line.filled(Column.TIER):
+        entry.need(Column.TIER)
     if not title and (person or tier):
         entry.refuse(Column.POST, "填写了层级或姓名，但没有填写岗位")
     if tier in _OF_CHAINS and not chains and not any(reason.column == Column.CHAIN for reason in entry.reasons):

@@ -6,7 +6,7 @@ unless its name says 增资 or 扩建: that is refused until the type is filled 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -16,11 +16,11 @@ from services.intake.domain.drafts import Field, MilestoneDraft, ProjectDraft
 from services.intake.domain.terms import KIND_NAMES, STAGE_NAMES, EvidenceKind
 from services.intake.workbook import dates, money
 from services.intake.workbook.entries import Entry, note, words
-from services.intake.workbook.headings import STEPS, Column
-from services.intake.workbook.lists import FoundList, Line
+from services.intake.workbook.headings import REQUIRED, STEPS, Column, ListKind
+from services.intake.workbook.lists import Cell, FoundList, Line
 from services.intake.workbook.money import UnitStated
 from services.intake.workbook.problems import Unreadable
-from services.intake.workbook.results import ReadRow, Reason, row_key
+from services.intake.workbook.results import ReadRow, row_key
 from services.intake.workbook.text import Raw, compact
 from shared.contracts.projects import Evidence, ProjectKind, Source, Stage
 
@@ -62,6 +62,7 @@ _EVIDENCE_DAYS = {
     EvidenceKind.FIRST_INVOICE: Stage.PRODUCING,
     EvidenceKind.OUTPUT_REPORT: Stage.FULL_CAPACITY,
 }
+_AMOUNTS = (Column.TOTAL, Column.SIGNED_AMOUNT)
 _RATIO = re.compile(r"(\d+(?:\.\d+)?)(倍|%)?")
 _PLACES = {
     Field.CODE: Column.CODE,
@@ -84,22 +85,20 @@ _PLACES = {
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What holds for a whole list: the units of its columns of money, and how its dates count."""
+    """What holds for a whole list: the units of its columns of money by heading, and how its dates count."""
 
-    total: UnitStated
-    signed_amount: UnitStated
+    units: Mapping[str, UnitStated]
     deadline: Callable[[Raw], date]
     happened: Callable[[Raw], date]
 
+    def amount(self, cell: Cell) -> int:
+        return money.wan(cell.value, stated=self.units[cell.heading])
+
 
 def reading_of(found: FoundList, *, epoch_1904: bool) -> Reading:
-    def unit(column: Column) -> UnitStated:
-        heading = next((item.text for item in found.columns.get(column, ())), "")
-        return money.unit_of(heading, found.title_units)
-
+    amounts = (heading.text for column in _AMOUNTS for heading in found.columns.get(column, ()))
     return Reading(
-        unit(Column.TOTAL),
-        unit(Column.SIGNED_AMOUNT),
+        {heading: money.unit_of(heading, found.title_units) for heading in amounts},
         deadline=partial(dates.day, deadline=True, epoch_1904=epoch_1904),
         happened=partial(dates.day, deadline=False, epoch_1904=epoch_1904),
     )
@@ -121,11 +120,12 @@ def read_project(line: Line, reading: Reading) -> ReadRow:
 
 
 def _draft(entry: Entry, reading: Reading) -> ProjectDraft | None:
-    name = entry.need(Column.NAME, words)
-    chain = entry.need(Column.CHAIN, words)
-    org = entry.need(Column.ORG, words)
-    total = entry.need(Column.TOTAL, partial(money.wan, stated=reading.total))
-    stage = entry.need(Column.STAGE, stage_of)
+    entry.need(*REQUIRED[ListKind.PROJECTS])
+    name = entry.take(Column.NAME, words)
+    chain = entry.take(Column.CHAIN, words)
+    org = entry.take(Column.ORG, words)
+    total = entry.take_cell(Column.TOTAL, reading.amount)
+    stage = entry.take(Column.STAGE, stage_of)
     kind = _kind(entry, name or "")
     days = {stage: entry.take(column, reading.happened) for stage, column in _ACTUAL.items()}
     reached_on = entry.take(Column.REACHED_ON, reading.happened)
@@ -133,7 +133,7 @@ def _draft(entry: Entry, reading: Reading) -> ProjectDraft | None:
     details = {
         "code": entry.take(Column.CODE, words),
         "responsible_post": entry.take(Column.RESPONSIBLE, words) or "",
-        "signed_amount_wan": entry.take(Column.SIGNED_AMOUNT, partial(money.wan, stated=reading.signed_amount)),
+        "signed_amount_wan": entry.take_cell(Column.SIGNED_AMOUNT, reading.amount),
         "output_ratio": entry.take(Column.OUTPUT_RATIO, ratio),
         "replan_reason": entry.take(Column.REPLAN_REASON, note) or "",
         "evidence": _evidence(entry, days, stage, reached_on),
@@ -230,6 +230,3 @@ def _locate_by_stage(entry: Entry, draft: ProjectDraft) -> None:
     standing = [column for column in columns if entry.line.cells.get(column)]
     if wanted := next(iter(standing or columns), None):
         entry.locate(Field.EVIDENCE, wanted)
-
-
-__all__ = ["Reading", "Reason", "kind_of", "ratio", "read_project", "reading_of", "stage_of"]

@@ -155,16 +155,16 @@ def _visible_sheets(book: calamine.CalamineWorkbook, notices: list[str]) -> Iter
             notices.append(f"工作表“{about.name}”是隐藏的，未导入")
             continue
         sheet = book.get_sheet_by_index(number)
-        if sheet.start is None:
+        if sheet.end is None:
             continue
-        rows_left -= sheet.total_height
+        rows_left -= sheet.end[0] + 1
         if rows_left < 0:
             raise WorkbookTooLarge(f"工作簿超过{MAX_ROWS}行，请拆分，或删除表格下方多余的内容后导入")
         yield _plain(sheet)
 
 
 def _plain(sheet: calamine.CalamineSheet) -> Sheet:
-    if sheet.total_width > MAX_COLUMNS:
+    if sheet.end is not None and sheet.end[1] >= MAX_COLUMNS:
         raise WorkbookTooLarge(f"工作表“{sheet.name}”超过{MAX_COLUMNS}列，请删除多余的列后导入")
     rows = sheet.to_python(skip_empty_area=False)
     plain: list[list[Raw]] = [[None if value == "" else value for value in row] for row in rows]
