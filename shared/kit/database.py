@@ -70,6 +70,7 @@ def open_engine(
         pool_size=pool_size,
         max_overflow=0,
         pool_pre_ping=False,
+        hide_parameters=True,  # values stay out of errors and so out of logs: names, robot URLs
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
         connect_args={

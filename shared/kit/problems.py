@@ -10,10 +10,12 @@ Validation: `errors` is a list of {in, pointer | name, code, detail}; `pointer` 
 
 import http
 import re
+import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
+from asyncpg import PostgresError
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DBAPIError
@@ -24,6 +26,7 @@ from starlette.exceptions import HTTPException
 from shared.kit import telemetry
 from shared.kit.errors import Conflict, DomainError, Invalid, NotAllowed, NotFound, VersionConflict
 from shared.kit.links import LinkExpired
+from shared.kit.transient import is_transient
 
 MEDIA_TYPE = "application/problem+json"
 STATUSES: Mapping[type[DomainError], int] = {
@@ -96,9 +99,11 @@ def install(app: FastAPI, statuses: Mapping[type[DomainError], int]) -> None:
         HTTPException: _http_exception,
         RequestValidationError: _invalid_request,
         DBAPIError: _database_error,
+        PostgresError: _database_error,  # raised as it is while connecting
         PoolTimeout: _unavailable,
         ConnectionError: _unavailable,
         TimeoutError: _unavailable,
+        socket.gaierror: _unavailable,
         Exception: _unexpected,
     }
     for kind, handler in handlers.items():
@@ -137,29 +142,29 @@ async def _http_exception(_: Request, error: HTTPException) -> Response:
     return problem(error.status_code, code, detail, headers=error.headers)
 
 
+def _said(error: Exception) -> str:
+    """The database's own words; SQLAlchemy's would add the statement and its values."""
+    return str(getattr(error, "orig", error)) or repr(error)
+
+
 async def _unavailable(_: Request, error: Exception) -> Response:
-    telemetry.log.warning("database unavailable", error=repr(error))
-    return _service_unavailable()
-
-
-def _service_unavailable() -> Response:
+    telemetry.log.warning("database unavailable", error=_said(error))
     return problem(503, "unavailable", "服务暂时不可用，请稍后重试", headers=_RETRY)
 
 
-async def _database_error(_: Request, error: DBAPIError) -> Response:
+async def _database_error(request: Request, error: Exception) -> Response:
     """What a statement's SQLSTATE says about the request; anything else is a fault of ours and stays a 500."""
-    state = str(getattr(error.orig, "sqlstate", None) or "")
+    state = str(getattr(getattr(error, "orig", error), "sqlstate", None) or "")
     if state in ("23505", "23503"):
-        telemetry.log.info("constraint refused a write", sqlstate=state, error=str(error.orig))
+        telemetry.log.info("constraint refused a write", sqlstate=state, error=_said(error))
         return problem(409, "conflicting-record", "与已有记录冲突，请刷新后重试")
     if state in ("22021", "22P05"):
         return problem(422, "unstorable-text", "文本含有无法保存的字符（例如空字符）")
     if state in ("40001", "40P01", "55P03", "57014"):
-        telemetry.log.warning("a transaction gave way", sqlstate=state, error=str(error.orig))
+        telemetry.log.warning("a transaction gave way", sqlstate=state, error=_said(error))
         return problem(503, "busy", "系统繁忙，请稍后重试", headers=_RETRY)
-    if error.connection_invalidated or state[:2] in ("08", "53", "57"):
-        telemetry.log.warning("database unavailable", sqlstate=state, error=str(error.orig))
-        return _service_unavailable()
+    if is_transient(error):
+        return await _unavailable(request, error)
     raise error
 
 
