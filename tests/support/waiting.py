@@ -3,12 +3,24 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, overload
 
 T = TypeVar("T")
 
 _PATIENCE = 30.0
 _POLL = 0.02
+
+
+@overload
+async def eventually(
+    condition: Callable[[], Awaitable[T]], *, within: float = _PATIENCE, poll: float = _POLL, what: str = ""
+) -> T: ...
+
+
+@overload
+async def eventually(
+    condition: Callable[[], T], *, within: float = _PATIENCE, poll: float = _POLL, what: str = ""
+) -> T: ...
 
 
 async def eventually(
