@@ -12,7 +12,9 @@ app = typer.Typer(
     help="Liandu 链督: run the platform on one machine and operate it.",
 )
 app.command()(run.run)
+app.command()(run.migrate)
 app.command()(run.kafka)
+app.command()(run.secrets)
 app.command()(token.token)
 app.add_typer(topics.app, name="topics")
 app.add_typer(clock.app, name="clock")
@@ -20,7 +22,7 @@ app.add_typer(dead_letters.app, name="dead-letters")
 
 
 def main() -> None:
-    app()
+    app(prog_name="liandu")
 
 
 if __name__ == "__main__":

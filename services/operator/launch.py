@@ -36,6 +36,8 @@ class Launch:
     """Of topics made on that cluster."""
     admin_database_url: str | None = None
     """A server that is there already; None: the embedded one."""
+    kafka_port: int | None = None
+    """Of Apache Kafka; None: counted from port_base like the others."""
     clock: str = "system"
     clock_start: datetime | None = None
     """Where simulated time begins when its file is not there yet."""
@@ -47,6 +49,8 @@ class Launch:
     services: Sequence[ServiceSpec] = PLATFORM
 
     def port(self, name: str) -> int:
+        if name == "kafka" and self.kafka_port is not None:
+            return self.kafka_port
         offsets = {**PORT_OFFSETS, **{service.name: service.port_offset for service in self.services}}
         return self.port_base + offsets[name]
 
@@ -69,8 +73,12 @@ class Launch:
     def logs(self) -> Path:
         return self.data / "log"
 
+    @property
+    def secrets(self) -> Path:
+        return self.data / "secrets"
+
     def secret_file(self, name: str) -> Path:
-        return self.data / "secrets" / name
+        return self.secrets / name
 
     def secret(self, name: str) -> str:
         return self.secret_file(name).read_text().strip()

@@ -70,47 +70,79 @@ class _Running:
         for stage in reversed(self.stages):
             await asyncio.gather(*(supervised.stop(patience=_STOP_PATIENCE) for supervised in stage))
 
+    async def keep(self) -> None:
+        """Keep everything running. Never returns by itself."""
+        await asyncio.gather(*(supervised.keep() for stage in self.stages for supervised in stage))
+
     def kill(self) -> None:
         for pid in (supervised.pid for stage in self.stages for supervised in stage):
             if pid is not None:
                 processes.kill_group(pid)
 
 
-def run(launch: Launch, *, say: Say) -> int:
-    """Run until SIGINT, SIGTERM or SIGHUP (a second one does not wait for anybody); the exit code.
+def run(launch: Launch, *, say: Say) -> None:
+    """Run the platform until SIGINT, SIGTERM or SIGHUP (a second one does not wait for anybody).
 
     Raises:
         CannotStart: with what to do about it.
     """
     _make_folders(launch)
-    with _exclusive(launch.data):
-        _wait_for_ports(launch)
-        make_secrets(launch)
+    with _exclusive(launch.data / "lock"):
         _start_clock(launch)
-        with Registry() as registry:
-            return asyncio.run(_run(_Running(launch, registry, say)))
+        _carry_out(_bring_up_and_keep, launch, say=say)
 
 
-async def _run(running: _Running) -> int:
+def migrate(launch: Launch, *, say: Say) -> None:
+    """Bring the databases up to date and stop again.
+
+    Raises:
+        CannotStart: as above.
+    """
+    _make_folders(launch)
+    with _exclusive(launch.data / "lock"):
+        _carry_out(_migrate_only, launch, say=say)
+
+
+def run_kafka(launch: Launch, *, say: Say) -> None:
+    """Run Apache Kafka alone until a signal, as `run` does; a platform may run on the same folder.
+
+    Raises:
+        CannotStart: as above.
+    """
+    _make_folders(launch)
+    with _exclusive(launch.data / "kafka.lock"):
+        _carry_out(_kafka_only, launch, say=say)
+
+
+_Work = Callable[["_Running"], Coroutine[Any, Any, None]]
+
+
+def _carry_out(work: _Work, launch: Launch, *, say: Say) -> None:
+    _wait_for_ports(launch)
+    make_secrets(launch.secrets, [spec.name for spec in launch.services])
+    with Registry() as registry:
+        asyncio.run(_until_stopped(work, _Running(launch, registry, say)))
+
+
+async def _until_stopped(work: _Work, running: _Running) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, lambda: running.kill() if stopped.is_set() else stopped.set())
-    work = asyncio.create_task(_bring_up_and_keep(running))
+    working = asyncio.create_task(work(running))
     stopping = asyncio.create_task(stopped.wait())
     try:
-        await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if work.done():
-            work.result()
-        running.say("stopping")
-        return 0
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+        else:
+            running.say("stopping")
     except _REASONS as error:
         raise CannotStart(str(error)) from error
     finally:
-        remove_file(running.launch.data)
-        work.cancel()
-        stopping.cancel()
-        await asyncio.gather(work, stopping, return_exceptions=True)
+        for task in (working, stopping):
+            task.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)
         await running.stop()
         _kill_strays()
 
@@ -126,32 +158,47 @@ def _kill_strays() -> None:
 async def _bring_up_and_keep(running: _Running) -> None:
     launch, say = running.launch, running.say
     began = time.monotonic()
-    admin_url = await _lay_ground(running)
-    say("bringing the databases up to date")
-    await _together(_migrate(running, spec, admin_url) for spec in launch.services)
-    services = running.supervise(parts.services(launch, admin_url))
-    say("starting " + ", ".join(supervised.component.name for supervised in services))
-    await _together(supervised.start() for supervised in services)
-    _platform_file(launch, admin_url).write(launch.data)
-    say(f"up after {time.monotonic() - began:.0f} s; logs in {launch.logs}; Ctrl+C stops everything")
-    addresses = "  ".join(
-        f"{supervised.component.name} {launch.url(supervised.component.name)}" for supervised in services
-    )
-    say(f"ready  {addresses}")
-    await asyncio.gather(*(supervised.keep() for stage in running.stages for supervised in stage))
-
-
-async def _lay_ground(running: _Running) -> str:
-    """PostgreSQL and the broker up, the database and the topics there; the admin's URL of the database."""
-    launch, say = running.launch, running.say
-    ground = running.supervise(parts.ground(launch))
-    if launch.kafka == "real" and launch.kafka_bootstrap is None:
-        say("Apache Kafka: its jars are fetched at the first start")
-    if ground:
-        say("starting " + ", ".join(supervised.component.name for supervised in ground))
-    await _together(supervised.start() for supervised in ground)
-    admin_url = launch.admin_database_url or await _embedded_database(launch)
+    await _start(running, parts.ground(launch))
     await create_topics(parts.kafka_bootstrap(launch), replication_factor=launch.replication_factor)
+    admin_url = await _migrate_all(running)
+    services = parts.services(launch, admin_url)
+    await _start(running, services)
+    try:
+        _platform_file(launch, admin_url).write(launch.data)
+        say(f"up after {time.monotonic() - began:.0f} s; logs in {launch.logs}; Ctrl+C stops everything")
+        say("ready  " + "  ".join(f"{service.name} {launch.url(service.name)}" for service in services))
+        await running.keep()
+    finally:
+        remove_file(launch.data)
+
+
+async def _migrate_only(running: _Running) -> None:
+    await _start(running, parts.database(running.launch))
+    await _migrate_all(running)
+    running.say("done")
+
+
+async def _kafka_only(running: _Running) -> None:
+    address = parts.kafka_bootstrap(running.launch)
+    await _start(running, parts.broker_or_kafka(running.launch))
+    await create_topics(address)
+    running.say(f"ready  kafka {address}")
+    await running.keep()
+
+
+async def _start(running: _Running, components: Sequence[Component]) -> None:
+    if not components:
+        return
+    running.say("starting " + ", ".join(component.name for component in components))
+    await _together(supervised.start() for supervised in running.supervise(components))
+
+
+async def _migrate_all(running: _Running) -> str:
+    """The admin's URL of the database, with every service's schema up to date."""
+    launch = running.launch
+    admin_url = launch.admin_database_url or await _embedded_database(launch)
+    running.say("bringing the databases up to date")
+    await _together(_migrate(running, spec, admin_url) for spec in launch.services)
     return admin_url
 
 
@@ -194,20 +241,20 @@ async def _migrate(running: _Running, spec: ServiceSpec, admin_url: str) -> None
 
 def _make_folders(launch: Launch) -> None:
     launch.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for folder in (launch.logs, launch.secret_file("x").parent):
+    for folder in (launch.logs, launch.secrets):
         folder.mkdir(exist_ok=True, mode=0o700)
 
 
 @contextlib.contextmanager
-def _exclusive(data: Path) -> Iterator[None]:
-    """One launcher on one data folder; the kernel gives the lock back however this process ends."""
-    with (data / "lock").open("a+") as lock:
+def _exclusive(file: Path) -> Iterator[None]:
+    """One launcher at a time; the kernel gives the lock back however this process ends."""
+    with file.open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
             raise CannotStart(
-                f"a platform runs on {data} already (process {lock.read().strip()}); stop it first, "
+                f"one runs on {file.parent} already (process {lock.read().strip()}); stop it first, "
                 "or give this one its own folder and ports: LIANDU_DATA=… PORT_BASE=…"
             ) from None
         lock.truncate(0)
@@ -240,16 +287,17 @@ def _is_free(port: int) -> bool:
         return True
 
 
-def make_secrets(launch: Launch) -> None:
-    """Make the secrets that are not there yet, readable by this user only."""
-    passwords = [f"{name}_password" for name in ("postgres", *(spec.name for spec in launch.services))]
+def make_secrets(folder: Path, services: Sequence[str]) -> list[Path]:
+    """Make the secrets that are not in `folder` yet, readable by this user only; all of them."""
+    passwords = [f"{name}_password" for name in ("postgres", *services)]
     makers: dict[str, Callable[[], str]] = {
         **dict.fromkeys(["jwt_secret", "link_secret", *passwords], lambda: secrets.token_urlsafe(32)),
         "vault_key": lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
     }
     for name, make in makers.items():
-        if not (path := launch.secret_file(name)).exists():
-            _write_private(path, make() + "\n")
+        if not (folder / name).exists():
+            _write_private(folder / name, make() + "\n")
+    return [folder / name for name in makers]
 
 
 def _write_private(path: Path, text: str) -> None:

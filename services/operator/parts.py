@@ -19,12 +19,22 @@ _ROOT = Path(__file__).parents[2]
 
 def ground(launch: Launch) -> list[Component]:
     """PostgreSQL and the broker, as far as they are not there already."""
-    parts = []
-    if launch.admin_database_url is None:
-        parts.append(_postgres_part(launch))
-    if launch.kafka_bootstrap is None:
-        parts.append(_kafka_part(launch) if launch.kafka == "real" else _broker_part(launch))
-    return parts
+    return database(launch) + broker_or_kafka(launch)
+
+
+def database(launch: Launch) -> list[Component]:
+    """PostgreSQL, unless one is given."""
+    if launch.admin_database_url is not None:
+        return []
+    server = embedded_postgres(launch)
+    return [Component(name="postgres", program=server.program, prepare=server.prepare, is_ready=server.is_ready)]
+
+
+def broker_or_kafka(launch: Launch) -> list[Component]:
+    """The embedded broker or Apache Kafka, unless a cluster is given."""
+    if launch.kafka_bootstrap is not None:
+        return []
+    return [_kafka_part(launch) if launch.kafka == "real" else _broker_part(launch)]
 
 
 def services(launch: Launch, admin_url: str) -> list[Component]:
@@ -78,11 +88,6 @@ def answers(port: int, path: str) -> bool:
         return False
     finally:
         connection.close()
-
-
-def _postgres_part(launch: Launch) -> Component:
-    server = embedded_postgres(launch)
-    return Component(name="postgres", program=server.program, prepare=server.prepare, is_ready=server.is_ready)
 
 
 def _kafka_part(launch: Launch) -> Component:

@@ -46,7 +46,7 @@ def all_topics() -> tuple[TopicPlan, ...]:
     facts = [TopicPlan(t.name, t.partitions, t.retention, t.producer, t.consumers) for t in TOPICS]
     services = sorted({service for topic in TOPICS for service in topic.consumers})
     letters = [
-        TopicPlan(dead_letters(s), 1, DEAD_LETTER_RETENTION, s, ("people with Kafka's tools",)) for s in services
+        TopicPlan(dead_letters(s), 1, DEAD_LETTER_RETENTION, s, ("people",)) for s in services
     ]
     return (*facts, *letters)
 

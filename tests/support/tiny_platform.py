@@ -19,6 +19,6 @@ if __name__ == "__main__":
         public_url="http://localhost",
     )
     try:
-        sys.exit(launcher.run(launch, say=say))
+        launcher.run(launch, say=say)
     except launcher.CannotStart as reason:
         sys.exit(str(reason))

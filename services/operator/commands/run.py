@@ -1,26 +1,26 @@
-"""`liandu run` and `liandu kafka`: the platform, or Apache Kafka alone, in the foreground."""
+"""`liandu run|migrate|kafka|secrets`: the platform, or a part of it, on this machine."""
 
 import os
-import signal
-import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
 import typer
 
-from services.operator import processes
+from services.operator import launcher, processes
 from services.operator.launch import Launch
-from services.operator.platform import DEFAULT_PORT_BASE, data_folder
+from services.operator.platform import DEFAULT_PORT_BASE, SERVICES, data_folder
 from services.operator.words import fail, moment, say
 
 Kafka = Literal["embedded", "real"]
+PortBase = Annotated[int, typer.Option(envvar="PORT_BASE", help="Ports are counted from here.")]
+DieWithParent = Annotated[bool, typer.Option("--die-with-parent", hidden=True)]
+"""For make, so that killing it ends what it started."""
 
 
 def run(
     *,
-    port_base: Annotated[
-        int, typer.Option(envvar="PORT_BASE", help="Ports are counted from here.")
-    ] = DEFAULT_PORT_BASE,
+    port_base: PortBase = DEFAULT_PORT_BASE,
     kafka: Annotated[
         str, typer.Option(envvar="KAFKA", help="`embedded` (from pip alone, in memory) or `real` (needs Java, Maven).")
     ] = "embedded",
@@ -32,17 +32,13 @@ def run(
     ] = None,
     robots: Annotated[bool, typer.Option("--robots", help="Start the chat robots' simulator too.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show every log line, not only warnings.")] = False,
-    die_with_parent: Annotated[bool, typer.Option("--die-with-parent", hidden=True)] = False,
+    die_with_parent: DieWithParent = False,
 ) -> None:
     """Start the whole platform and keep it running until Ctrl+C.
 
     Everything is kept under .liandu (LIANDU_DATA). LIANDU_DATABASE_URL names another PostgreSQL (an admin's URL),
     LIANDU_KAFKA_BOOTSTRAP another Kafka cluster.
     """
-    from services.operator import launcher
-
-    if die_with_parent:
-        processes.end_with_parent()
     if kafka not in ("embedded", "real"):
         fail(f"KAFKA is {kafka!r}; it must be `embedded` or `real`")
     launch = Launch(
@@ -59,54 +55,47 @@ def run(
         robots=robots,
         verbose=verbose,
     )
-    try:
-        code = launcher.run(launch, say=say)
-    except launcher.CannotStart as reason:
-        fail(str(reason))
-    raise typer.Exit(code)
+    _carry_out(launcher.run, launch, die_with_parent=die_with_parent)
+
+
+def migrate(*, port_base: PortBase = DEFAULT_PORT_BASE) -> None:
+    """Bring the services' roles, schemas and tables up to date, then stop. `run` does this too.
+
+    LIANDU_DATABASE_URL: an admin's URL; without it the embedded PostgreSQL is started for the while.
+    """
+    admin_url = os.environ.get("LIANDU_DATABASE_URL")
+    _carry_out(launcher.migrate, Launch(data=data_folder(), port_base=port_base, admin_database_url=admin_url))
 
 
 def kafka(
     *,
     port: Annotated[int, typer.Option(envvar="KAFKA_PORT", help="The port of 127.0.0.1 it listens on.")] = 9092,
+    die_with_parent: DieWithParent = False,
 ) -> None:
     """Start Apache Kafka 4.1 alone and keep it running until Ctrl+C (needs Java 17 and Maven)."""
-    import asyncio
-
-    from services.operator.embedded.kafka import KafkaFailed, KafkaUnavailable, RealKafka, start
-    from services.operator.supervisor import Registry
-    from services.operator.topics import create_topics
-
-    data = data_folder()
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    node = RealKafka(
-        data=data / "kafka", port=port, controller_port=processes.free_port(), log=data / "log" / "kafka.log"
-    )
-    node.log.parent.mkdir(exist_ok=True, mode=0o700)
-    if processes.listens(port):
-        fail(f"in use by another program: port {port} (kafka); choose another with KAFKA_PORT")
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
-    with Registry() as registry:
-        process: subprocess.Popen[bytes] | None = None
-        try:
-            say("starting Apache Kafka; its jars are fetched at the first start")
-            process = start(node)
-            registry.add(process.pid)
-            asyncio.run(create_topics(node.bootstrap))
-            say(f"ready  kafka {node.bootstrap}  (log {node.log})")
-            fail(f"Apache Kafka ended with code {process.wait()}; see {node.log}")
-        except (KafkaUnavailable, KafkaFailed) as reason:
-            fail(str(reason))
-        except KeyboardInterrupt:
-            say("stopping")
-        finally:
-            if process is not None:
-                processes.stop(process)
+    launch = Launch(data=data_folder(), port_base=0, kafka="real", kafka_port=port, services=(), admin_database_url="")
+    _carry_out(launcher.run_kafka, launch, die_with_parent=die_with_parent)
 
 
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+def secrets(folder: Annotated[Path, typer.Argument(help="Where they go; made when it is not there.")]) -> None:
+    """Make the secrets that are missing in a folder, as docker-compose.yml reads them.
+
+    The folder is yours alone. The files in it can be read by all: they are mounted into containers of other users.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    for file in launcher.make_secrets(folder, SERVICES):
+        file.chmod(0o444)
+        say(str(file))
+
+
+def _carry_out(start: Callable[..., None], launch: Launch, *, die_with_parent: bool = False) -> None:
+    if die_with_parent:
+        processes.end_with_parent()
+    try:
+        start(launch, say=say)
+    except launcher.CannotStart as reason:
+        fail(str(reason))
 
 
 def _clock(given: str) -> str:

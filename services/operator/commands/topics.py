@@ -4,7 +4,7 @@ import asyncio
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from services.operator.platform import NoPlatform, PlatformFile, data_folder
 from services.operator.words import console, fail, say
@@ -17,7 +17,9 @@ def list_topics() -> None:
     """Show the registry: every topic with its producer, consumers, partitions and retention."""
     from services.operator.topics import all_topics
 
-    table = Table("topic", "producer", "consumers", "partitions", "retention", box=None, pad_edge=False)
+    table = Table(
+        Column("topic", no_wrap=True), "producer", "consumers", "partitions", "retention", box=None, pad_edge=False
+    )
     for plan in all_topics():
         days = f"{plan.retention.days} days"
         table.add_row(plan.name, plan.producer, ", ".join(plan.consumers), str(plan.partitions), days)
