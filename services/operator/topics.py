@@ -45,9 +45,7 @@ def all_topics() -> tuple[TopicPlan, ...]:
     """Every topic the platform uses: the registry's, and one for each service's dead letters."""
     facts = [TopicPlan(t.name, t.partitions, t.retention, t.producer, t.consumers) for t in TOPICS]
     services = sorted({service for topic in TOPICS for service in topic.consumers})
-    letters = [
-        TopicPlan(dead_letters(s), 1, DEAD_LETTER_RETENTION, s, ("people",)) for s in services
-    ]
+    letters = [TopicPlan(dead_letters(s), 1, DEAD_LETTER_RETENTION, s, ("people",)) for s in services]
     return (*facts, *letters)
 
 
