@@ -1,9 +1,19 @@
-"""What record keeping is told by its environment, besides what every service is told."""
+"""What record keeping is told by its environment."""
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.kit.settings import ServiceSettings
 
 
 class IntakeSettings(ServiceSettings):
-    """`import_max_bytes`: of one uploaded workbook."""
+    """What every service is told; record keeping needs nothing more."""
 
-    import_max_bytes: int = 20 * 1024 * 1024
+
+class MigrationSettings(BaseSettings):
+    """What `migrate` is told; with an administrator's URL it makes the role and the schema first."""
+
+    model_config = SettingsConfigDict(env_prefix="LIANDU_", frozen=True, extra="ignore")
+
+    database_url: SecretStr
+    admin_database_url: SecretStr | None = None

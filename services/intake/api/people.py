@@ -32,10 +32,8 @@ async def record_organisation(body: OrganisationBody, write: Registrar) -> Respo
     """Record an organisation by its full name, or its new parent. The id follows from the name: repeating is safe."""
 
     async def work(conn: AsyncConnection, by: By) -> Answer:
-        shown = OrganisationShown.model_validate(
-            await handlers.record_organisation(body.name, parent_id=body.parent_id, conn=conn, by=by)
-        )
-        status = 201 if shown.version == 1 else 200
+        found, new = await handlers.record_organisation(body.name, parent_id=body.parent_id, conn=conn, by=by)
+        shown, status = OrganisationShown.model_validate(found), 201 if new else 200
         return Answer(shown, status=status, version=shown.version, location=f"/v1/organisations/{shown.id}")
 
     return await write(work)

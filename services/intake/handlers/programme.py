@@ -19,8 +19,13 @@ from shared.kit.eventlog import lock_heads
 from shared.kit.http import By
 
 
-async def record_organisation(name: str, *, parent_id: UUID | None, conn: AsyncConnection, by: By) -> Organisation:
-    """Record an organisation, or its new parent; the id follows from the name, so repeating it changes nothing."""
+async def record_organisation(
+    name: str, *, parent_id: UUID | None, conn: AsyncConnection, by: By
+) -> tuple[Organisation, bool]:
+    """Record an organisation, or its new parent; the id follows from the name, so repeating it changes nothing.
+
+    The organisation, and whether it was new.
+    """
     await lock_register(conn=conn)
     wanted = Organisation(organisation_id(name.strip()), name.strip(), parent_id)
     await lock_heads([wanted.id], conn=conn)
@@ -29,11 +34,11 @@ async def record_organisation(name: str, *, parent_id: UUID | None, conn: AsyncC
         await _require_organisations([parent_id], conn=conn)
     events = programme.record_organisation(present, wanted)
     if not events and present:
-        return present
+        return present, False
     after = programme.evolve_organisation(present, events[0])
     await append([(after.id, events)], conn=conn, by=by)
     await store.save_organisations([after], conn=conn)
-    return after
+    return after, present is None
 
 
 async def record_person(name: str, *, organisation_id: UUID, conn: AsyncConnection, by: By) -> Person:

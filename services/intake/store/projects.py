@@ -115,7 +115,7 @@ def _milestone(row: Row[Any]) -> Milestone:
 
 
 def _row(project: Project) -> sets.Row:
-    return {column.name: getattr(project, column.name) for column in tables.project.columns}
+    return {str(column.name): getattr(project, column.name) for column in tables.project.columns}
 
 
 def _changed_days(saved: Sequence[Saved]) -> Iterable[sets.Row]:
