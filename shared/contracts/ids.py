@@ -18,3 +18,8 @@ def organisation_id(name: str) -> UUID:
 def obligation_id(item_id: UUID) -> UUID:
     """The id of the obligation that follows from a due thing (a milestone): one item, one obligation."""
     return uuid5(item_id, "obligation")
+
+
+def rung_id(case_id: UUID, rung: int) -> UUID:
+    """A rung of a case as a link names it, beside the case: the link of a lower rung does not acknowledge a higher."""
+    return uuid5(case_id, f"rung:{rung}")

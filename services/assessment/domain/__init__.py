@@ -1,0 +1,1 @@
+"""What supervision decides. Pure: states, verbs and events; no I/O, no clock, no framework."""

@@ -1,0 +1,410 @@
+"""A case (督办件): it opens at the first rung and climbs in working days until the matter is settled.
+
+The ladder's clock stands still while a rung is acknowledged (once for each rung, for the days the policy grants), until
+a commitment date has passed, and while the project is held. `next_at` is when the next rung is due by that clock. After
+an outage the climb goes on one rung a working morning, each with the date it was due on.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from services.assessment.domain import moments
+from services.assessment.domain.directory import Directory
+from services.assessment.domain.obligation import Obligation, miss_day, subject_of
+from services.assessment.domain.policy import Policy, Rung
+from services.assessment.domain.project import Project
+from services.assessment.domain.rules import NotNow, Rules
+from shared.contracts.supervision import (
+    CaseAcknowledged,
+    CaseClosed,
+    CaseEscalated,
+    CaseEvent,
+    CaseFeedbackGiven,
+    CaseOpened,
+    CaseRescheduled,
+    Subject,
+)
+from shared.kit.errors import Conflict, Invalid
+from shared.kit.working_days import WorkingCalendar
+
+Events = list[CaseEvent]
+
+
+class State(StrEnum):
+    OPEN = "open"
+    SUSPENDED = "suspended"
+    CLOSED = "closed"
+
+
+class Verb(StrEnum):
+    ESCALATE = "escalate"
+    ACKNOWLEDGE = "acknowledge"
+    GIVE_FEEDBACK = "give_feedback"
+    SUSPEND = "suspend"
+    RESUME = "resume"
+    RESCHEDULE = "reschedule"
+    CLOSE = "close"
+
+
+TABLE: Mapping[State, Mapping[Verb, State]] = {
+    State.OPEN: {
+        Verb.ESCALATE: State.OPEN,
+        Verb.ACKNOWLEDGE: State.OPEN,
+        Verb.GIVE_FEEDBACK: State.OPEN,
+        Verb.SUSPEND: State.SUSPENDED,
+        Verb.RESCHEDULE: State.OPEN,
+        Verb.CLOSE: State.CLOSED,
+    },
+    State.SUSPENDED: {Verb.RESUME: State.OPEN, Verb.CLOSE: State.CLOSED},
+    State.CLOSED: {},
+}
+
+
+class CaseIsClosed(NotNow):
+    """Nothing is left to do: the matter was settled."""
+
+
+class CaseIsSuspended(NotNow):
+    """The project is held: nothing climbs, so there is nothing to stop."""
+
+
+class AlreadyAcknowledged(Conflict):
+    """This rung was acknowledged before; once for each rung."""
+
+    def __init__(self, case_id: UUID, rung: int) -> None:
+        super().__init__("本级督办已签收", case_id=str(case_id), rung=rung)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`rung_on`: the day the present rung was reached. `next_at`: when the next is due; None at the top.
+
+    `anchor_on` and `anchor_days`: the day and the working days after it that `next_at` was counted from, so that a
+    year's calendar, when it comes, can count again. `held_until`: until when 签收 or 反馈 stop the climb.
+    """
+
+    id: UUID
+    obligation_id: UUID
+    project_id: UUID
+    number: str
+    policy_version: str
+    due_on: date
+    opened_at: datetime
+    state: State = State.OPEN
+    rung: int = 0
+    rung_on: date | None = None
+    next_at: datetime | None = None
+    anchor_on: date | None = None
+    anchor_days: int = 0
+    acknowledged: bool = False
+    held_until: datetime | None = None
+    suspended_on: date | None = None
+    provisional: bool = False
+    closed_on: date | None = None
+    close_reason: str = ""
+
+    def allows(self, verb: Verb) -> bool:
+        return verb in TABLE[self.state]
+
+
+def climb_at(case: Case, rules: Rules) -> datetime | None:
+    """When the next rung is reached if nothing happens: when it is due, but never on the morning of the one before."""
+    if case.next_at is None or case.state is not State.OPEN:
+        return None
+    return _stand(case, rules)
+
+
+def open_case(
+    obligation: Obligation, project: Project, directory: Directory, rules: Rules, *, number: str, now: datetime
+) -> Events:
+    """Open the case of a missed obligation, at the first rung."""
+    subject = subject_of(obligation, project)
+    opened = CaseOpened(
+        case_id=obligation.case_id,
+        obligation_id=obligation.id,
+        number=number,
+        subject=subject,
+        policy_version=rules.policy.version,
+    )
+    case = _new(opened, now)
+    case = replace(case, next_at=rules.morning(miss_day(obligation, rules)))
+    return [opened, *escalate(case, subject, directory, rules, project=project, now=now)]
+
+
+def escalate(
+    case: Case,
+    subject: Subject,
+    directory: Directory,
+    rules: Rules,
+    *,
+    project: Project,
+    now: datetime,
+    document_number: str | None = None,
+    by_light: bool = False,
+) -> Events:
+    """Reach the next rung; to whom is settled now, from the directory of today. Nothing at the top or while held."""
+    rung = rules.policy.rung(case.rung + 1)
+    if rung is None or case.next_at is None or not case.allows(Verb.ESCALATE):
+        return []
+    on = moments.china_date(now)
+    found = directory.find(project.asked(subject.responsible_post_id), to=rung.to, copy=rung.copy, on=on)
+    following, provisional = _after(rung, case.next_at, rules)
+    return [
+        CaseEscalated(
+            case_id=case.id,
+            number=case.number,
+            rung=rung.number,
+            document=rung.document,
+            document_number=document_number,
+            subject=subject,
+            addressees=found.addressees,
+            skipped=found.skipped,
+            working_days_late=max(0, rules.calendar.between(case.due_on, on)),
+            reply_by=_reply_by(rung, on, rules),
+            due_at=case.next_at,
+            next_at=following,
+            raised_by_light=by_light,
+            provisional=provisional or rules.calendar.is_provisional(moments.china_date(case.next_at)),
+        )
+    ]
+
+
+def needs_letter_number(case: Case, policy: Policy) -> bool:
+    rung = policy.rung(case.rung + 1)
+    return rung is not None and rung.numbered
+
+
+def acknowledge(case: Case, rules: Rules, *, by: str, via: str, now: datetime) -> Events:
+    """签收: the climb stands still for the days the policy grants, once for each rung.
+
+    Raises:
+        CaseIsClosed, CaseIsSuspended: nothing climbs.
+        AlreadyAcknowledged: this rung was acknowledged before.
+    """
+    _require(case, Verb.ACKNOWLEDGE)
+    if case.acknowledged:
+        raise AlreadyAcknowledged(case.id, case.rung)
+    if case.next_at is None:
+        return [CaseAcknowledged(case_id=case.id, rung=case.rung, by=by, via=via)]
+    on = moments.china_date(now)
+    until = rules.calendar.add(on, rules.policy.acknowledgement_holds_days).day
+    held = max(on, moments.china_date(case.held_until)) if case.held_until else on
+    granted = max(0, rules.calendar.between(held, until))
+    following = rules.calendar.add(moments.china_date(_stand(case, rules)), granted).day
+    return [
+        CaseAcknowledged(
+            case_id=case.id,
+            rung=case.rung,
+            by=by,
+            via=via,
+            holds_until=rules.morning(until),
+            next_at=rules.morning(following),
+        )
+    ]
+
+
+def give_feedback(
+    case: Case, rules: Rules, *, by: str, text: str, commitment_on: date, now: datetime
+) -> list[CaseEvent]:
+    """反馈 with a commitment date: the climb goes on the working morning after that day, not before.
+
+    Raises:
+        CaseIsClosed, CaseIsSuspended: nothing climbs.
+        Invalid: no text, or a commitment in the past or too far ahead.
+    """
+    _require(case, Verb.GIVE_FEEDBACK)
+    on = moments.china_date(now)
+    furthest = rules.calendar.add(on, rules.policy.commitment_within_days).day
+    if not text.strip():
+        raise Invalid("反馈内容不能为空", place="text")
+    if not on <= commitment_on <= furthest:
+        raise Invalid(
+            f"承诺完成日期应在{on.isoformat()}至{furthest.isoformat()}之间",
+            place="commitment_on",
+            earliest=on.isoformat(),
+            latest=furthest.isoformat(),
+        )
+    until = rules.next_morning(commitment_on)
+    following = None if case.next_at is None else max(_stand(case, rules), until)
+    return [
+        CaseFeedbackGiven(
+            case_id=case.id, by=by, text=text, commitment_on=commitment_on, holds_until=until, next_at=following
+        )
+    ]
+
+
+def suspend(case: Case, *, reason: str) -> Events:
+    if not case.allows(Verb.SUSPEND):
+        return []
+    return [CaseRescheduled(case_id=case.id, suspended=True, next_at=None, reason=reason, provisional=case.provisional)]
+
+
+def resume(case: Case, rules: Rules, *, on: date) -> Events:
+    """Go on after a hold, with the working days that were left."""
+    if not case.allows(Verb.RESUME):
+        return []
+    following, provisional = case.next_at, case.provisional
+    if case.next_at is not None:
+        stood = max(0, rules.calendar.between(case.suspended_on or on, on))
+        counted = rules.calendar.add(moments.china_date(case.next_at), stood)
+        following, provisional = rules.morning(counted.day), counted.provisional
+    return [
+        CaseRescheduled(
+            case_id=case.id, suspended=False, next_at=following, reason="项目已复工", provisional=provisional
+        )
+    ]
+
+
+def recount(case: Case, rules: Rules) -> Events:
+    """A year's calendar came: count the next rung again from its anchor."""
+    if not case.allows(Verb.RESCHEDULE) or case.next_at is None or case.anchor_on is None:
+        return []
+    counted = rules.calendar.add(case.anchor_on, case.anchor_days)
+    following = rules.morning(counted.day)
+    if following == case.next_at and counted.provisional == case.provisional:
+        return []
+    return [
+        CaseRescheduled(
+            case_id=case.id,
+            suspended=False,
+            next_at=following,
+            reason="工作日历已更新",
+            provisional=counted.provisional,
+        )
+    ]
+
+
+def close(
+    case: Case, obligation: Obligation, project: Project, directory: Directory, rules: Rules, *, reason: str, on: date
+) -> Events:
+    """办结; told to those whom the last rung addressed, and to the responsible post."""
+    if not case.allows(Verb.CLOSE):
+        return []
+    rung = rules.policy.rung(case.rung)
+    tiers = (*(rung.to if rung else ()), *rules.policy.closing_to)
+    found = directory.find(project.asked(obligation.post_id), to=tiers, on=on)
+    return [
+        CaseClosed(
+            case_id=case.id,
+            reason=reason,
+            subject=subject_of(obligation, project),
+            addressees=found.addressees,
+            closed_on=on,
+        )
+    ]
+
+
+def begin(opened: CaseOpened, *, at: datetime) -> Case:
+    """The case that `CaseOpened` of the instant `at` makes."""
+    return _new(opened, at)
+
+
+def evolve(case: Case, event: CaseEvent, calendar: WorkingCalendar, *, on: date) -> Case:
+    """The case after an event of the day `on`; `calendar` only serves to keep what `next_at` was counted from."""
+    return _EVOLVE[type(event)](case, event, calendar, on)
+
+
+def _new(opened: CaseOpened, at: datetime) -> Case:
+    return Case(
+        id=opened.case_id,
+        obligation_id=opened.obligation_id,
+        project_id=opened.subject.project_id,
+        number=opened.number,
+        policy_version=opened.policy_version,
+        due_on=opened.subject.due_on,
+        opened_at=at,
+    )
+
+
+def _stand(case: Case, rules: Rules) -> datetime:
+    """When the next rung would be reached as things stand."""
+    assert case.next_at is not None
+    if case.rung_on is None:
+        return case.next_at
+    return max(case.next_at, rules.next_morning(case.rung_on))
+
+
+def _after(rung: Rung, due_at: datetime, rules: Rules) -> tuple[datetime | None, bool]:
+    above = rules.policy.rung(rung.number + 1)
+    if above is None:
+        return None, False
+    counted = rules.calendar.add(moments.china_date(due_at), above.after_days - rung.after_days)
+    return rules.morning(counted.day), counted.provisional
+
+
+def _reply_by(rung: Rung, on: date, rules: Rules) -> date | None:
+    return rules.calendar.add(on, rung.reply_within_days).day if rung.reply_within_days else None
+
+
+def _require(case: Case, verb: Verb) -> None:
+    if case.state is State.CLOSED:
+        raise CaseIsClosed("督办件已办结", state=case.state, verb=verb, reason=case.close_reason)
+    if not case.allows(verb):
+        raise CaseIsSuspended("项目停缓建期间督办暂停", state=case.state, verb=verb)
+
+
+def _anchored(case: Case, next_at: datetime | None, anchor_on: date | None, calendar: WorkingCalendar) -> Case:
+    if next_at is None or anchor_on is None:
+        return replace(case, next_at=next_at)
+    days = calendar.between(anchor_on, moments.china_date(next_at))
+    return replace(case, next_at=next_at, anchor_on=anchor_on, anchor_days=days)
+
+
+def _escalated(case: Case, event: CaseEscalated, calendar: WorkingCalendar, on: date) -> Case:
+    reached = replace(
+        case, rung=event.rung, rung_on=on, acknowledged=False, held_until=None, provisional=event.provisional
+    )
+    return _anchored(reached, event.next_at, moments.china_date(event.due_at), calendar)
+
+
+def _acknowledged(case: Case, event: CaseAcknowledged, calendar: WorkingCalendar, _: date) -> Case:
+    held = max(filter(None, (case.held_until, event.holds_until)), default=None)
+    return _anchored(replace(case, acknowledged=True, held_until=held), event.next_at, case.anchor_on, calendar)
+
+
+def _feedback_given(case: Case, event: CaseFeedbackGiven, calendar: WorkingCalendar, _: date) -> Case:
+    held = max(case.held_until or event.holds_until, event.holds_until)
+    anchor = event.commitment_on if event.next_at == event.holds_until else case.anchor_on
+    return _anchored(replace(case, held_until=held), event.next_at, anchor, calendar)
+
+
+def _rescheduled(case: Case, event: CaseRescheduled, calendar: WorkingCalendar, on: date) -> Case:
+    if event.suspended:
+        return replace(case, state=State.SUSPENDED, suspended_on=on)
+    held = _shifted_hold(case, calendar, on)
+    gone_on = replace(case, state=State.OPEN, suspended_on=None, held_until=held, provisional=event.provisional)
+    return _anchored(gone_on, event.next_at, case.anchor_on, calendar)
+
+
+def _shifted_hold(case: Case, calendar: WorkingCalendar, on: date) -> datetime | None:
+    if case.held_until is None or case.suspended_on is None:
+        return case.held_until
+    stood = max(0, calendar.between(case.suspended_on, on))
+    until = calendar.add(moments.china_date(case.held_until), stood).day
+    return moments.at(until, case.held_until.astimezone(moments.CHINA).time())
+
+
+def _closed(case: Case, event: CaseClosed, _: WorkingCalendar, __: date) -> Case:
+    return replace(
+        case,
+        state=State.CLOSED,
+        next_at=None,
+        held_until=None,
+        suspended_on=None,
+        closed_on=event.closed_on,
+        close_reason=event.reason,
+    )
+
+
+_EVOLVE: Mapping[type[CaseEvent], Callable[[Case, Any, WorkingCalendar, date], Case]] = {
+    CaseOpened: lambda case, *_: case,
+    CaseEscalated: _escalated,
+    CaseAcknowledged: _acknowledged,
+    CaseFeedbackGiven: _feedback_given,
+    CaseRescheduled: _rescheduled,
+    CaseClosed: _closed,
+}

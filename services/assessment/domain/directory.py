@@ -1,0 +1,185 @@
+"""Who answers: posts, their holders by day, chains and organisations, folded from the programme's facts.
+
+Facts of different aggregates come in any order: a post may be known before its chain or its organisation.
+"""
+
+from bisect import bisect_right, insort
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from uuid import UUID
+
+from services.assessment.domain.policy import LADDER
+from shared.contracts.event import Event
+from shared.contracts.programme import (
+    ChainRecorded,
+    OrganisationRecorded,
+    PersonRecorded,
+    PostAssumed,
+    PostEstablished,
+    PostVacated,
+    Tier,
+)
+from shared.contracts.supervision import Addressee
+
+_CHAIN_TIERS = frozenset(LADDER) - {Tier.OFFICER, Tier.UNIT_HEAD}
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """`chain_ids` empty: it answers for every chain, or for its unit (unit_head, officer)."""
+
+    id: UUID
+    title: str
+    tier: Tier
+    organisation_id: UUID
+    chain_ids: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    id: UUID
+    name: str
+    parent_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    id: UUID
+    name: str
+    organisation_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    id: UUID
+    code: str
+    name: str
+    category: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Term:
+    """From this day on the person holds the post; nobody: it is vacant."""
+
+    from_day: date
+    person_id: UUID | None = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whom a matter concerns: its chain, its responsible organisation, its responsible post."""
+
+    chain_id: UUID
+    organisation_id: UUID
+    post_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Who is to hear, and the tiers that were passed over because nobody holds their posts."""
+
+    addressees: tuple[Addressee, ...]
+    skipped: tuple[Tier, ...]
+
+
+@dataclass(slots=True)
+class Directory:
+    """Mutable only by `learn`; a directory that is shared between transactions is never taught."""
+
+    organisations: dict[UUID, Organisation] = field(default_factory=dict)
+    people: dict[UUID, Person] = field(default_factory=dict)
+    chains: dict[UUID, Chain] = field(default_factory=dict)
+    posts: dict[UUID, Post] = field(default_factory=dict)
+    terms: dict[UUID, list[Term]] = field(default_factory=dict)
+    _by_tier: dict[Tier, list[Post]] | None = field(default=None, repr=False)
+    _found: dict[tuple[Asked, tuple[Tier, ...], tuple[Tier, ...], date], Found] = field(
+        default_factory=dict, repr=False
+    )
+
+    def learn(self, event: Event) -> None:
+        """Fold one fact of the programme; others are ignored."""
+        match event:
+            case OrganisationRecorded():
+                organisation = Organisation(event.organisation_id, event.name, event.parent_id)
+                self.organisations[event.organisation_id] = organisation
+            case PersonRecorded():
+                self.people[event.person_id] = Person(event.person_id, event.name, event.organisation_id)
+            case ChainRecorded():
+                self.chains[event.chain_id] = Chain(event.chain_id, event.code, event.name, event.category)
+            case PostEstablished():
+                self.posts[event.post_id] = Post(
+                    event.post_id, event.title, event.tier, event.organisation_id, event.chain_ids
+                )
+            case PostAssumed():
+                self._begin_term(event.post_id, Term(event.from_day, event.person_id))
+            case PostVacated():
+                if self.holder(event.post_id, event.from_day) == event.person_id:
+                    self._begin_term(event.post_id, Term(event.from_day, None))
+        self._by_tier = None
+        self._found.clear()
+
+    def holder(self, post_id: UUID, on: date) -> UUID | None:
+        """The person who holds the post on that day; None when it is vacant or not known."""
+        terms = self.terms.get(post_id, [])
+        index = bisect_right(terms, Term(on, None))
+        return terms[index - 1].person_id if index else None
+
+    def find(self, asked: Asked, *, to: tuple[Tier, ...], copy: tuple[Tier, ...] = (), on: date) -> Found:
+        """The holders' posts of these tiers. A vacant tier among `to` is skipped upward; a vacant copy falls away."""
+        key = (asked, to, copy, on)
+        if key not in self._found:
+            self._found[key] = self._find(asked, to, copy, on)
+        return self._found[key]
+
+    def _find(self, asked: Asked, to: tuple[Tier, ...], copy: tuple[Tier, ...], on: date) -> Found:
+        heard: dict[UUID, Addressee] = {}
+        skipped: dict[Tier, None] = {}
+        for tier in to:
+            for candidate in LADDER[LADDER.index(tier) :]:
+                if posts := self._held(candidate, asked, on):
+                    heard.update((post.id, Addressee(post_id=post.id, tier=post.tier)) for post in posts)
+                    break
+                skipped[candidate] = None
+        for tier in copy:
+            posts = self._held(tier, asked, on)
+            if not posts:
+                skipped[tier] = None
+            for post in posts:
+                heard.setdefault(post.id, Addressee(post_id=post.id, tier=post.tier, copy_only=True))
+        return Found(tuple(heard.values()), tuple(skipped))
+
+    def _held(self, tier: Tier, asked: Asked, on: date) -> list[Post]:
+        return [post for post in self._responsible(tier, asked) if self.holder(post.id, on)]
+
+    def _responsible(self, tier: Tier, asked: Asked) -> Iterable[Post]:
+        if tier is Tier.OFFICER:
+            post = self.posts.get(asked.post_id)
+            return [post] if post else []
+        of_tier = self._tier(tier)
+        if tier in _CHAIN_TIERS:
+            return [post for post in of_tier if not post.chain_ids or asked.chain_id in post.chain_ids]
+        return self._unit_heads(of_tier, asked.organisation_id)
+
+    def _unit_heads(self, heads: list[Post], organisation_id: UUID | None) -> list[Post]:
+        """Of the unit itself, or of the nearest unit above that has such a post at all."""
+        seen: set[UUID] = set()
+        while organisation_id and organisation_id not in seen:
+            seen.add(organisation_id)
+            if found := [post for post in heads if post.organisation_id == organisation_id]:
+                return found
+            organisation = self.organisations.get(organisation_id)
+            organisation_id = organisation.parent_id if organisation else None
+        return []
+
+    def _tier(self, tier: Tier) -> list[Post]:
+        if self._by_tier is None:
+            self._by_tier = {}
+            for post in sorted(self.posts.values(), key=lambda post: (post.title, post.id)):
+                self._by_tier.setdefault(post.tier, []).append(post)
+        return self._by_tier.get(tier, [])
+
+    def _begin_term(self, post_id: UUID, term: Term) -> None:
+        terms = [one for one in self.terms.get(post_id, []) if one.from_day != term.from_day]
+        insort(terms, term)
+        self.terms[post_id] = terms

@@ -1,0 +1,186 @@
+"""Lights: a project's by the rule set `start`, an obligation's by `ticket`. The boundaries are policy data."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID, uuid5
+
+from services.assessment.domain import moments
+from services.assessment.domain.policy import Policy, StartRule
+from services.assessment.domain.project import Project
+from services.assessment.domain.rules import Rules
+from shared.contracts.supervision import Light, LightChanged
+from shared.kit.working_days import WorkingCalendar
+
+START = "start"
+TICKET = "ticket"
+
+
+class State(StrEnum):
+    """`suspended`: the project is held, its months do not count. `ended`: started, terminated or no longer planned."""
+
+    WATCHING = "watching"
+    SUSPENDED = "suspended"
+    ENDED = "ended"
+
+
+class Verb(StrEnum):
+    PLAN = "plan"
+    REVIEW = "review"
+    SUSPEND = "suspend"
+    RESUME = "resume"
+    END = "end"
+
+
+TABLE: dict[State, dict[Verb, State]] = {
+    State.WATCHING: {
+        Verb.PLAN: State.WATCHING,
+        Verb.REVIEW: State.WATCHING,
+        Verb.SUSPEND: State.SUSPENDED,
+        Verb.END: State.ENDED,
+    },
+    State.SUSPENDED: {Verb.PLAN: State.SUSPENDED, Verb.RESUME: State.WATCHING, Verb.END: State.ENDED},
+    State.ENDED: {Verb.PLAN: State.WATCHING},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StartLight:
+    """A project's light by its planned start. `excused`: month-ends that fell into a hold and do not count."""
+
+    id: UUID
+    project_id: UUID
+    milestone_id: UUID
+    planned_on: date
+    state: State = State.WATCHING
+    light: Light = Light.GREEN
+    shown: bool = False
+    excused: int = 0
+    suspended_on: date | None = None
+    changed_on: date | None = None
+    inputs: dict[str, str] | None = None
+    policy_version: str = ""
+
+    def allows(self, verb: Verb) -> bool:
+        return verb in TABLE[self.state]
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """An obligation's light with what it rests on."""
+
+    light: Light
+    rule: str
+    policy_version: str
+    inputs: dict[str, str]
+
+
+def light_id(project_id: UUID) -> UUID:
+    return uuid5(project_id, "light")
+
+
+def missed_month_ends(planned_on: date, last_end: date, excused: int) -> int:
+    """Month-ends passed without a start, the planned month's own included, the excused ones left out."""
+    return max(0, moments.months_apart(planned_on, last_end) + 1 - excused)
+
+
+def judge(missed: int, rule: StartRule) -> Light:
+    if missed >= rule.red_from_months:
+        return Light.RED
+    return Light.YELLOW if missed >= rule.yellow_from_months else Light.GREEN
+
+
+def month_end_reds(light: StartLight, rules: Rules, *, on: date) -> int:
+    """Month-ends running at which the light was red, up to the last one before `on`."""
+    if light.state is not State.WATCHING:
+        return 0
+    missed = missed_month_ends(light.planned_on, moments.last_month_end(on), light.excused)
+    return max(0, missed - rules.policy.start_light.red_from_months + 1)
+
+
+def plan(light: StartLight | None, project: Project, milestone_id: UUID, planned_on: date, *, on: date) -> StartLight:
+    """Watch this milestone for the project's start; a light that watched another one follows."""
+    if light is None:
+        light = StartLight(light_id(project.id), project.id, milestone_id, planned_on)
+    state = State.WATCHING if light.state is State.ENDED else light.state
+    planned = replace(light, milestone_id=milestone_id, planned_on=planned_on, state=state, excused=0)
+    if project.held and planned.allows(Verb.SUSPEND):
+        return suspend(planned, on=on)
+    return end(planned) if project.is_started or project.ended else planned
+
+
+def review(light: StartLight, project: Project, rules: Rules, *, on: date) -> list[LightChanged]:
+    """What the light is on this day, if that is news: judged at the last month's end."""
+    if light.state is State.SUSPENDED and light.shown:
+        return []
+    last_end = moments.last_month_end(on)
+    missed = missed_month_ends(light.planned_on, last_end, light.excused)
+    is_over = light.state is State.ENDED
+    now = Light.GREEN if is_over else judge(missed, rules.policy.start_light)
+    if light.shown and now is light.light:
+        return []
+    return [
+        LightChanged(
+            project_id=project.id,
+            light=now,
+            before=light.light if light.shown else None,
+            rule=START,
+            policy_version=rules.policy.version,
+            inputs={
+                "planned_month": light.planned_on.strftime("%Y-%m"),
+                "month_end": last_end.isoformat(),
+                "month_ends_missed": str(0 if is_over else missed),
+                "month_ends_excused": str(light.excused),
+                "stage": project.stage.value,
+            },
+            on=on,
+        )
+    ]
+
+
+def wake_at(light: StartLight, rules: Rules, *, on: date) -> datetime | None:
+    """The next look: the first working morning after the month, once the planned month is over."""
+    if light.state is not State.WATCHING:
+        return None
+    first = moments.first_of_next_month(max(on, light.planned_on))
+    return rules.morning(rules.calendar.add(first, 0).day)
+
+
+def suspend(light: StartLight, *, on: date) -> StartLight:
+    return replace(light, state=State.SUSPENDED, suspended_on=on) if light.allows(Verb.SUSPEND) else light
+
+
+def resume(light: StartLight, *, on: date) -> StartLight:
+    """Go on after a hold: the month-ends that lay in it, from the planned month's on, are excused."""
+    if not light.allows(Verb.RESUME):
+        return light
+    held_from = max(light.suspended_on or on, light.planned_on.replace(day=1))
+    excused = max(0, moments.months_apart(held_from, on))
+    return replace(light, state=State.WATCHING, suspended_on=None, excused=light.excused + excused)
+
+
+def end(light: StartLight) -> StartLight:
+    return replace(light, state=State.ENDED, suspended_on=None) if light.allows(Verb.END) else light
+
+
+def evolve(light: StartLight, event: LightChanged) -> StartLight:
+    return replace(
+        light,
+        light=event.light,
+        shown=True,
+        changed_on=event.on,
+        inputs=event.inputs,
+        policy_version=event.policy_version,
+    )
+
+
+def ticket(due_on: date, today: date, policy: Policy, calendar: WorkingCalendar) -> Ticket:
+    """An obligation's light on a day: overdue red, up to the policy's working days left yellow, more green."""
+    left = calendar.between(today, due_on)
+    light = Light.GREEN
+    if today > due_on:
+        light = Light.RED
+    elif left <= policy.ticket_yellow_up_to_days:
+        light = Light.YELLOW
+    inputs = {"due_on": due_on.isoformat(), "on": today.isoformat(), "working_days_left": str(left)}
+    return Ticket(light, TICKET, policy.version, inputs)

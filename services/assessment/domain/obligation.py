@@ -1,0 +1,365 @@
+"""An obligation: what is due by a day, from the milestone that promised it. A case begins where it is missed."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID, uuid5
+
+from services.assessment.domain import moments
+from services.assessment.domain.directory import Directory
+from services.assessment.domain.project import Project
+from services.assessment.domain.rules import NotNow, Rules
+from shared.contracts.ids import obligation_id
+from shared.contracts.projects import MilestonePlanned
+from shared.contracts.supervision import (
+    ObligationCancelled,
+    ObligationConfirmed,
+    ObligationEvent,
+    ObligationMet,
+    ObligationMissed,
+    ObligationMoved,
+    ObligationOpened,
+    ObligationReassigned,
+    ObligationReminded,
+    ObligationResumed,
+    ObligationSuspended,
+    Subject,
+)
+
+Events = list[ObligationEvent]
+
+
+class State(StrEnum):
+    """`baseline`: due before supervision began, shown and not climbing. `missed`: its case is open."""
+
+    OPEN = "open"
+    BASELINE = "baseline"
+    MISSED = "missed"
+    SUSPENDED = "suspended"
+    MET = "met"
+    CANCELLED = "cancelled"
+
+
+class Verb(StrEnum):
+    MOVE = "move"
+    REASSIGN = "reassign"
+    REMIND = "remind"
+    MISS = "miss"
+    CONFIRM = "confirm"
+    MEET = "meet"
+    SUSPEND = "suspend"
+    RESUME = "resume"
+    CANCEL = "cancel"
+
+
+TABLE: Mapping[State, Mapping[Verb, frozenset[State]]] = {
+    State.OPEN: {
+        Verb.MOVE: frozenset({State.OPEN, State.BASELINE}),
+        Verb.REASSIGN: frozenset({State.OPEN}),
+        Verb.REMIND: frozenset({State.OPEN}),
+        Verb.MISS: frozenset({State.MISSED}),
+        Verb.MEET: frozenset({State.MET}),
+        Verb.SUSPEND: frozenset({State.SUSPENDED}),
+        Verb.CANCEL: frozenset({State.CANCELLED}),
+    },
+    State.BASELINE: {
+        Verb.MOVE: frozenset({State.OPEN, State.BASELINE}),
+        Verb.REASSIGN: frozenset({State.BASELINE}),
+        Verb.CONFIRM: frozenset({State.OPEN}),
+        Verb.MEET: frozenset({State.MET}),
+        Verb.SUSPEND: frozenset({State.SUSPENDED}),
+        Verb.CANCEL: frozenset({State.CANCELLED}),
+    },
+    State.MISSED: {
+        Verb.MOVE: frozenset({State.MISSED}),
+        Verb.REASSIGN: frozenset({State.MISSED}),
+        Verb.MEET: frozenset({State.MET}),
+        Verb.SUSPEND: frozenset({State.SUSPENDED}),
+        Verb.CANCEL: frozenset({State.CANCELLED}),
+    },
+    State.SUSPENDED: {
+        Verb.MOVE: frozenset({State.SUSPENDED}),
+        Verb.REASSIGN: frozenset({State.SUSPENDED}),
+        Verb.CONFIRM: frozenset({State.SUSPENDED}),
+        Verb.MEET: frozenset({State.MET}),
+        Verb.RESUME: frozenset({State.OPEN, State.BASELINE, State.MISSED}),
+        Verb.CANCEL: frozenset({State.CANCELLED}),
+    },
+    State.MET: {},
+    State.CANCELLED: {},
+}
+FINAL = frozenset({State.MET, State.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """`due_on` is supervised; `planned_on` is intake's, which a hold of the project does not move.
+
+    `inner`: what a suspended one goes back to. `supervised_from`: the day a baseline was confirmed.
+    `asked_on`: a later day asked for too late. `expected_on`, `delay_reason`: a delay the unit declared itself.
+    """
+
+    id: UUID
+    milestone_id: UUID
+    project_id: UUID
+    name: str
+    due_on: date
+    planned_on: date
+    post_id: UUID
+    state: State = State.OPEN
+    inner: State | None = None
+    suspended_on: date | None = None
+    supervised_from: date | None = None
+    reminded: bool = False
+    provisional: bool = False
+    asked_on: date | None = None
+    expected_on: date | None = None
+    delay_reason: str = ""
+    met_on: date | None = None
+    working_days_early: int | None = None
+
+    @property
+    def case_id(self) -> UUID:
+        return case_id(self.id)
+
+    @property
+    def standing(self) -> State:
+        """The state, seen through a suspension."""
+        return self.inner if self.inner is not None else self.state
+
+    def allows(self, verb: Verb) -> bool:
+        return verb in TABLE[self.state]
+
+
+def case_id(of_obligation: UUID) -> UUID:
+    """An obligation has at most one case, so its id follows from it: whoever locks one can lock both at once."""
+    return uuid5(of_obligation, "case")
+
+
+def subject_of(obligation: Obligation, project: Project) -> Subject:
+    return Subject(
+        project_id=project.id,
+        project_name=project.name,
+        chain_id=project.chain_id,
+        milestone_id=obligation.milestone_id,
+        milestone_name=obligation.name,
+        due_on=obligation.due_on,
+        responsible_org_id=project.org_id,
+        responsible_post_id=obligation.post_id,
+    )
+
+
+def miss_day(obligation: Obligation, rules: Rules) -> date:
+    """The working day on which the first rung is due: one after the due day, or after a baseline was confirmed."""
+    first = rules.policy.rungs[0].after_days
+    day = rules.calendar.add(obligation.due_on, first).day
+    if obligation.supervised_from is None:
+        return day
+    return max(day, rules.calendar.add(obligation.supervised_from, 1).day)
+
+
+def wake_at(obligation: Obligation, rules: Rules, now: datetime) -> datetime | None:
+    """When something happens by itself: the reminder, or the first rung; None when nothing will."""
+    if obligation.state is not State.OPEN:
+        return None
+    if not obligation.reminded and moments.china_date(now) <= obligation.due_on:
+        return rules.morning(rules.calendar.add(obligation.due_on, -rules.policy.remind_days_before).day)
+    return rules.morning(miss_day(obligation, rules))
+
+
+def plan(planned: MilestonePlanned, project: Project, rules: Rules) -> Events:
+    """Open the obligation of a milestone."""
+    new = opened(planned, project)
+    return [
+        ObligationOpened(
+            obligation_id=new.id,
+            subject=subject_of(new, project),
+            baseline=new.due_on < rules.began_on,
+            provisional=_is_provisional(new.due_on, rules),
+        )
+    ]
+
+
+def opened(planned: MilestonePlanned, project: Project) -> Obligation:
+    return Obligation(
+        id=obligation_id(planned.milestone_id),
+        milestone_id=planned.milestone_id,
+        project_id=project.id,
+        name=planned.name,
+        due_on=planned.due_on,
+        planned_on=planned.due_on,
+        post_id=planned.responsible_post_id,
+    )
+
+
+def move(obligation: Obligation, due_on: date, rules: Rules, *, on: date) -> Events:
+    """Take over a new due day. One asked for after the old one counts as overdue and moves nothing (the ladder)."""
+    if not obligation.allows(Verb.MOVE):
+        return []
+    overdue = obligation.state is State.OPEN and on > obligation.due_on
+    late = obligation.standing is State.MISSED or overdue
+    baseline = not late and obligation.supervised_from is None and due_on < rules.began_on
+    return [
+        ObligationMoved(
+            obligation_id=obligation.id,
+            due_on=due_on,
+            provisional=_is_provisional(due_on, rules),
+            baseline=baseline,
+            late=late,
+        )
+    ]
+
+
+def reassign(obligation: Obligation, post_id: UUID, project: Project) -> Events:
+    if not obligation.allows(Verb.REASSIGN):
+        return []
+    return [
+        ObligationReassigned(
+            obligation_id=obligation.id, responsible_post_id=post_id, responsible_org_id=project.org_id
+        )
+    ]
+
+
+def remind(obligation: Obligation, project: Project, directory: Directory, rules: Rules, *, on: date) -> Events:
+    if not obligation.allows(Verb.REMIND) or obligation.reminded or on > obligation.due_on:
+        return []
+    found = directory.find(project.asked(obligation.post_id), to=rules.policy.remind_to, on=on)
+    return [
+        ObligationReminded(
+            obligation_id=obligation.id,
+            subject=subject_of(obligation, project),
+            addressees=found.addressees,
+            working_days_left=rules.calendar.between(on, obligation.due_on),
+        )
+    ]
+
+
+def miss(obligation: Obligation) -> Events:
+    if not obligation.allows(Verb.MISS):
+        return []
+    return [ObligationMissed(obligation_id=obligation.id, case_id=obligation.case_id)]
+
+
+def confirm(obligation: Obligation, *, by: str) -> Events:
+    """督查室 takes a baseline under supervision.
+
+    Raises:
+        NotNow: it is no baseline, or no longer one.
+    """
+    if not obligation.allows(Verb.CONFIRM) or obligation.standing is not State.BASELINE:
+        raise NotNow("该事项不是存量事项，无需确认", state=obligation.state, verb=Verb.CONFIRM)
+    return [ObligationConfirmed(obligation_id=obligation.id, by=by)]
+
+
+def meet(obligation: Obligation, met_on: date, rules: Rules) -> Events:
+    if not obligation.allows(Verb.MEET):
+        return []
+    early = rules.calendar.between(met_on, obligation.due_on)
+    return [ObligationMet(obligation_id=obligation.id, met_on=met_on, working_days_early=early)]
+
+
+def suspend(obligation: Obligation, *, reason: str) -> Events:
+    if not obligation.allows(Verb.SUSPEND):
+        return []
+    return [ObligationSuspended(obligation_id=obligation.id, reason=reason)]
+
+
+def resume(obligation: Obligation, rules: Rules, *, on: date) -> Events:
+    """Go on after a hold. What was not yet due keeps the working days it had left."""
+    if not obligation.allows(Verb.RESUME):
+        return []
+    events: Events = [ObligationResumed(obligation_id=obligation.id)]
+    stood = rules.calendar.between(obligation.suspended_on or on, on)
+    if obligation.inner is State.OPEN and stood > 0:
+        due = rules.calendar.add(obligation.due_on, stood)
+        events.append(ObligationMoved(obligation_id=obligation.id, due_on=due.day, provisional=due.provisional))
+    return events
+
+
+def cancel(obligation: Obligation, *, reason: str) -> Events:
+    if not obligation.allows(Verb.CANCEL):
+        return []
+    return [ObligationCancelled(obligation_id=obligation.id, reason=reason)]
+
+
+def recount(obligation: Obligation, rules: Rules) -> Events:
+    """A year's calendar came: say so where the obligation was marked provisional and no longer is (or the reverse)."""
+    provisional = _is_provisional(obligation.due_on, rules)
+    if obligation.state is not State.OPEN or provisional == obligation.provisional:
+        return []
+    return [ObligationMoved(obligation_id=obligation.id, due_on=obligation.due_on, provisional=provisional)]
+
+
+def evolve(obligation: Obligation, event: ObligationEvent, *, on: date) -> Obligation:
+    """The obligation after an event of the day `on`."""
+    return _EVOLVE[type(event)](obligation, event, on)
+
+
+def _is_provisional(due_on: date, rules: Rules) -> bool:
+    return rules.calendar.add(due_on, rules.policy.rungs[0].after_days).provisional
+
+
+def _opened(obligation: Obligation, event: ObligationOpened, _: date) -> Obligation:
+    state = State.BASELINE if event.baseline else State.OPEN
+    return replace(obligation, state=state, provisional=event.provisional)
+
+
+def _moved(obligation: Obligation, event: ObligationMoved, on: date) -> Obligation:
+    if event.late:
+        return replace(obligation, asked_on=event.due_on)
+    if event.due_on == obligation.due_on:
+        return replace(obligation, provisional=event.provisional)
+    moved = replace(obligation, due_on=event.due_on, provisional=event.provisional, reminded=False)
+    target = State.BASELINE if event.baseline else State.OPEN
+    if obligation.state is State.SUSPENDED:
+        return replace(moved, inner=target, suspended_on=on)
+    return replace(moved, state=target)
+
+
+def _confirmed(obligation: Obligation, event: ObligationConfirmed, on: date) -> Obligation:
+    if obligation.state is State.SUSPENDED:
+        return replace(obligation, inner=State.OPEN, supervised_from=on)
+    return replace(obligation, state=State.OPEN, supervised_from=on)
+
+
+def _suspended(obligation: Obligation, event: ObligationSuspended, on: date) -> Obligation:
+    return replace(obligation, state=State.SUSPENDED, inner=obligation.state, suspended_on=on)
+
+
+def _resumed(obligation: Obligation, event: ObligationResumed, _: date) -> Obligation:
+    return replace(obligation, state=obligation.standing, inner=None, suspended_on=None)
+
+
+def _met(obligation: Obligation, event: ObligationMet, _: date) -> Obligation:
+    return replace(
+        obligation,
+        state=State.MET,
+        inner=None,
+        suspended_on=None,
+        met_on=event.met_on,
+        working_days_early=event.working_days_early,
+    )
+
+
+def _cancelled(obligation: Obligation, event: ObligationCancelled, _: date) -> Obligation:
+    return replace(obligation, state=State.CANCELLED, inner=None, suspended_on=None)
+
+
+def _reassigned(obligation: Obligation, event: ObligationReassigned, _: date) -> Obligation:
+    return replace(obligation, post_id=event.responsible_post_id)
+
+
+_EVOLVE: Mapping[type[ObligationEvent], Callable[[Obligation, Any, date], Obligation]] = {
+    ObligationOpened: _opened,
+    ObligationMoved: _moved,
+    ObligationReassigned: _reassigned,
+    ObligationReminded: lambda obligation, _, __: replace(obligation, reminded=True),
+    ObligationMissed: lambda obligation, _, __: replace(obligation, state=State.MISSED),
+    ObligationConfirmed: _confirmed,
+    ObligationMet: _met,
+    ObligationSuspended: _suspended,
+    ObligationResumed: _resumed,
+    ObligationCancelled: _cancelled,
+}

@@ -1,0 +1,284 @@
+"""The consumer's handler: intake's facts become obligations, end cases, change lights. Set-wise for up to 1000."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.assessment.domain import case as cases
+from services.assessment.domain import commendation
+from services.assessment.domain import light as lights
+from services.assessment.domain import obligation as obligations
+from services.assessment.domain import project as projections
+from services.assessment.domain.light import light_id
+from services.assessment.domain.moments import china_date
+from services.assessment.domain.obligation import Obligation
+from services.assessment.domain.project import Project
+from services.assessment.handlers.desk import Desk, planned_anew
+from services.assessment.handlers.known import Knowledge
+from services.assessment.store import programme, states
+from shared.contracts.ids import obligation_id
+from shared.contracts.programme import ProgrammeEvent
+from shared.contracts.projects import (
+    MilestoneCancelled,
+    MilestoneMet,
+    MilestonePlanned,
+    MilestoneReassigned,
+    MilestoneReplanned,
+    ProjectDelayed,
+    ProjectEvent,
+    ProjectHeld,
+    ProjectRecorded,
+    ProjectResumed,
+    ProjectRevised,
+    ProjectTerminated,
+    Stage,
+    StageReached,
+)
+from shared.kit.consumer import Fact
+from shared.kit.errors import NotFound
+
+_OF_MILESTONE = (
+    MilestonePlanned,
+    MilestoneReplanned,
+    MilestoneReassigned,
+    MilestoneMet,
+    MilestoneCancelled,
+    ProjectDelayed,
+)
+_OF_ALL_MILESTONES = (ProjectHeld, ProjectResumed, ProjectTerminated)
+
+
+class UnknownProject(NotFound):
+    """A fact about a project whose recording never came: its stream is broken, so it is parked."""
+
+    def __init__(self, project_id: UUID) -> None:
+        super().__init__("没有该项目的登记事实", project_id=str(project_id))
+
+
+async def apply(facts: Sequence[Fact], *, conn: AsyncConnection, now: datetime, knowledge: Knowledge) -> None:
+    """Take up to 1000 facts of any streams, in order for each aggregate; see `shared.kit.consumer.Handler`.
+
+    Raises:
+        UnknownProject: a milestone or stage of a project that was never recorded.
+    """
+    known = await knowledge.now(conn, now)
+    directory = known.directory
+    if learned := [fact for fact in facts if isinstance(fact.event, ProgrammeEvent)]:
+        directory = await _learn(learned, conn=conn)
+    told = [(fact, fact.event) for fact in facts if isinstance(fact.event, ProjectEvent)]
+    if not told:
+        return
+    desk = Desk.of(known, now, directory)
+    await _load([event for _, event in told], desk, conn)
+    for fact, event in told:
+        _take(event, desk, china_date(fact.at))
+    await desk.write(conn=conn, traceparent=_common_trace(facts))
+
+
+async def _learn(facts: Sequence[Fact], *, conn: AsyncConnection) -> Any:
+    """A directory of its own: what the transaction learned must vanish with it when it is rolled back."""
+    directory = await programme.load(conn=conn)
+    for fact in facts:
+        directory.learn(fact.event)
+    await programme.save(directory, {fact.aggregate_id for fact in facts}, conn=conn)
+    return directory
+
+
+async def _load(events: Iterable[ProjectEvent], desk: Desk, conn: AsyncConnection) -> None:
+    project_ids: set[UUID] = set()
+    of_all: set[UUID] = set()
+    obligation_ids: set[UUID] = set()
+    light_ids: set[UUID] = set()
+    for event in events:
+        project_ids.add(event.project_id)
+        if isinstance(event, _OF_MILESTONE):
+            obligation_ids.add(obligation_id(event.milestone_id))
+        elif isinstance(event, _OF_ALL_MILESTONES) or (isinstance(event, ProjectRevised) and event.responsible_org_id):
+            of_all.add(event.project_id)
+        if _touches_light(event):
+            light_ids.add(light_id(event.project_id))
+    obligation_ids.update(await states.live_obligations_of(of_all, conn=conn))
+    await desk.lock_and_load(obligation_ids=obligation_ids, light_ids=light_ids, conn=conn)
+    await desk.load_projects(project_ids, conn=conn)
+
+
+def _touches_light(event: ProjectEvent) -> bool:
+    if isinstance(event, MilestonePlanned):
+        return event.stage is Stage.STARTED
+    return isinstance(event, StageReached | MilestoneReplanned | MilestoneCancelled | _HOLDS)
+
+
+_HOLDS = ProjectHeld | ProjectResumed | ProjectTerminated
+
+
+def _take(event: ProjectEvent, desk: Desk, on: date) -> None:
+    before = desk.projects.get(event.project_id)
+    project = projections.fold(before, event)
+    if project is None:
+        raise UnknownProject(event.project_id)
+    if project is not before:
+        desk.put_project(project)
+    _TAKE.get(type(event), _stage_reached if isinstance(event, StageReached) else _nothing)(event, project, desk, on)
+
+
+def _nothing(event: ProjectEvent, project: Project, desk: Desk, on: date) -> None:
+    return
+
+
+def _revised(event: ProjectRevised, project: Project, desk: Desk, on: date) -> None:
+    """Open work follows the project to another unit; a new name or chain shows with the next message by itself."""
+    if event.responsible_org_id is None:
+        return
+    for one in _of(project, desk):
+        if events := obligations.reassign(one, one.post_id, project):
+            desk.on_obligation(one, events, on=on)
+
+
+def _stage_reached(event: StageReached, project: Project, desk: Desk, on: date) -> None:
+    light = desk.lights.get(light_id(project.id))
+    if light is not None and project.is_started and light.allows(lights.Verb.END):
+        ended = lights.end(light)
+        desk.on_light(ended, lights.review(ended, project, desk.rules, on=on))
+
+
+def _held(event: ProjectHeld, project: Project, desk: Desk, on: date) -> None:
+    for one in _of(project, desk):
+        _suspend(one, event.reason, desk, on)
+    light = desk.lights.get(light_id(project.id))
+    if light is not None and light.allows(lights.Verb.SUSPEND):
+        desk.on_light(lights.suspend(light, on=on), ())
+
+
+def _suspend(obligation: Obligation, reason: str, desk: Desk, on: date) -> None:
+    if events := obligations.suspend(obligation, reason=reason):
+        desk.on_obligation(obligation, events, on=on)
+    case = desk.cases.get(obligation.case_id)
+    if case is not None and case.allows(cases.Verb.SUSPEND):
+        desk.on_case(case, cases.suspend(case, reason=f"项目停缓建：{reason}"), on=on)
+
+
+def _resumed(event: ProjectResumed, project: Project, desk: Desk, on: date) -> None:
+    for one in _of(project, desk):
+        if events := obligations.resume(one, desk.rules, on=on):
+            desk.on_obligation(one, events, on=on)
+        case = desk.cases.get(one.case_id)
+        if case is not None and case.allows(cases.Verb.RESUME):
+            desk.on_case(case, cases.resume(case, desk.rules_of(case), on=on), on=on)
+    light = desk.lights.get(light_id(project.id))
+    if light is not None and light.allows(lights.Verb.RESUME):
+        desk.on_light(lights.resume(light, on=on), ())
+
+
+def _terminated(event: ProjectTerminated, project: Project, desk: Desk, on: date) -> None:
+    for one in _of(project, desk):
+        _cancel(one, f"项目终止：{event.reason}", project, desk, on)
+    light = desk.lights.get(light_id(project.id))
+    if light is not None and light.allows(lights.Verb.END):
+        desk.on_light(lights.end(light), ())
+
+
+def _planned(event: MilestonePlanned, project: Project, desk: Desk, on: date) -> None:
+    if project.ended or obligation_id(event.milestone_id) in desk.obligations:
+        return
+    opened = desk.on_obligation(obligations.opened(event, project), obligations.plan(event, project, desk.rules), on=on)
+    if project.held:
+        _suspend(opened, "项目停缓建", desk, on)
+    if event.stage is Stage.STARTED:
+        _watch_start(project, event.milestone_id, event.due_on, desk, on)
+
+
+def _replanned(event: MilestoneReplanned, project: Project, desk: Desk, on: date) -> None:
+    obligation = desk.obligations.get(obligation_id(event.milestone_id))
+    if obligation is None:
+        return
+    events = obligations.move(obligation, event.due_on, desk.rules, on=on)
+    if not events:
+        return
+    moved = desk.on_obligation(obligation, events, on=on)
+    if moved.due_on != event.due_on:
+        return
+    desk.put_obligation(planned_anew(moved, event.due_on))
+    light = desk.lights.get(light_id(project.id))
+    if light is not None and light.milestone_id == event.milestone_id:
+        _watch_start(project, event.milestone_id, event.due_on, desk, on)
+
+
+def _watch_start(project: Project, milestone_id: UUID, planned_on: date, desk: Desk, on: date) -> None:
+    light = lights.plan(desk.lights.get(light_id(project.id)), project, milestone_id, planned_on, on=on)
+    desk.on_light(light, lights.review(light, project, desk.rules, on=on))
+
+
+def _reassigned(event: MilestoneReassigned, project: Project, desk: Desk, on: date) -> None:
+    obligation = desk.obligations.get(obligation_id(event.milestone_id))
+    if obligation is not None and (events := obligations.reassign(obligation, event.responsible_post_id, project)):
+        desk.on_obligation(obligation, events, on=on)
+
+
+def _met(event: MilestoneMet, project: Project, desk: Desk, on: date) -> None:
+    obligation = desk.obligations.get(obligation_id(event.milestone_id))
+    if obligation is None or not obligation.allows(obligations.Verb.MEET):
+        return
+    proposed = commendation.propose(obligation, project, desk.directory, desk.rules, met_on=event.met_on, on=desk.on)
+    met = desk.on_obligation(obligation, obligations.meet(obligation, event.met_on, desk.rules), on=on)
+    _close(met, "节点已完成", project, desk, on)
+    if proposed:
+        desk.on_commendation(proposed)
+
+
+def _cancelled(event: MilestoneCancelled, project: Project, desk: Desk, on: date) -> None:
+    obligation = desk.obligations.get(obligation_id(event.milestone_id))
+    if obligation is not None:
+        _cancel(obligation, f"节点取消：{event.reason}", project, desk, on)
+    light = desk.lights.get(light_id(project.id))
+    if light is not None and light.milestone_id == event.milestone_id and light.allows(lights.Verb.END):
+        ended = lights.end(light)
+        desk.on_light(ended, lights.review(ended, project, desk.rules, on=on))
+
+
+def _delayed(event: ProjectDelayed, project: Project, desk: Desk, on: date) -> None:
+    obligation = desk.obligations.get(obligation_id(event.milestone_id))
+    if obligation is not None and obligation.state not in obligations.FINAL:
+        desk.put_obligation(replace(obligation, expected_on=event.expected_on, delay_reason=event.reason))
+
+
+def _cancel(obligation: Obligation, reason: str, project: Project, desk: Desk, on: date) -> None:
+    if events := obligations.cancel(obligation, reason=reason):
+        cancelled = desk.on_obligation(obligation, events, on=on)
+        _close(cancelled, reason, project, desk, on)
+
+
+def _close(obligation: Obligation, reason: str, project: Project, desk: Desk, on: date) -> None:
+    case = desk.cases.get(obligation.case_id)
+    if case is None or not case.allows(cases.Verb.CLOSE):
+        return
+    events = cases.close(case, obligation, project, desk.directory, desk.rules_of(case), reason=reason, on=on)
+    desk.on_case(case, events, on=on)
+
+
+def _of(project: Project, desk: Desk) -> list[Obligation]:
+    return [desk.obligations[one] for one in sorted(desk.of_project.get(project.id, ()))]
+
+
+def _common_trace(facts: Sequence[Fact]) -> str | None:
+    """The batch's own facts stand in one trace only when all that caused them do."""
+    traces = {fact.traceparent for fact in facts}
+    return traces.pop() if len(traces) == 1 else None
+
+
+_TAKE: Mapping[type[ProjectEvent], Callable[[Any, Project, Desk, date], None]] = {
+    ProjectRecorded: _nothing,
+    ProjectRevised: _revised,
+    ProjectHeld: _held,
+    ProjectResumed: _resumed,
+    ProjectTerminated: _terminated,
+    ProjectDelayed: _delayed,
+    MilestonePlanned: _planned,
+    MilestoneReplanned: _replanned,
+    MilestoneReassigned: _reassigned,
+    MilestoneMet: _met,
+    MilestoneCancelled: _cancelled,
+}

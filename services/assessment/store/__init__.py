@@ -1,0 +1,1 @@
+"""What assessment keeps in PostgreSQL, read and written set-wise."""

@@ -1,0 +1,127 @@
+"""What decisions rest on, as kept: the day supervision began, policies, imported calendar years, counters."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.kit.working_days import YearTable
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The one row of `supervision`, and how many policies are kept. Revisions tell what to read again."""
+
+    began_on: date
+    began_by: str
+    directory_revision: int
+    calendar_revision: int
+    recounted_revision: int
+    policies: int
+
+
+_STANDING = text("""
+SELECT began_on, began_by, directory_revision, calendar_revision, recounted_revision,
+       (SELECT count(*) FROM policy) AS policies
+  FROM supervision
+""")
+_BEGIN = text("INSERT INTO supervision (began_on, began_by) VALUES (:on, :by) ON CONFLICT DO NOTHING")
+_BEGIN_ON = text("UPDATE supervision SET began_on = :on, began_by = :by")
+_LOCK = text("SELECT began_on FROM supervision FOR UPDATE")
+_POLICIES = text("SELECT version, body FROM policy")
+_INSTALL = text("""
+INSERT INTO policy (version, body, since) VALUES (:version, CAST(:body AS jsonb), :since) ON CONFLICT DO NOTHING
+""")
+_YEARS = text("SELECT year, holidays, make_up_days, source FROM calendar_year")
+_IMPORT_YEAR = text("""
+INSERT INTO calendar_year (year, holidays, make_up_days, source, imported_at, imported_by)
+VALUES (:year, CAST(:holidays AS date[]), CAST(:make_up_days AS date[]), :source, :at, :by)
+    ON CONFLICT (year) DO UPDATE
+       SET holidays = excluded.holidays, make_up_days = excluded.make_up_days, source = excluded.source,
+           imported_at = excluded.imported_at, imported_by = excluded.imported_by
+""")
+_NEW_CALENDAR = text("UPDATE supervision SET calendar_revision = calendar_revision + 1")
+_RECOUNTED = text("UPDATE supervision SET recounted_revision = :revision WHERE recounted_revision < :revision")
+_COUNTERS = text("""
+INSERT INTO document_counter AS counter (kind, year, value)
+SELECT kind, :year, 0 FROM unnest(CAST(:kinds AS text[])) AS kind ORDER BY kind
+    ON CONFLICT (kind, year) DO UPDATE SET value = counter.value
+RETURNING kind, value
+""")
+_COUNTED = text("""
+UPDATE document_counter AS counter SET value = new.value
+  FROM unnest(CAST(:kinds AS text[]), CAST(:counts AS bigint[])) AS new (kind, value)
+ WHERE counter.kind = new.kind AND counter.year = :year
+""")
+
+
+async def standing(*, conn: AsyncConnection) -> Standing | None:
+    row = (await conn.execute(_STANDING)).one_or_none()
+    return Standing(*row) if row else None
+
+
+async def begin(on: date, by: str, *, conn: AsyncConnection) -> None:
+    """Supervision begins on this day, unless it has begun already."""
+    await conn.execute(_BEGIN, {"on": on, "by": by})
+
+
+async def begin_on(on: date, by: str, *, conn: AsyncConnection) -> None:
+    """Another day than the one on which the service first ran."""
+    await conn.execute(_BEGIN_ON, {"on": on, "by": by})
+
+
+async def lock(*, conn: AsyncConnection) -> None:
+    await conn.execute(_LOCK)
+
+
+async def policies(*, conn: AsyncConnection) -> dict[str, Mapping[str, Any]]:
+    return {row.version: _json(row.body) for row in await conn.execute(_POLICIES)}
+
+
+async def install_policy(version: str, body: Mapping[str, Any], *, conn: AsyncConnection, now: datetime) -> None:
+    await conn.execute(_INSTALL, {"version": version, "body": orjson.dumps(body).decode(), "since": now})
+
+
+async def calendar_years(*, conn: AsyncConnection) -> list[YearTable]:
+    rows = await conn.execute(_YEARS)
+    return [YearTable(row.year, frozenset(row.holidays), frozenset(row.make_up_days), row.source) for row in rows]
+
+
+async def import_year(table: YearTable, *, conn: AsyncConnection, by: str, now: datetime) -> None:
+    """Keep a year's table, and tell everybody that the calendar changed."""
+    await conn.execute(
+        _IMPORT_YEAR,
+        {
+            "year": table.year,
+            "holidays": sorted(table.holidays),
+            "make_up_days": sorted(table.make_up_days),
+            "source": table.source,
+            "at": now,
+            "by": by,
+        },
+    )
+    await conn.execute(_NEW_CALENDAR)
+
+
+async def recounted(revision: int, *, conn: AsyncConnection) -> None:
+    """All timers were counted with the calendar of this revision."""
+    await conn.execute(_RECOUNTED, {"revision": revision})
+
+
+async def lock_counters(kinds: Collection[str], year: int, *, conn: AsyncConnection) -> dict[str, int]:
+    """The last number given out of each kind in this year; nobody else gives one until the transaction ends."""
+    rows = await conn.execute(_COUNTERS, {"kinds": sorted(kinds), "year": year})
+    return {row.kind: row.value for row in rows}
+
+
+async def save_counters(values: Mapping[str, int], year: int, *, conn: AsyncConnection) -> None:
+    await conn.execute(_COUNTED, {"kinds": list(values), "counts": list(values.values()), "year": year})
+
+
+def _json(value: Any) -> Mapping[str, Any]:
+    parsed: Mapping[str, Any] = orjson.loads(value) if isinstance(value, str) else value
+    return parsed

@@ -1,0 +1,363 @@
+"""The states that decisions fold: projects, obligations, cases, lights; and the commendations they lead to."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Row, TextClause, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.assessment.domain.case import Case
+from services.assessment.domain.case import State as CaseState
+from services.assessment.domain.commendation import CommendationState
+from services.assessment.domain.light import StartLight
+from services.assessment.domain.light import State as LightState
+from services.assessment.domain.moments import CHINA
+from services.assessment.domain.obligation import Obligation
+from services.assessment.domain.obligation import State as ObligationState
+from services.assessment.domain.project import Project
+from services.assessment.store.sets import RowSet
+from shared.contracts.projects import Stage
+from shared.contracts.supervision import CommendationProposed, Light
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept(Generic[T]):
+    """A state with its version: the last sequence of its aggregate."""
+
+    state: T
+    version: int
+
+
+_PROJECTS = RowSet(
+    "project",
+    key=("id",),
+    columns={
+        "id": "uuid",
+        "code": "text",
+        "name": "text",
+        "chain_id": "uuid",
+        "org_id": "uuid",
+        "stage": "text",
+        "held": "boolean",
+        "ended": "boolean",
+    },
+)
+_OBLIGATIONS = RowSet(
+    "obligation",
+    key=("id",),
+    columns={
+        "id": "uuid",
+        "version": "bigint",
+        "milestone_id": "uuid",
+        "project_id": "uuid",
+        "name": "text",
+        "due_on": "date",
+        "planned_on": "date",
+        "post_id": "uuid",
+        "state": "text",
+        "inner_state": "text",
+        "suspended_on": "date",
+        "supervised_from": "date",
+        "reminded": "boolean",
+        "provisional": "boolean",
+        "asked_on": "date",
+        "expected_on": "date",
+        "delay_reason": "text",
+        "met_on": "date",
+        "working_days_early": "integer",
+    },
+)
+_CASES = RowSet(
+    "supervision_case",
+    key=("id",),
+    columns={
+        "id": "uuid",
+        "version": "bigint",
+        "obligation_id": "uuid",
+        "project_id": "uuid",
+        "number": "text",
+        "policy_version": "text",
+        "due_on": "date",
+        "opened_at": "timestamptz",
+        "state": "text",
+        "rung": "integer",
+        "rung_on": "date",
+        "next_at": "timestamptz",
+        "anchor_on": "date",
+        "anchor_days": "integer",
+        "acknowledged": "boolean",
+        "held_until": "timestamptz",
+        "suspended_on": "date",
+        "provisional": "boolean",
+        "closed_on": "date",
+        "close_reason": "text",
+    },
+)
+_LIGHTS = RowSet(
+    "light",
+    key=("id",),
+    columns={
+        "id": "uuid",
+        "version": "bigint",
+        "project_id": "uuid",
+        "milestone_id": "uuid",
+        "planned_on": "date",
+        "state": "text",
+        "light": "text",
+        "shown": "boolean",
+        "excused": "integer",
+        "suspended_on": "date",
+        "changed_on": "date",
+        "inputs": "jsonb",
+        "policy_version": "text",
+    },
+)
+_COMMENDATIONS = RowSet(
+    "commendation",
+    key=("id",),
+    columns={
+        "id": "uuid",
+        "version": "bigint",
+        "obligation_id": "uuid",
+        "project_id": "uuid",
+        "state": "text",
+        "met_on": "date",
+        "working_days_early": "integer",
+        "policy_version": "text",
+        "proposed_at": "timestamptz",
+    },
+)
+
+_PROJECTS_BY_ID = text("""
+SELECT id, code, name, chain_id, org_id, stage, held, ended FROM project WHERE id = ANY (CAST(:ids AS uuid[]))
+""")
+_LIVE_OF_PROJECTS = text("""
+SELECT id FROM obligation
+ WHERE project_id = ANY (CAST(:ids AS uuid[])) AND state NOT IN ('met', 'cancelled')
+""")
+_OBLIGATIONS_BY_ID = text("""
+SELECT id, version, milestone_id, project_id, name, due_on, planned_on, post_id, state, inner_state, suspended_on,
+       supervised_from, reminded, provisional, asked_on, expected_on, delay_reason, met_on, working_days_early
+  FROM obligation
+ WHERE id = ANY (CAST(:ids AS uuid[]))
+""")
+_CASES_BY_ID = text("""
+SELECT id, version, obligation_id, project_id, number, policy_version, due_on, opened_at, state, rung, rung_on, next_at,
+       anchor_on, anchor_days, acknowledged, held_until, suspended_on, provisional, closed_on, close_reason
+  FROM supervision_case
+ WHERE id = ANY (CAST(:ids AS uuid[]))
+""")
+_LIGHTS_BY_ID = text("""
+SELECT id, version, project_id, milestone_id, planned_on, state, light, shown, excused, suspended_on, changed_on,
+       inputs, policy_version
+  FROM light
+ WHERE id = ANY (CAST(:ids AS uuid[]))
+""")
+
+
+async def projects(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, Project]:
+    return {row.id: _project(row) for row in await _by_id(_PROJECTS_BY_ID, ids, conn)}
+
+
+async def live_obligations_of(project_ids: Collection[UUID], *, conn: AsyncConnection) -> list[UUID]:
+    """The ids of these projects' obligations that are neither met nor cancelled."""
+    return [row.id for row in await _by_id(_LIVE_OF_PROJECTS, project_ids, conn)]
+
+
+async def obligations(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, Kept[Obligation]]:
+    return {row.id: Kept(_obligation(row), row.version) for row in await _by_id(_OBLIGATIONS_BY_ID, ids, conn)}
+
+
+async def cases(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, Kept[Case]]:
+    return {row.id: Kept(_case(row), row.version) for row in await _by_id(_CASES_BY_ID, ids, conn)}
+
+
+async def lights(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, Kept[StartLight]]:
+    return {row.id: Kept(_light(row), row.version) for row in await _by_id(_LIGHTS_BY_ID, ids, conn)}
+
+
+async def save_projects(states: Iterable[Project], *, conn: AsyncConnection) -> None:
+    rows = [(one.id, one.code, one.name, one.chain_id, one.org_id, one.stage, one.held, one.ended) for one in states]
+    await _PROJECTS.upsert(rows, conn=conn)
+
+
+async def save_obligations(kept: Iterable[Kept[Obligation]], *, conn: AsyncConnection) -> None:
+    await _OBLIGATIONS.upsert([_obligation_row(one.state, one.version) for one in kept], conn=conn)
+
+
+async def save_cases(kept: Iterable[Kept[Case]], *, conn: AsyncConnection) -> None:
+    await _CASES.upsert([_case_row(one.state, one.version) for one in kept], conn=conn)
+
+
+async def save_lights(kept: Iterable[Kept[StartLight]], *, conn: AsyncConnection) -> None:
+    await _LIGHTS.upsert([_light_row(one.state, one.version) for one in kept], conn=conn)
+
+
+async def save_commendations(
+    proposed: Iterable[Kept[CommendationProposed]], *, conn: AsyncConnection, now: datetime
+) -> None:
+    rows = [
+        (
+            one.state.commendation_id,
+            one.version,
+            one.state.obligation_id,
+            one.state.subject.project_id,
+            CommendationState.PROPOSED,
+            one.state.met_on,
+            one.state.working_days_early,
+            one.state.policy_version,
+            now,
+        )
+        for one in proposed
+    ]
+    await _COMMENDATIONS.upsert(rows, conn=conn)
+
+
+async def _by_id(statement: TextClause, ids: Collection[UUID], conn: AsyncConnection) -> Iterable[Row[Any]]:
+    return await conn.execute(statement, {"ids": list(ids)}) if ids else ()
+
+
+def _project(row: Row[Any]) -> Project:
+    return Project(row.id, row.code, row.name, row.chain_id, row.org_id, Stage(row.stage), row.held, row.ended)
+
+
+def _obligation(row: Row[Any]) -> Obligation:
+    return Obligation(
+        row.id,
+        row.milestone_id,
+        row.project_id,
+        row.name,
+        row.due_on,
+        row.planned_on,
+        row.post_id,
+        ObligationState(row.state),
+        ObligationState(row.inner_state) if row.inner_state else None,
+        row.suspended_on,
+        row.supervised_from,
+        row.reminded,
+        row.provisional,
+        row.asked_on,
+        row.expected_on,
+        row.delay_reason,
+        row.met_on,
+        row.working_days_early,
+    )
+
+
+def _obligation_row(one: Obligation, version: int) -> tuple[Any, ...]:
+    return (
+        one.id,
+        version,
+        one.milestone_id,
+        one.project_id,
+        one.name,
+        one.due_on,
+        one.planned_on,
+        one.post_id,
+        one.state,
+        one.inner,
+        one.suspended_on,
+        one.supervised_from,
+        one.reminded,
+        one.provisional,
+        one.asked_on,
+        one.expected_on,
+        one.delay_reason,
+        one.met_on,
+        one.working_days_early,
+    )
+
+
+def _case(row: Row[Any]) -> Case:
+    return Case(
+        row.id,
+        row.obligation_id,
+        row.project_id,
+        row.number,
+        row.policy_version,
+        row.due_on,
+        row.opened_at,
+        CaseState(row.state),
+        row.rung,
+        row.rung_on,
+        _in_china(row.next_at),
+        row.anchor_on,
+        row.anchor_days,
+        row.acknowledged,
+        _in_china(row.held_until),
+        row.suspended_on,
+        row.provisional,
+        row.closed_on,
+        row.close_reason,
+    )
+
+
+def _case_row(one: Case, version: int) -> tuple[Any, ...]:
+    return (
+        one.id,
+        version,
+        one.obligation_id,
+        one.project_id,
+        one.number,
+        one.policy_version,
+        one.due_on,
+        one.opened_at,
+        one.state,
+        one.rung,
+        one.rung_on,
+        one.next_at,
+        one.anchor_on,
+        one.anchor_days,
+        one.acknowledged,
+        one.held_until,
+        one.suspended_on,
+        one.provisional,
+        one.closed_on,
+        one.close_reason,
+    )
+
+
+def _light(row: Row[Any]) -> StartLight:
+    return StartLight(
+        row.id,
+        row.project_id,
+        row.milestone_id,
+        row.planned_on,
+        LightState(row.state),
+        Light(row.light),
+        row.shown,
+        row.excused,
+        row.suspended_on,
+        row.changed_on,
+        orjson.loads(row.inputs) if isinstance(row.inputs, str) else row.inputs,
+        row.policy_version,
+    )
+
+
+def _light_row(one: StartLight, version: int) -> tuple[Any, ...]:
+    inputs = None if one.inputs is None else orjson.dumps(one.inputs).decode()
+    return (
+        one.id,
+        version,
+        one.project_id,
+        one.milestone_id,
+        one.planned_on,
+        one.state,
+        one.light,
+        one.shown,
+        one.excused,
+        one.suspended_on,
+        one.changed_on,
+        inputs,
+        one.policy_version,
+    )
+
+
+def _in_china(moment: datetime | None) -> datetime | None:
+    return moment.astimezone(CHINA) if moment else None
