@@ -8,7 +8,7 @@ message after the other, so that a chat keeps its order; many robots are served 
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import uuid4
@@ -41,13 +41,17 @@ _UNLOCK = text("SELECT pg_advisory_unlock(:key)")
 
 @dataclass(slots=True)
 class Lane:
-    """What this process holds for one robot. `closed`: nothing more is claimed until all of it is recorded."""
+    """What this process holds for one robot.
+
+    `closed`: nothing more is claimed until all of it is recorded. `stopped`: what is left goes back to the queue.
+    """
 
     queue: deque[Outgoing] = field(default_factory=deque)
     task: asyncio.Task[None] | None = None
     sending: bool = False
     unrecorded: int = 0
     closed: bool = False
+    stopped: bool = False
 
     @property
     def load(self) -> int:
@@ -55,7 +59,7 @@ class Lane:
 
     @property
     def is_full(self) -> bool:
-        return self.closed or self.load > _REFILL
+        return self.closed or self.stopped or self.load > _REFILL
 
     @property
     def is_idle(self) -> bool:
@@ -96,7 +100,7 @@ class Dispatcher:
                 if not is_transient(error):
                     raise
                 log.warning("sending paused: the database is away", error=type(error).__name__)
-                await backoff.wait()
+                await backoff.pause()
 
     @asynccontextmanager
     async def _keeper(self) -> AsyncIterator[tuple[AsyncConnection, int]]:
@@ -122,6 +126,7 @@ class _Session:
         self._over: asyncio.Queue[Ended | None] = asyncio.Queue()
         self._slots = asyncio.Semaphore(of._concurrent)
         self._stopping = False
+        self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> None:
         recorder = asyncio.create_task(self._record_all(), name="notification recorder")
@@ -130,18 +135,22 @@ class _Session:
             asyncio.create_task(self._bury_the_dead(), name="notification undertaker"),
         ]
         try:
-            done, _ = await asyncio.wait([recorder, *loops], return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait([recorder, *loops, self._broken], return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
-            for task in loops:
-                task.cancel()
-            await asyncio.gather(*loops, return_exceptions=True)
-            await self._finish(recorder)
+            finishing = asyncio.create_task(self._finish(recorder, loops), name="notification last words")
+            while not finishing.done():  # bounded by its own time limits, whoever cancels again
+                with suppress(asyncio.CancelledError):
+                    await asyncio.shield(finishing)
 
-    async def _finish(self, recorder: asyncio.Task[None]) -> None:
+    async def _finish(self, recorder: asyncio.Task[None], loops: list[asyncio.Task[None]]) -> None:
         """Let what is being sent be answered, put the rest back, record both: within a few seconds of real time."""
         self._stopping = True
+        self._broken.cancel()
+        for task in loops:
+            task.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
         lanes = [lane.task for lane in self._lanes.values() if lane.task]
         if lanes and not recorder.done():
             await asyncio.wait(lanes, timeout=_LAST_WORDS_SECONDS)
@@ -188,6 +197,12 @@ class _Session:
         lane.closed = lane.closed or one.robot.condition != Condition()
         if lane.task is None or lane.task.done():
             lane.task = asyncio.create_task(self._send_all(lane), name=f"notification to {one.robot.id}")
+            lane.task.add_done_callback(self._watch)
+
+    def _watch(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error and not self._broken.done():
+            self._broken.set_exception(error)
 
     async def _rest(self, longest: float) -> bool:
         """Until something was queued, simulated time moved or the rest is over; whether something was queued."""
@@ -195,6 +210,8 @@ class _Session:
         moved = asyncio.create_task(self._clock.sleep_until(None, at_most=longest))
         try:
             await asyncio.wait([rang, moved], return_when=asyncio.FIRST_COMPLETED)
+            if moved.done():
+                moved.result()
             return rang.done()
         finally:
             rang.cancel()
@@ -204,11 +221,11 @@ class _Session:
         """Send what the lane holds in order; after a failure of the robot's the rest goes back to the queue."""
         while lane.queue:
             one = lane.queue.popleft()
-            verdict = None if lane.closed and lane.unrecorded or self._stopping else await self._send(one, lane)
+            verdict = None if lane.stopped or self._stopping else await self._send(one, lane)
             lane.unrecorded += 1
             self._over.put_nowait(records.ended(one, verdict, at=self._clock.now()))
-            if verdict is None or not _goes_on(verdict):
-                lane.closed = True
+            if verdict and not _goes_on(verdict):
+                lane.stopped = True
             if lane.load == _REFILL:
                 self._queued.set()
 
@@ -246,7 +263,7 @@ class _Session:
             except Exception as error:
                 if not is_transient(error):
                     raise
-                await backoff.wait()
+                await backoff.pause()
         if recorded < len(over):
             log.warning("outcomes came too late: another process had given them up", count=len(over) - recorded)
         self._forget(over)

@@ -37,9 +37,10 @@ class Ended:
 
 
 def ended(one: Outgoing, verdict: Verdict | None, *, at: datetime) -> Ended:
-    """How a claimed message ended; the robot's words lose what no record may show."""
+    """How a claimed message ended; the robot's words lose what no record may show, and what none can hold."""
     if verdict:
-        verdict = replace(verdict, text=one.redacted(verdict.text))
+        words = one.redacted(verdict.text).replace("\0", "").encode(errors="replace").decode()
+        verdict = replace(verdict, text=words, code=verdict.code[:40])
     return Ended(one.message, one.robot.id, one.robot.channel, one.robot.condition == Condition(), verdict, at)
 
 

@@ -83,8 +83,8 @@ RETURNING version
 """)
 _DROP_ROUTE = text("DELETE FROM route WHERE id = :id")
 
-_OUTBOUND = text("SELECT paused, reason, by, since FROM outbound")
-_SWITCH = text("UPDATE outbound SET paused = :paused, reason = :reason, by = :by, since = :since")
+_OUTBOUND = text("SELECT paused, reason, switched_by, since FROM outbound")
+_SWITCH = text("UPDATE outbound SET paused = :paused, reason = :reason, switched_by = :by, since = :since")
 
 
 async def find(robot_id: str, *, conn: AsyncConnection, lock: bool = False) -> Robot | None:
@@ -175,7 +175,7 @@ async def drop_route(route_id: UUID, *, conn: AsyncConnection) -> bool:
 
 async def outbound(*, conn: AsyncConnection) -> Outbound:
     row = (await conn.execute(_OUTBOUND)).one()
-    return Outbound(row.paused, row.reason, row.by, row.since)
+    return Outbound(row.paused, row.reason, row.switched_by, row.since)
 
 
 async def switch(state: Outbound, *, conn: AsyncConnection) -> None:

@@ -69,10 +69,10 @@ CREATE TABLE route (
 CREATE INDEX route_robot ON route (robot_id);
 
 CREATE TABLE outbound (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    single boolean PRIMARY KEY DEFAULT true CHECK (single),
     paused boolean NOT NULL DEFAULT false,
     reason text NOT NULL DEFAULT '',
-    by text NOT NULL DEFAULT '',
+    switched_by text NOT NULL DEFAULT '',
     since timestamptz
 );
 INSERT INTO outbound DEFAULT VALUES;

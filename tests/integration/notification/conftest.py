@@ -1,0 +1,169 @@
+"""notification as a process would run it, on a real database, against real HTTP robots, with time that tests move."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest_asyncio
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from services.notification.channels.base import Target
+from services.notification.claims import pending
+from services.notification.dispatcher import Dispatcher
+from services.notification.domain.messages import State
+from services.notification.domain.routing import Route
+from services.notification.handlers import facts, robots, routing
+from services.notification.handlers.robots import RobotRecord
+from services.notification.sender import Sender
+from services.notification.store import attempts, messages
+from services.notification.store.attempts import Attempt
+from services.notification.store.messages import Message
+from services.notification.store.robots import Robot
+from services.notification.store.robots import find as find_robot
+from services.notification.targets import Keyring, Targets
+from services.notification.telling import Links, Teller
+from shared.contracts.event import Event
+from shared.contracts.programme import Tier
+from shared.kit.database import open_engine, transaction
+from shared.kit.service import Pending
+from shared.kit.vault import Vault
+from tests.support.clock import MovableClock
+from tests.support.postgres import ScratchDatabase
+from tests.support.robots import FakeRobot, listening
+from tests.support.supervision import fact, programme
+from tests.support.waiting import eventually
+
+LINK_SECRET = "planted-link-secret-0123456789abcdef"
+ROBOT_SECRET = "SECplantedrobotsecret"
+TOKEN = "planted-access-token"
+KEYS = Keyring(Vault(["planted-vault-key-0123456789abcdef"]))
+LOCAL = Targets(("127.0.0.1",), allow_private=True)
+
+
+class Desk:
+    """What a test does with notification."""
+
+    def __init__(self, url: str, engine: AsyncEngine, clock: MovableClock) -> None:
+        self.url = url
+        self.engine = engine
+        self.clock = clock
+
+    async def learn(self) -> None:
+        await self.hear(*programme())
+
+    async def hear(self, *events: Event) -> None:
+        """Hand facts to the consumer's handler, in one batch."""
+        now = self.clock.now()
+        async with transaction(self.engine) as conn:
+            await facts.apply([fact(event, at=now) for event in events], conn=conn, now=now)
+
+    async def register(
+        self, robot_id: str, robot: FakeRobot, *, per_minute: int | None = 0, token: str = TOKEN
+    ) -> None:
+        record = RobotRecord(robot_id, robot_id, "dingtalk", Target(robot.url(token), ROBOT_SECRET), per_minute)
+        async with transaction(self.engine) as conn:
+            await robots.register(record, expected=None, targets=LOCAL, keys=KEYS, conn=conn)
+
+    async def route(
+        self,
+        robot_id: str,
+        *,
+        post: UUID | None = None,
+        tier: Tier | None = None,
+        chain: UUID | None = None,
+        mention: bool = False,
+    ) -> UUID:
+        route = Route(uuid4(), robot_id, post, tier, chain, mention)
+        async with transaction(self.engine) as conn:
+            await routing.set_route(route, expected=None, now=self.clock.now(), conn=conn)
+        return route.id
+
+    def dispatcher(self, engine: AsyncEngine | None = None, *, answer_seconds: float = 10) -> Dispatcher:
+        links = Links("https://liandu.example", (LINK_SECRET,), timedelta(days=30))
+        return Dispatcher(
+            engine or self.engine,
+            clock=self.clock,
+            teller=Teller(KEYS, links),
+            sender=lambda: Sender(LOCAL, answer_seconds=answer_seconds, connections=16),
+            concurrent_robots=16,
+        )
+
+    @asynccontextmanager
+    async def sending(self, **options: Any) -> AsyncIterator[asyncio.Task[None]]:
+        task = asyncio.create_task(self.dispatcher(**options).run())
+        try:
+            yield task
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def read(self, ask: Callable[[AsyncConnection], Awaitable[Any]]) -> Any:
+        async with self.engine.connect() as conn:
+            return await ask(conn)
+
+    async def all(self) -> list[Message]:
+        def ask(conn: AsyncConnection) -> Awaitable[list[Message]]:
+            return messages.page(states=None, robot=None, case=None, project=None, after=None, limit=1000, conn=conn)
+
+        found: list[Message] = await self.read(ask)
+        return found[::-1]
+
+    async def states(self) -> list[State]:
+        return [message.state for message in await self.all()]
+
+    async def story(self, message: Message) -> list[Attempt]:
+        found: list[Attempt] = await self.read(lambda conn: attempts.story(message.id, conn=conn))
+        return found
+
+    async def robot(self, robot_id: str) -> Robot:
+        found: Robot = await self.read(lambda conn: find_robot(robot_id, conn=conn))
+        return found
+
+    async def pending(self) -> Pending:
+        found: Pending = await self.read(lambda conn: pending(conn, self.clock.now()))
+        return found
+
+    async def flights(self) -> int:
+        count: int = await self.read(lambda conn: attempts.flying(conn=conn))
+        return count
+
+    async def execute(self, statement: str, **values: Any) -> list[Any]:
+        async with transaction(self.engine) as conn:
+            result = await conn.execute(text(statement), values)
+            return list(result.all()) if result.returns_rows else []
+
+    async def settled(self) -> Pending:
+        """Wait until nothing is due or on its way."""
+
+        async def quiet() -> bool:
+            return not (await self.pending()).reasons
+
+        await eventually(quiet, what="nothing due and nothing on its way")
+        return await self.pending()
+
+    async def all_in(self, state: State) -> None:
+        async def reached() -> bool:
+            states = await self.states()
+            assert all(one is state for one in states), states
+            return bool(states)
+
+        await eventually(reached, what=f"all messages {state}")
+
+
+@pytest_asyncio.fixture
+async def desk(database: ScratchDatabase, clock: MovableClock) -> AsyncIterator[Desk]:
+    url = await database.provision("notification")
+    engine = open_engine(url, application="test-notification")
+    yield Desk(url, engine, clock)
+    await engine.dispose()
+
+
+@pytest_asyncio.fixture
+async def robot() -> AsyncIterator[FakeRobot]:
+    async with listening() as one:
+        yield one
