@@ -67,13 +67,18 @@ class ProjectRecorded(ProjectEvent):
 
 
 class ProjectRevised(ProjectEvent):
-    """Master data as it now stands; only what changed is set."""
+    """Master data as it now stands; only what changed is set.
+
+    `signed_on`, `started_on`: days that nobody had written down when the project was recorded; known ones stay.
+    """
 
     type: ClassVar[str] = "cn.liandu.project.revised.v1"
     name: str | None = None
     chain_id: UUID | None = None
     responsible_org_id: UUID | None = None
     total_investment_wan: int | None = None
+    signed_on: date | None = None
+    started_on: date | None = None
 
 
 class StageReached(ProjectEvent):

@@ -110,10 +110,14 @@ class ProjectBody(Body):
 
 
 class ProjectChanges(Body):
+    """`signed_on`, `started_on`: where nobody had written the day down; a known day stays."""
+
     name: Name | None = None
     chain_id: UUID | None = None
     responsible_org_id: UUID | None = None
     total_investment_wan: Wan | None = None
+    signed_on: date | None = None
+    started_on: date | None = None
 
     def changes(self) -> Changes:
         return Changes(**self.model_dump())

@@ -65,6 +65,8 @@ def _revised(event: ProjectRevised, names: Names) -> str:
         event.chain_id and f"产业链改为{names[event.chain_id]}",
         event.responsible_org_id and f"责任单位改为{names[event.responsible_org_id]}",
         event.total_investment_wan and f"总投资改为{money(event.total_investment_wan)}",
+        event.signed_on and f"补录签约日期{event.signed_on}",
+        event.started_on and f"补录开工日期{event.started_on}",
     ]
     return "，".join(part for part in parts if part)
 

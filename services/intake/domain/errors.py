@@ -63,6 +63,14 @@ class DateNotAllowed(Invalid):
         super().__init__(message, what=what, day=day.isoformat(), limit=limit.isoformat())
 
 
+class DayStands(Conflict):
+    """The day of a stage is known already; another one needs a correction, not a revision."""
+
+    def __init__(self, stage: Stage, *, known: date, given: date) -> None:
+        message = f"{STAGE_NAMES[stage]}日期已登记为{known}，与{given}不一致；更正须另行办理"
+        super().__init__(message, stage=stage, known=known.isoformat(), given=given.isoformat())
+
+
 class FieldMissing(Invalid):
     """Something that must be filled in is empty."""
 

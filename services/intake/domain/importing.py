@@ -11,7 +11,7 @@ from services.intake.domain import project as projects
 from services.intake.domain import timetable
 from services.intake.domain.directory import Directory
 from services.intake.domain.drafts import Field, MilestoneDraft, ProjectDraft, Refusal
-from services.intake.domain.errors import DateNotAllowed, EvidenceMissing
+from services.intake.domain.errors import DateNotAllowed, DayStands, EvidenceMissing
 from services.intake.domain.programme import Chain, Organisation, Post
 from services.intake.domain.project import Changes, NewProject, Project, Step
 from services.intake.domain.rules import Rules
@@ -182,10 +182,19 @@ def _record(located: Located, context: Context) -> list[Event]:
 
 def _change(located: Located, before: Project, context: Context) -> list[Event]:
     draft = located.draft
-    _require_same(before, draft)
-    changes = Changes(draft.name.strip(), located.chain.id, located.organisation.id, draft.total_investment_wan)
-    events = projects.revise(before, changes)
-    if draft.stage is before.stage:
+    if draft.kind is not before.kind:
+        raise Refused(Refusal(Field.KIND, f"项目类别已登记为{KIND_NAMES[before.kind]}，不能由导入更改"))
+    step_to = draft.stage if draft.stage is not before.stage else None  # its day comes with the step
+    changes = Changes(
+        name=draft.name.strip(),
+        chain_id=located.chain.id,
+        responsible_org_id=located.organisation.id,
+        total_investment_wan=draft.total_investment_wan,
+        signed_on=draft.signed_on if Stage.SIGNED is not step_to else None,
+        started_on=draft.started_on if Stage.STARTED is not step_to else None,
+    )
+    events = projects.revise(before, changes, today=context.today)
+    if step_to is None:
         return events
     step = _step(draft)
     return events + projects.advance(projects.fold(before, events), step, rules=context.rules, today=context.today)
@@ -206,23 +215,6 @@ def _ratio(text: str) -> Decimal:
         return Decimal(text)
     except InvalidOperation as error:
         raise Refused(Refusal(Field.OUTPUT_RATIO, f"产出与设计之比“{text}”不是数字")) from error
-
-
-def _require_same(before: Project, draft: ProjectDraft) -> None:
-    """What was recorded once stays: a list that says otherwise is refused, never taken for a correction."""
-    if draft.kind is not before.kind:
-        raise Refused(Refusal(Field.KIND, f"项目类别已登记为{KIND_NAMES[before.kind]}，不能由导入更改"))
-    for stage, day, field in (
-        (Stage.SIGNED, draft.signed_on, Field.SIGNED_ON),
-        (Stage.STARTED, draft.started_on, Field.STARTED_ON),
-    ):
-        known = before.reached.get(stage)
-        passed = STAGES.index(stage) <= STAGES.index(before.stage)
-        if day and passed and day != known:
-            stands = f"已登记为{known}" if known else "登记时未填"
-            raise Refused(Refusal(field, f"{STAGE_NAMES[stage]}日期{stands}，与本行的{day}不一致；更正须另行办理"))
-        if day and not passed and stage is not draft.stage:
-            raise Refused(Refusal(field, f"项目尚未{STAGE_NAMES[stage]}，不应填写{STAGE_NAMES[stage]}日期"))
 
 
 def _line_events(
@@ -291,4 +283,6 @@ def _field_of(error: DomainError) -> Field:
         return Field.EVIDENCE
     if isinstance(error, DateNotAllowed):
         return DAYS.get(str(error.details["what"]), Field.REACHED_ON)
+    if isinstance(error, DayStands):
+        return {Stage.SIGNED: Field.SIGNED_ON}.get(Stage(str(error.details["stage"])), Field.STARTED_ON)
     return FIELDS.get(str(error.details.get("field")), Field.STAGE)

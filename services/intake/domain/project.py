@@ -14,6 +14,7 @@ from services.intake.domain import timetable
 from services.intake.domain.errors import (
     AmountNotAllowed,
     DateNotAllowed,
+    DayStands,
     FieldMissing,
     HoldNotAllowed,
     ProjectNotActive,
@@ -127,12 +128,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Master data to be revised; None leaves it as it is."""
+    """Master data to be revised; None leaves it as it is. A day can be filled in where nobody had written it down."""
 
     name: str | None = None
     chain_id: UUID | None = None
     responsible_org_id: UUID | None = None
     total_investment_wan: int | None = None
+    signed_on: date | None = None
+    started_on: date | None = None
 
 
 def record(project_id: UUID, new: NewProject, *, today: date) -> list[Event]:
@@ -159,8 +162,12 @@ def record(project_id: UUID, new: NewProject, *, today: date) -> list[Event]:
     ]
 
 
-def revise(project: Project, changes: Changes) -> list[Event]:
-    """Change master data; nothing when all of it stands so already."""
+def revise(project: Project, changes: Changes, *, today: date) -> list[Event]:
+    """Change master data; nothing when all of it stands so already.
+
+    Raises:
+        DayStands: a day of signing or starting is known already, and another one.
+    """
     _require_not_terminated(project)
     if changes.name is not None:
         require_text(changes.name, field="name", what="项目名称")
@@ -172,6 +179,8 @@ def revise(project: Project, changes: Changes) -> list[Event]:
         chain_id=_changed(project.chain_id, changes.chain_id),
         responsible_org_id=_changed(project.responsible_org_id, changes.responsible_org_id),
         total_investment_wan=_changed(project.total_investment_wan, changes.total_investment_wan),
+        signed_on=_filled_in(project, Stage.SIGNED, changes.signed_on, today=today),
+        started_on=_filled_in(project, Stage.STARTED, changes.started_on, today=today),
     )
     return [revised] if revised != ProjectRevised(project_id=project.id) else []
 
@@ -272,7 +281,7 @@ def _evolved(project: Project, event: Event) -> Project:
         case StageReached():
             return _at_stage(project, event)
         case ProjectRevised():
-            return replace(project, **event.model_dump(exclude={"project_id"}, exclude_none=True))
+            return _revised(project, event)
         case ProjectHeld(on=on):
             return replace(project, hold_status=HoldStatus.HELD, hold_status_on=on)
         case ProjectResumed(on=on):
@@ -280,6 +289,15 @@ def _evolved(project: Project, event: Event) -> Project:
         case ProjectTerminated(on=on):
             return replace(project, hold_status=HoldStatus.TERMINATED, hold_status_on=on)
     return replace(project, milestones=timetable.evolve(project.milestones, event))
+
+
+def _revised(project: Project, event: ProjectRevised) -> Project:
+    filled_in = {Stage.SIGNED: event.signed_on, Stage.STARTED: event.started_on}
+    reached = {**project.reached, **{stage: day for stage, day in filled_in.items() if day}}
+    plain = event.model_dump(
+        include={"name", "chain_id", "responsible_org_id", "total_investment_wan"}, exclude_none=True
+    )
+    return replace(project, reached=reached, **plain)
 
 
 def _at_stage(project: Project, event: StageReached) -> Project:
@@ -339,6 +357,24 @@ def _require_day_of(reached: Stage, day: date | None, *, stage: Stage, today: da
     _require_not_future(what, day, today=today)
     if STAGES.index(stage) < STAGES.index(reached):
         _refuse_day(what, day, today, f"与阶段“{STAGE_NAMES[stage]}”不符：尚未{STAGE_NAMES[reached]}")
+
+
+def _filled_in(project: Project, reached: Stage, day: date | None, *, today: date) -> date | None:
+    """The day, where it is new: it fits between the known days of the stages before and behind."""
+    known = project.reached.get(reached)
+    if day is None or day == known:
+        return None
+    if known:
+        raise DayStands(reached, known=known, given=day)
+    _require_day_of(reached, day, stage=project.stage, today=today)
+    what, place = f"{STAGE_NAMES[reached]}日期", STAGES.index(reached)
+    before = max((on for stage, on in project.reached.items() if STAGES.index(stage) < place), default=day)
+    behind = min((on for stage, on in project.reached.items() if STAGES.index(stage) > place), default=day)
+    if day < before:
+        _refuse_day(what, day, before, f"不能早于前一阶段的日期{before}")
+    if day > behind:
+        _refuse_day(what, day, behind, f"不能晚于后一阶段的日期{behind}")
+    return day
 
 
 def _require_evidence(step: Step, *, rules: Rules, today: date) -> None:

@@ -66,7 +66,7 @@ async def revise_project(
     if set(namesakes) - {project_id}:
         raise AlreadyExists("该责任单位已有同名项目", id=namesakes[0])
     await _require_references([changes], conn=conn)
-    return await save(project, domain.revise(project, changes), conn=conn, by=by)
+    return await save(project, domain.revise(project, changes, today=today(by)), conn=conn, by=by)
 
 
 async def advance_project(project_id: UUID, step: Step, *, expected: int, conn: AsyncConnection, by: By) -> Project:

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from services.intake import reference
-from services.intake.domain import additions, importing
+from services.intake.domain import additions, importing, timetable
 from services.intake.domain import project as projects
-from services.intake.domain import timetable
 from services.intake.domain.drafts import Field, ProjectDraft
 from services.intake.domain.importing import Context, Known, Refused, Taken
 from services.intake.domain.programme import Organisation, Person, Post
@@ -161,6 +160,11 @@ def test_a_recorded_day_of_signing_is_not_changed_by_a_list() -> None:
     assert Field.SIGNED_ON in refused(a_draft(stage=Stage.SIGNED, signed_on=date(2026, 3, 1)), present)
     assert take(a_draft(stage=Stage.SIGNED, signed_on=DAY), present).events == ()
     assert Field.STARTED_ON in refused(a_draft(stage=Stage.SIGNED, started_on=DAY), present)
+
+
+def test_a_list_fills_in_a_day_that_was_unknown() -> None:
+    present = projects.fold(None, take(a_draft(code="A", stage=Stage.SIGNED)).events)
+    assert kinds(take(a_draft(stage=Stage.SIGNED, signed_on=DAY), present)) == [ProjectRevised]
 
 
 def test_the_kind_stays() -> None:

@@ -11,6 +11,7 @@ from services.intake.domain import project as projects
 from services.intake.domain.errors import (
     AmountNotAllowed,
     DateNotAllowed,
+    DayStands,
     EvidenceMissing,
     FieldMissing,
     HoldNotAllowed,
@@ -194,16 +195,39 @@ def test_a_project_enters_the_books_at_any_stage() -> None:
 
 def test_a_revision_says_only_what_changed() -> None:
     project = a_project()
-    assert projects.revise(project, Changes(name=project.name, total_investment_wan=120000)) == []
-    (event,) = projects.revise(project, Changes(name="二期", total_investment_wan=120000))
+    assert projects.revise(project, Changes(name=project.name, total_investment_wan=120000), today=TODAY) == []
+    (event,) = projects.revise(project, Changes(name="二期", total_investment_wan=120000), today=TODAY)
     assert event == ProjectRevised(project_id=project.id, name="二期")
     revised = projects.fold(project, [event])
     assert (revised.name, revised.total_investment_wan, revised.version) == ("二期", 120000, 2)
 
 
+def test_a_day_nobody_had_written_down_is_filled_in_and_then_stands() -> None:
+    project = a_project(Stage.STARTED, reached={Stage.STARTED: DAY})
+    (event,) = projects.revise(project, Changes(signed_on=date(2025, 6, 1)), today=TODAY)
+    project = projects.fold(project, [event])
+    assert project.reached == {Stage.SIGNED: date(2025, 6, 1), Stage.STARTED: DAY}
+    assert projects.revise(project, Changes(signed_on=date(2025, 6, 1)), today=TODAY) == []
+    with pytest.raises(DayStands, match="更正须另行办理"):
+        projects.revise(project, Changes(signed_on=date(2025, 6, 2)), today=TODAY)
+
+
+@pytest.mark.parametrize(
+    ("reached", "changes"),
+    [
+        ({Stage.STARTED: DAY}, Changes(signed_on=TODAY)),
+        ({Stage.SIGNED: DAY}, Changes(started_on=date(2026, 3, 1))),
+        ({}, Changes(started_on=date(2027, 1, 1))),
+    ],
+)
+def test_a_day_that_is_filled_in_fits_between_its_neighbours(reached: dict[Stage, date], changes: Changes) -> None:
+    with pytest.raises(DateNotAllowed):
+        projects.revise(a_project(Stage.STARTED, reached=reached), changes, today=TODAY)
+
+
 def test_a_terminated_project_is_not_revised() -> None:
     with pytest.raises(ProjectNotActive):
-        projects.revise(a_project(hold_status=HoldStatus.TERMINATED), Changes(name="二期"))
+        projects.revise(a_project(hold_status=HoldStatus.TERMINATED), Changes(name="二期"), today=TODAY)
 
 
 def test_a_hold_does_not_come_before_the_stage_it_holds() -> None:
