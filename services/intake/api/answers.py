@@ -42,6 +42,18 @@ class ChainShown(Shown):
     version: int
 
 
+class VacantPost(Shown):
+    id: UUID
+    title: str
+    tier: Tier
+
+
+class ListedChain(ChainShown):
+    """A chain with the posts of its ladder that nobody holds today: such a chain is flagged (S2)."""
+
+    vacant_posts: tuple[VacantPost, ...]
+
+
 class HolderShown(Shown):
     person_id: UUID
     person_name: str

@@ -1,26 +1,31 @@
 """Industrial chains: the 17 of the reference data and those added later."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Response
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.intake.api.access import Reader, Registrar
-from services.intake.api.answers import ChainShown
+from services.intake.api.access import Reader, Registrar, Today
+from services.intake.api.answers import ChainShown, ListedChain, VacantPost
 from services.intake.api.bodies import ChainBody, ChainChanges
+from services.intake.domain.programme import Chain
 from services.intake.handlers import programme as handlers
 from services.intake.store import programme as store
+from services.intake.store import views
 from shared.kit.http import Answer, By, page
 
 router = APIRouter(tags=["chains"])
 
 
 @router.get("/v1/chains")
-async def list_chains(conn: Reader) -> dict[str, Any]:
-    """All chains, in order of category and code; there are few, so it is one page."""
+async def list_chains(conn: Reader, today: Today) -> dict[str, Any]:
+    """All chains by category and code, each with its vacant posts; there are few, so it is one page."""
     chains = sorted((await store.chains(conn=conn)).values(), key=lambda chain: (chain.category, chain.code))
-    return page([ChainShown.model_validate(chain) for chain in chains], None)
+    vacant = await views.vacant_posts(on=today, conn=conn)
+    return page([_listed(chain, vacant.get(chain.id, ())) for chain in chains], None)
 
 
 @router.post("/v1/chains", status_code=201, response_model=ChainShown)
@@ -46,3 +51,8 @@ async def revise_chain(chain_id: UUID, body: ChainChanges, write: Registrar) -> 
         return Answer(ChainShown.model_validate(chain), version=chain.version)
 
     return await write(work)
+
+
+def _listed(chain: Chain, vacant: Sequence[Row[Any]]) -> ListedChain:
+    posts = tuple(VacantPost.model_validate(row) for row in vacant)
+    return ListedChain(**ChainShown.model_validate(chain).model_dump(), vacant_posts=posts)

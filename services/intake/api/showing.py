@@ -20,18 +20,22 @@ from shared.kit.http import Answer
 
 async def project_shown(project_id: UUID, *, conn: AsyncConnection) -> ProjectShown:
     """Raises RecordMissing."""
-    row = await views.project(project_id, conn=conn)
     project = (await store.load_many([project_id], conn=conn)).get(project_id)
-    if row is None or project is None:
+    if project is None:
         raise RecordMissing("项目", project_id)
-    route = reference.lifecycle_rules().routes[project.kind]
-    return ProjectShown.of_project(row, project, route.following(project.stage))
+    return await _shown(project, conn=conn)
 
 
 async def answer_with(project: Project, *, conn: AsyncConnection, status: int = 200) -> Answer:
     """The answer of a write: the project as it now stands, its version as the ETag."""
-    shown = await project_shown(project.id, conn=conn)
+    shown = await _shown(project, conn=conn)
     return Answer(shown, status=status, version=shown.version, location=f"/v1/projects/{shown.id}")
+
+
+async def _shown(project: Project, *, conn: AsyncConnection) -> ProjectShown:
+    row = await views.project(project.id, conn=conn)
+    route = reference.lifecycle_rules().routes[project.kind]
+    return ProjectShown.of_project(row, project, route.following(project.stage))
 
 
 async def history_shown(project_id: UUID, *, conn: AsyncConnection, after: int, limit: int) -> list[FactShown]:

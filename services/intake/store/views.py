@@ -18,6 +18,8 @@ PROJECT, CHAIN, ORGANISATION = tables.project.c, tables.chain.c, tables.organisa
 SIGNED = tables.project_stage_day.alias("signed")
 STARTED = tables.project_stage_day.alias("started")
 
+TIERS = list(Tier)
+
 
 @dataclass(frozen=True, slots=True)
 class ProjectFilter:
@@ -52,8 +54,9 @@ async def projects(
     return list(await conn.execute(query))
 
 
-async def project(project_id: UUID, *, conn: AsyncConnection) -> Row[Any] | None:
-    found: Row[Any] | None = (await conn.execute(_projects().where(PROJECT.id == project_id))).first()
+async def project(project_id: UUID, *, conn: AsyncConnection) -> Row[Any]:
+    """A project that exists."""
+    found: Row[Any] = (await conn.execute(_projects().where(PROJECT.id == project_id))).one()
     return found
 
 
@@ -99,6 +102,20 @@ async def posts(
     if after is not None:
         query = query.where((of.title > after[0]) | ((of.title == after[0]) & (of.id > after[1])))
     return list(await conn.execute(query))
+
+
+async def vacant_posts(*, on: date, conn: AsyncConnection) -> dict[UUID, list[Row[Any]]]:
+    """The posts without a holder on a day, under each chain they answer for, from the top of the ladder."""
+    of, term = tables.post.c, tables.post_term.c
+    held = select(term.post_id).where(
+        term.post_id == of.id, term.from_day <= on, or_(term.until_day.is_(None), term.until_day >= on)
+    )
+    chains = func.unnest(of.chain_ids).label("chain_id")
+    query: Select[Any] = select(of.id, of.title, of.tier, chains).where(~held.exists())
+    found: dict[UUID, list[Row[Any]]] = {}
+    for row in await conn.execute(query.order_by(of.title)):
+        found.setdefault(row.chain_id, []).append(row)
+    return {chain: sorted(rows, key=lambda row: TIERS.index(row.tier)) for chain, rows in found.items()}
 
 
 async def organisations(*, conn: AsyncConnection, after: str | None = None, limit: int) -> list[Row[Any]]:

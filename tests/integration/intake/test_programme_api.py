@@ -58,6 +58,19 @@ async def test_posts_are_found_by_chain_tier_and_vacancy(office: Office, bureau:
     assert (await office.http.get(f"/v1/posts/{chief['id']}")).json()["vacant"] is True
 
 
+async def test_a_chain_with_a_vacant_post_is_flagged(office: Office, bureau: str) -> None:
+    post = await office.make("/v1/posts", title="链长", tier="chief", organisation_id=bureau, chain_ids=[str(DISPLAY)])
+    person = await office.make("/v1/people", name="张伟", organisation_id=bureau)
+
+    async def flagged() -> dict[str, list[str]]:
+        chains = (await office.http.get("/v1/chains")).json()["items"]
+        return {chain["code"]: [post["title"] for post in chain["vacant_posts"]] for chain in chains}
+
+    assert [code for code, posts in (await flagged()).items() if posts] == ["DISPLAY"]
+    await office.make(f"/v1/posts/{post['id']}:assume", person_id=person["id"], from_day="2026-01-05")
+    assert not any((await flagged()).values())
+
+
 async def test_pages_follow_each_other(office: Office) -> None:
     for name in ("甲局", "乙局", "丙局"):
         await office.make("/v1/organisations", name=name)
