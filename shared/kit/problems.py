@@ -163,7 +163,7 @@ async def _database_error(request: Request, error: Exception) -> Response:
     if state in ("40001", "40P01", "55P03", "57014"):
         telemetry.log.warning("a transaction gave way", sqlstate=state, error=_said(error))
         return problem(503, "busy", "系统繁忙，请稍后重试", headers=_RETRY)
-    if is_transient(error):
+    if is_transient(error) or state[:2] in ("28", "3D"):  # the role or the database is yet to be made
         return await _unavailable(request, error)
     raise error
 

@@ -1,17 +1,39 @@
 """One process of one service: its HTTP application and its loops (relay, consumer, timers, auditor) together."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
-from fastapi import APIRouter
+import uvicorn
+from asyncpg import PostgresError
+from fastapi import APIRouter, Depends
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared.kit.clock import Clock
+from shared.kit import telemetry
+from shared.kit.broker import BrokerAddress, BrokerUnavailable
+from shared.kit.clock import Clock, open_clock
 from shared.kit.consumer import Handler
+from shared.kit.database import migrate, open_engine, schema_is_current
 from shared.kit.errors import DomainError
-from shared.kit.settings import ServiceSettings
+from shared.kit.http import Check, create_app
+from shared.kit.parts import CONNECTIONS, Parts, State
+from shared.kit.security import Role, require
+from shared.kit.settings import MigrationSettings, ServiceSettings
 from shared.kit.timers import Fire
+from shared.kit.transient import Backoff, is_transient
+
+_GRACE = 4
+"""Real seconds that requests and loops get to end after the signal to stop."""
+_REMIND_EVERY = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +72,249 @@ class Service:
     pending: Callable[[AsyncConnection, datetime], Awaitable[Pending]] = nothing_pending
     statuses: Mapping[type[DomainError], int] = field(default_factory=dict)
     """HTTP statuses of the service's own domain errors; the kit's bases have theirs (404, 403, 422, 409, 412)."""
+    migrations: Path | None = None
+    """The folder of its chain: then the process waits until the schema is up to date (`serve_or_migrate` sets it)."""
+
+
+def serve_or_migrate(
+    name: str, make: Callable[[], Service], migrations: Path, arguments: Sequence[str] | None = None
+) -> None:
+    """The whole of a service's `__main__`: `python -m services.x` serves, `python -m services.x migrate` migrates.
+
+    `make` reads the settings and declares the service. Migrating needs the database's URL only, and an administrator's
+    (LIANDU_ADMIN_DATABASE_URL) where role and schema are to be made; it waits a minute for the database.
+    """
+    match list(sys.argv[1:] if arguments is None else arguments):
+        case []:
+            run(replace(make(), migrations=migrations))
+        case ["migrate"]:
+            settings = MigrationSettings()
+            telemetry.configure_logging(name, form=settings.log_format)
+            asyncio.run(_migrate(name, migrations, settings))
+        case _:
+            sys.exit(f"usage: python -m services.{name} [migrate]")
+
+
+async def _migrate(name: str, migrations: Path, settings: MigrationSettings) -> None:
+    admin_url = settings.admin_database_url
+    backoff = Backoff(first=0.1, longest=2)
+    give_up = asyncio.get_running_loop().time() + 60
+    while True:
+        try:
+            return await migrate(
+                name,
+                migrations,
+                settings.database_url.get_secret_value(),
+                admin_url=admin_url.get_secret_value() if admin_url else None,
+            )
+        except Exception as error:
+            if not is_transient(error) or asyncio.get_running_loop().time() > give_up:
+                raise
+            telemetry.log.warning("waiting for the database", reason=str(error) or repr(error))
+        await backoff.pause()
 
 
 def run(service: Service) -> None:
     """Run until SIGTERM or SIGINT; exits non-zero when a loop dies, so that whoever started it starts it again."""
-    raise NotImplementedError
+    settings = service.settings
+    telemetry.configure_logging(service.name, form=settings.log_format, level=settings.log_level)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        sys.exit(runner.run(_run(service)))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    with suppress(ImportError):  # not on Windows
+        import uvloop
+
+        return uvloop.new_event_loop
+    return None
+
+
+async def _run(service: Service) -> int:
+    settings = service.settings
+    process = Process(service)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, process.stop)
+    telemetry.log.info("starting", env=settings.env, host=settings.host, port=settings.port, clock=settings.clock)
+    return await process.run()
+
+
+class Process:
+    """A service at work: answers HTTP at once, starts its loops when the database is there and its schema up to date.
+
+    While it waits, /healthz answers and /readyz says what for.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        settings = service.settings
+        self.platform = Platform(
+            service.name,
+            settings,
+            engine=open_engine(
+                settings.database_url.get_secret_value(),
+                application=f"liandu-{service.name}",
+                pool_size=settings.database_pool + CONNECTIONS,
+            ),
+            clock=open_clock(settings.clock, env=settings.env),
+        )
+        self._stopping = asyncio.Event()
+        self._schema_is_current = service.migrations is None
+        self._parts = Parts(service, self.platform)
+        self._loops: dict[str, asyncio.Task[None]] = {}
+        self._waiting_for: str | None = "the database"
+        self.app = create_app(
+            service, self.platform, routers=[*self._parts.routers, self._state_router()], checks=self._checks()
+        )
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    async def run(self) -> int:
+        """Until `stop` is called (then 0), or any part of it ends by itself (then 1)."""
+        server = _Server(_server_config(self.app, self.platform.settings))
+        serving = asyncio.create_task(server.serve(), name="http")
+        starting = asyncio.create_task(self._start_loops(), name="start")
+        stopping = asyncio.create_task(self._stopping.wait(), name="stop")
+        try:
+            await asyncio.wait({serving, starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done() and not starting.exception():
+                await asyncio.wait({serving, stopping, *self._loops.values()}, return_when=asyncio.FIRST_COMPLETED)
+            return self._verdict([serving, starting, *self._loops.values()])
+        finally:
+            server.should_exit = True
+            await _end([starting, stopping, *self._loops.values()])
+            await asyncio.wait({serving}, timeout=_GRACE + 1)
+            await self.platform.engine.dispose()
+            telemetry.log.info("stopped")
+
+    def _verdict(self, tasks: Sequence[asyncio.Task[Any]]) -> int:
+        if self._stopping.is_set():
+            telemetry.log.info("stopping")
+            return 0
+        for task in tasks:
+            if task.done() and (task.get_name() != "start" or task.exception()):
+                telemetry.log.critical("a part of the process ended", part=task.get_name(), exc_info=task.exception())
+        return 1
+
+    async def _start_loops(self) -> None:
+        await self._wait_for_database()
+        for name, part in self._parts.loops().items():
+            self._loops[name] = asyncio.create_task(part(), name=name)
+        self._waiting_for = None
+        telemetry.log.info("started", loops=sorted(self._loops))
+
+    async def _wait_for_database(self) -> None:
+        backoff = Backoff(first=0.05, longest=2)
+        said, said_at = None, 0.0
+        while (reason := await self._database_lacks()) is not None:
+            self._waiting_for = reason
+            now = asyncio.get_running_loop().time()
+            if reason != said or now - said_at > _REMIND_EVERY:
+                telemetry.log.warning("waiting to start", reason=reason)
+                said, said_at = reason, now
+            await backoff.pause()
+
+    async def _database_lacks(self) -> str | None:
+        try:
+            async with asyncio.timeout(10), self.platform.engine.connect() as conn:
+                await conn.execute(text("SELECT 1"))
+                return await self._schema_lacks(conn)
+        except (OSError, PostgresError, SQLAlchemyError) as error:  # also a role or database that is yet to be made
+            return telemetry.without_secrets(f"the database: {str(error) or repr(error)}")
+
+    async def _schema_lacks(self, conn: AsyncConnection) -> str | None:
+        """Once up to date is enough: what a newer version adds to the schema later is no concern of this process."""
+        migrations = self._service.migrations
+        if not self._schema_is_current and migrations is not None:
+            self._schema_is_current = await schema_is_current(conn, migrations)
+        if self._schema_is_current:
+            return None
+        return f"the schema is not up to date: run `python -m services.{self._service.name} migrate`"
+
+    def _checks(self) -> Mapping[str, Check]:
+        async def schema() -> str | None:
+            async with self.platform.engine.connect() as conn:
+                return await self._schema_lacks(conn)
+
+        async def loops() -> str | None:
+            if self._waiting_for is not None:
+                return f"waiting for {self._waiting_for}"
+            dead = [name for name, task in self._loops.items() if task.done()]
+            return f"ended: {', '.join(dead)}" if dead else None
+
+        async def broker() -> str | None:
+            return await _broker_lacks(self.platform.settings.kafka_bootstrap)
+
+        return {"schema": schema, "broker": broker, "loops": loops}
+
+    def _state_router(self) -> APIRouter:
+        router = APIRouter(tags=["platform"])
+        service_or_operator = Depends(require(Role.SERVICE, Role.OPERATOR))
+
+        @router.get("/v1/platform/state", dependencies=[service_or_operator])
+        async def state() -> dict[str, object]:
+            """What this process still has to do at the present moment: for stepping simulated time."""
+            found = State(self.platform.clock.now())
+            if self._waiting_for is not None:
+                found.reasons.append(f"waiting for {self._waiting_for}")
+            else:
+                await self._parts.describe(found)
+            return {
+                "service": self._service.name,
+                "now": found.now,
+                "next_due_at": found.next_due_at,
+                "unsettled": found.reasons,
+                "vector": found.vector,
+            }
+
+        return router
+
+
+async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    _, pending = await asyncio.wait(tasks, timeout=_GRACE)
+    for task in pending:
+        telemetry.log.error("did not end in time", part=task.get_name(), seconds=_GRACE)
+
+
+async def _broker_lacks(spec: str) -> str | None:
+    """A TCP connection to any of the brokers is enough: what is wrong beyond that, relay and consumer say."""
+    try:
+        bootstrap = (await BrokerAddress.resolve(spec)).bootstrap if spec.startswith("file:") else spec
+    except BrokerUnavailable as error:
+        return str(error)
+    said = "no address"
+    for address in bootstrap.split(","):
+        host, _, port = address.strip().rpartition(":")
+        try:
+            _, writer = await asyncio.open_connection(host, int(port))
+            writer.close()
+            return None
+        except (OSError, ValueError) as error:
+            said = str(error)
+    return f"no broker answers at {bootstrap}: {said}"
+
+
+def _server_config(app: Any, settings: ServiceSettings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE - 1,
+        backlog=512,
+    )
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to `run`, which stops the loops as well."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

@@ -41,6 +41,16 @@ class ServiceSettings(BaseSettings):
     """Where the services reach each other: back-fill and the auditor."""
 
 
+class MigrationSettings(BaseSettings):
+    """What `migrate` is told: the service's database, and an administrator's URL where role and schema are made."""
+
+    model_config = SettingsConfigDict(env_prefix="LIANDU_", frozen=True, extra="ignore")
+
+    database_url: SecretStr
+    admin_database_url: SecretStr | None = None
+    log_format: Literal["json", "console"] = "json"
+
+
 def read_secrets(path: Path) -> tuple[str, ...]:
     """The secrets of a file, one a line: the first makes new signatures, all are accepted (so a secret can be changed).
 

@@ -90,7 +90,7 @@ def _metric(kind: type[_Metric], name: str, says: str, labels: Sequence[str], **
 
 _SECRET_NAME = re.compile(r"(?:authorization|password|passwd|secret|token|api_?key|cookie)s?$", re.IGNORECASE)
 _SECRET_TEXT = re.compile(
-    r"""((?:access_token|[?&]key|sign|signature|token|password|secret)=|bearer\s+|/hook/|://[^:/@\s"']*:)"""
+    r"""((?:access_token|[?&]key|sign|signature|token|password|secret)=|bearer\s+|/hook/|://[^:/@\s"']*:(?=[^@/\s"']*@))"""
     r"""[^&\s"'@\\/]+""",
     re.IGNORECASE,
 )

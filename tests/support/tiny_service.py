@@ -1,58 +1,67 @@
-"""The smallest thing the launcher can start: counts its starts in its database and says so over HTTP.
-
-python -m tests.support.tiny_service [migrate]
-"""
+"""A service of nothing but the kit, as a process: `python -m tests.support.tiny_service MIGRATIONS [migrate]`."""
 
 import asyncio
-import json
 import os
 import sys
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, ClassVar
+from uuid import uuid4
 
-import asyncpg
+from fastapi import APIRouter, Depends, Response
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.kit.database import provision
-
-_URL = os.environ["LIANDU_DATABASE_URL"]
-
-
-async def migrate() -> None:
-    password = _URL.split("@", maxsplit=1)[0].rpartition(":")[2]
-    await provision(os.environ["LIANDU_ADMIN_DATABASE_URL"], "tiny", password)
-    await _execute("CREATE TABLE IF NOT EXISTS start (at timestamptz NOT NULL DEFAULT now())")
-
-
-async def _execute(statement: str) -> list[asyncpg.Record]:
-    conn = await asyncpg.connect(_URL)
-    try:
-        rows: list[asyncpg.Record] = await conn.fetch(statement)
-        return rows
-    finally:
-        await conn.close()
+from shared.contracts.event import Event
+from shared.kit.eventlog import NewFact, append
+from shared.kit.http import Answer, By, Write, writing
+from shared.kit.security import Role
+from shared.kit.service import Pending, Platform, Service, serve_or_migrate
+from shared.kit.settings import ServiceSettings
+from shared.kit.timers import Timer, set_timers
 
 
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        answers: dict[str, Callable[[], object]] = {
-            "/readyz": lambda: {"ready": True},
-            "/starts": lambda: {"starts": asyncio.run(_execute("SELECT count(*) FROM start"))[0][0]},
-            "/env": lambda: {key: value for key, value in os.environ.items() if key.startswith("LIANDU_")},
-        }
-        body = json.dumps(answers[self.path]()).encode()
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+class ThingHappened(Event):
+    type: ClassVar[str] = "cn.liandu.tiny.happened.v1"
+    topic: ClassVar[str] = "liandu.tiny"
 
 
-def serve() -> None:
-    asyncio.run(_execute("INSERT INTO start DEFAULT VALUES"))
-    sys.stdout.write(json.dumps({"level": "warning", "event": "tiny is up", "port": os.environ["LIANDU_PORT"]}) + "\n")
-    HTTPServer((os.environ["LIANDU_HOST"], int(os.environ["LIANDU_PORT"])), Handler).serve_forever()
+router = APIRouter()
+
+
+@router.post("/v1/things", status_code=201)
+async def happen(write: Annotated[Write, Depends(writing(Role.CLERK))], due: datetime | None = None) -> Response:
+    async def work(conn: AsyncConnection, by: By) -> Answer:
+        thing = uuid4()
+        await append([NewFact(thing, ThingHappened(), by.now)], conn=conn, actor=by.actor, traceparent=by.traceparent)
+        if due is not None:
+            await set_timers([Timer(thing, "again", due)], conn=conn)
+        return Answer({"id": thing}, status=201, version=1)
+
+    return await write(work)
+
+
+async def fire(due: Sequence[Timer], *, conn: AsyncConnection, now: datetime) -> None:
+    await append([NewFact(timer.subject, ThingHappened(), now) for timer in due], conn=conn, actor="timers")
+
+
+async def doomed(platform: Platform) -> None:
+    """Ends as the environment says: not at all, by itself, or by an error."""
+    match os.environ.get("TINY_LOOP", "lives"):
+        case "ends":
+            return
+        case "fails":
+            raise RuntimeError("the loop is broken")
+    await asyncio.Event().wait()
+
+
+async def pending(conn: AsyncConnection, now: datetime) -> Pending:
+    return Pending(tuple(os.environ["TINY_PENDING"].split(",")) if "TINY_PENDING" in os.environ else ())
+
+
+def make() -> Service:
+    return Service("tiny", ServiceSettings(), [router], fire=fire, loops=[doomed], pending=pending)
 
 
 if __name__ == "__main__":
-    asyncio.run(migrate()) if sys.argv[1:] == ["migrate"] else serve()
+    serve_or_migrate("tiny", make, Path(sys.argv[1]), sys.argv[2:])
