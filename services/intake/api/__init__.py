@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from services.intake.api import chains, people, posts, projects, timetables
+from services.intake.api import chains, imports, people, posts, projects, timetables
 
 
 def routers() -> tuple[APIRouter, ...]:
-    return (chains.router, people.router, posts.router, projects.router, timetables.router)
+    return (chains.router, imports.router, people.router, posts.router, projects.router, timetables.router)

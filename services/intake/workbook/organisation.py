@@ -4,12 +4,13 @@ import re
 from collections.abc import Callable
 from datetime import date
 
+from services.intake.domain.roster import PostDraft
 from services.intake.domain.terms import TIER_NAMES
 from services.intake.workbook.entries import Entry, words
 from services.intake.workbook.headings import Column
 from services.intake.workbook.lists import Line
 from services.intake.workbook.problems import Unreadable
-from services.intake.workbook.results import PostDraft, ReadRow, row_key
+from services.intake.workbook.results import ReadRow, row_key
 from services.intake.workbook.text import Raw, compact
 from shared.contracts.programme import Tier
 
@@ -48,7 +49,7 @@ def read_post(line: Line, happened: Callable[[Raw], date]) -> ReadRow:
     from_day = entry.take(Column.FROM_DAY, happened)
     _check(entry, title=title, tier=tier, person=person, chains=chains)
     if entry.reasons or organisation is None:
-        return ReadRow(line.sheet, line.number, reasons=tuple(entry.reasons))
+        return ReadRow(line.sheet, line.number, "organisation", reasons=tuple(entry.reasons))
     for key, column in PLACES.items():
         entry.locate(key, column)
     vacant = person in _VACANT
@@ -59,10 +60,11 @@ def read_post(line: Line, happened: Callable[[Raw], date]) -> ReadRow:
         title,
         tier,
         "" if vacant else person,
+        vacant,
         chains,
-        None if vacant else from_day,
+        from_day,
     )
-    return ReadRow(line.sheet, line.number, post=draft, places=entry.places)
+    return ReadRow(line.sheet, line.number, "organisation", post=draft, places=entry.places)
 
 
 def tier_of(value: Raw) -> Tier:

@@ -109,14 +109,14 @@ def read_project(line: Line, reading: Reading) -> ReadRow:
     entry = Entry(line)
     if line.continues:
         entry.refuse(Column.NAME, "项目名称单元格与上一行合并，一个项目请只占一行")
-        return ReadRow(line.sheet, line.number, reasons=tuple(entry.reasons))
+        return ReadRow(line.sheet, line.number, "project", reasons=tuple(entry.reasons))
     draft = _draft(entry, reading)
     if draft is None:
-        return ReadRow(line.sheet, line.number, reasons=tuple(entry.reasons))
+        return ReadRow(line.sheet, line.number, "project", reasons=tuple(entry.reasons))
     for field, column in _PLACES.items():
         entry.locate(field, column)
     _locate_by_stage(entry, draft)
-    return ReadRow(line.sheet, line.number, project=draft, places=entry.places)
+    return ReadRow(line.sheet, line.number, "project", project=draft, places=entry.places)
 
 
 def _draft(entry: Entry, reading: Reading) -> ProjectDraft | None:

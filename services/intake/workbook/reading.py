@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from services.intake.workbook.headings import Column, ListKind
+from services.intake.workbook.headings import ListKind
 from services.intake.workbook.lists import FoundList, RowKind, find_list
 from services.intake.workbook.organisation import read_post
 from services.intake.workbook.problems import WorkbookRefused
@@ -78,4 +78,4 @@ def _repeated_refused(rows: Iterable[ReadRow]) -> Iterator[ReadRow]:
 def _repeated(row: ReadRow, earlier: ReadRow) -> ReadRow:
     place = row.places["name"]
     reason = f"与“{earlier.sheet}”第{earlier.row}行是同一项目，请只保留一行"
-    return ReadRow(row.sheet, row.row, reasons=(Reason(place.cell, place.column or Column.NAME, place.value, reason),))
+    return ReadRow(row.sheet, row.row, row.kind, reasons=(Reason(place.cell, place.column, place.value, reason),))

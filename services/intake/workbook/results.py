@@ -1,10 +1,10 @@
 """What reading a workbook gives: drafts where a row is sound, reasons where it is not. Plain data, JSON both ways."""
 
 from dataclasses import dataclass, field
-from datetime import date
+from typing import Literal
 
 from services.intake.domain.drafts import ProjectDraft
-from shared.contracts.programme import Tier
+from services.intake.domain.roster import PostDraft
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,28 +27,12 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class PostDraft:
-    """A row of an organisation sheet: a unit, with a post and its holder where the row names them.
-
-    `chains`: names or codes; empty for a post that answers for all or for its unit. No `person`: vacant.
-    """
-
-    row: str
-    organisation: str
-    parent: str = ""
-    title: str = ""
-    tier: Tier | None = None
-    person: str = ""
-    chains: tuple[str, ...] = ()
-    from_day: date | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class ReadRow:
     """A row of a list: either a draft or at least one reason. `places` by the draft's field (see `place_key`)."""
 
     sheet: str
     row: int
+    kind: Literal["organisation", "project"]
     project: ProjectDraft | None = None
     post: PostDraft | None = None
     reasons: tuple[Reason, ...] = ()

@@ -4,9 +4,10 @@ import pytest
 from openpyxl import Workbook
 
 from services.intake.domain.drafts import MilestoneDraft, ProjectDraft
+from services.intake.domain.roster import PostDraft
 from services.intake.workbook.problems import WorkbookRefused
 from services.intake.workbook.reading import read_workbook
-from services.intake.workbook.results import PostDraft, ReadRow
+from services.intake.workbook.results import ReadRow
 from shared.contracts.programme import Tier
 from shared.contracts.projects import Evidence, ProjectKind, Source, Stage
 from tests.support.workbooks import HEADING, Row, project_list, saved, workbook
@@ -305,9 +306,16 @@ def test_an_organisation_sheet_comes_before_the_projects_whatever_the_order() ->
     read = read_workbook(content)
 
     assert [row.post for row in read.rows] == [
-        PostDraft("机构人员!2", "示例区委", "", "示例区总链长", Tier.CHIEF_GENERAL, "甲示例", (), date(2025, 1, 1)),
-        PostDraft("机构人员!3", "示例区委", "", "示例链长", Tier.CHIEF, "乙示例", ("船舶海工", "汽车")),
-        PostDraft("机构人员!4", "示例工信局", "示例区委", "示例副局长", Tier.UNIT_HEAD),
+        PostDraft(
+            "机构人员!2",
+            "示例区委",
+            title="示例区总链长",
+            tier=Tier.CHIEF_GENERAL,
+            person="甲示例",
+            from_day=date(2025, 1, 1),
+        ),
+        PostDraft("机构人员!3", "示例区委", "", "示例链长", Tier.CHIEF, "乙示例", False, ("船舶海工", "汽车")),
+        PostDraft("机构人员!4", "示例工信局", "示例区委", "示例副局长", Tier.UNIT_HEAD, vacant=True),
         PostDraft("机构人员!5", "示例街道"),
         None,
     ]

@@ -1,0 +1,177 @@
+"""Imports of workbooks: the file in, what became of each row, and the refused rows as an error sheet."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from hashlib import sha256
+from pathlib import PurePath
+from typing import Annotated, Any
+from urllib.parse import quote
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.datastructures import UploadFile
+
+from services.intake.api.access import Page, Reader, Registrar
+from services.intake.domain.errors import RecordMissing
+from services.intake.handlers.imports import RowKind, RowOutcome, Upload, import_workbook
+from services.intake.store import imports as store
+from services.intake.store import programme
+from services.intake.store.imports import KeptImport
+from services.intake.workbook import isolation
+from services.intake.workbook.problems import NotAWorkbook, WorkbookTooLarge
+from services.intake.workbook.results import Reason, RejectedRow
+from services.intake.workbook.sheets import MAX_BYTES
+from services.intake.workbook.template import template
+from shared.kit.errors import DomainError, Invalid
+from shared.kit.http import Answer, By, page, reply
+from shared.kit.security import Role, require
+from shared.kit.service import Platform
+
+router = APIRouter(tags=["imports"])
+STATUSES: dict[type[DomainError], int] = {NotAWorkbook: 415, WorkbookTooLarge: 413}
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_AROUND_A_FILE = 64 * 1024
+_BINARY = {"type": "string", "format": "binary"}
+_BODY = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {"schema": {"type": "object", "required": ["file"], "properties": {"file": _BINARY}}},
+        XLSX: {"schema": _BINARY},
+        "application/octet-stream": {"schema": _BINARY},
+    },
+}
+_SHEET: dict[int | str, dict[str, Any]] = {200: {"content": {XLSX: {"schema": _BINARY}}}}
+
+
+class NoFile(Invalid):
+    """The request carries no file."""
+
+
+@router.post(
+    "/v1/imports", status_code=201, max_body_size=MAX_BYTES + _AROUND_A_FILE, openapi_extra={"requestBody": _BODY}
+)
+async def import_lists(
+    request: Request,
+    write: Registrar,
+    dry_run: Annotated[bool, Query(description="say what would be taken, and take nothing")] = False,
+    name: Annotated[str, Query(max_length=255, description="the file's name, where the body is the file")] = "",
+) -> Response:
+    """Take a workbook's lists, organisation first, then projects: every sound row, whatever the others are like."""
+    upload = await _upload(request, name)
+    read = await isolation.read_workbook(upload.content)
+
+    async def work(conn: AsyncConnection, by: By) -> Answer:
+        kept = await import_workbook(upload, read, dry_run=dry_run, conn=conn, by=by)
+        return Answer(_shown(kept), status=201, location=f"/v1/imports/{kept.id}")
+
+    return await write(work, fingerprint=sha256(upload.content).digest())
+
+
+@router.get("/v1/imports")
+async def list_imports(conn: Reader, paging: Page) -> dict[str, Any]:
+    """Imports, the latest first, without their rows."""
+    before = paging.start(tuple[datetime, UUID])
+    found = await store.latest(before=before, limit=paging.limit, conn=conn)
+    next_after = (found[-1].at, found[-1].id) if len(found) == paging.limit else None
+    return page([_about(kept) for kept in found], next_after)
+
+
+@router.get("/v1/imports/template", responses=_SHEET, response_class=Response)
+async def get_template(conn: Reader) -> Response:
+    """The workbook to fill in, with drop-downs and notes."""
+    chains = sorted((await programme.chains(conn=conn)).values(), key=lambda chain: (chain.category, chain.code))
+    content = await asyncio.to_thread(template, [chain.name for chain in chains])
+    return _download(content, "链督导入模板.xlsx")
+
+
+@router.get("/v1/imports/{import_id}")
+async def show_import(import_id: UUID, conn: Reader) -> Response:
+    """What became of each row of an import."""
+    return reply(Answer(_shown(await _kept(import_id, conn))))
+
+
+@router.get(
+    "/v1/imports/{import_id}/error-sheet",
+    responses=_SHEET,
+    response_class=Response,
+    dependencies=[Depends(require(Role.CLERK, Role.REVIEWER, Role.SUPERVISOR, Role.OPERATOR))],
+)
+async def get_error_sheet(import_id: UUID, request: Request) -> Response:
+    """The refused rows as they were, bad cells marked, with the reasons; 404 where no row was refused."""
+    platform: Platform = request.app.state.platform
+    async with platform.engine.connect() as conn:
+        kept = await _kept(import_id, conn)
+        rejected = [_rejected(row) for row in kept.rows if row["outcome"] == RowOutcome.REFUSED]
+        content = await store.content_of(import_id, conn=conn) if rejected else None
+    if content is None:
+        raise RecordMissing("错误清单", import_id)
+    sheet = await isolation.error_sheet(content, rejected)
+    return _download(sheet, f"{PurePath(kept.file_name).stem or '导入'}-错误清单.xlsx")
+
+
+async def _upload(request: Request, name: str) -> Upload:
+    """The file of a form's part `file`, or the body itself."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() == "multipart/form-data":
+        async with request.form(max_files=1, max_fields=10) as form:
+            part = form.get("file")
+            if not isinstance(part, UploadFile):
+                raise NoFile("请求中没有文件，表单项名称须为 file")
+            return Upload(_plain_name(part.filename or name), await part.read())
+    content = await request.body()
+    if not content:
+        raise NoFile("请求中没有文件")
+    return Upload(_plain_name(name), content)
+
+
+def _plain_name(name: str) -> str:
+    return PurePath(name.replace("\\", "/")).name[:255]
+
+
+async def _kept(import_id: UUID, conn: AsyncConnection) -> KeptImport:
+    kept = await store.load(import_id, conn=conn)
+    if kept is None:
+        raise RecordMissing("导入记录", import_id)
+    return kept
+
+
+def _about(kept: KeptImport) -> dict[str, Any]:
+    return {
+        "id": str(kept.id),
+        "at": kept.at.isoformat(),
+        "actor": kept.actor,
+        "file_name": kept.file_name,
+        "dry_run": kept.dry_run,
+    }
+
+
+def _shown(kept: KeptImport) -> dict[str, Any]:
+    counts = _counts(kept.rows)
+    return {
+        **_about(kept),
+        **counts,
+        "by_kind": {str(kind): _counts(row for row in kept.rows if row["kind"] == kind) for kind in RowKind},
+        "notices": kept.notices,
+        "error_sheet": f"/v1/imports/{kept.id}/error-sheet" if counts[RowOutcome.REFUSED] else None,
+        "rows": kept.rows,
+    }
+
+
+def _counts(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
+    counted = Counter(row["outcome"] for row in rows)
+    return {str(outcome): counted[outcome] for outcome in RowOutcome}
+
+
+def _rejected(row: dict[str, Any]) -> RejectedRow:
+    return RejectedRow(row["sheet"], row["row"], tuple(Reason(**reason) for reason in row["reasons"]))
+
+
+def _download(content: bytes, name: str) -> Response:
+    headers = {
+        "content-disposition": f"attachment; filename*=UTF-8''{quote(name)}",
+        "x-content-type-options": "nosniff",
+    }
+    return Response(content, 200, headers, XLSX)
