@@ -176,7 +176,8 @@ async def test_a_later_list_moves_projects_on(http: httpx.AsyncClient, clock: Mo
 
 async def test_a_list_that_skips_a_stage_is_refused_in_the_stage_column(http: httpx.AsyncClient) -> None:
     await send(http, whole(GOOD))
-    body = await send(http, project_list(changed(GOOD, 当前阶段="投产")))
+    heading = [*HEADING, "投产时间"]
+    body = await send(http, project_list((*changed(GOOD, 当前阶段="投产"), "2026-01-04"), heading=heading))
 
     (reason,) = body["rows"][0]["reasons"]
     assert (reason["cell"], reason["value"]) == ("H2", "投产")
