@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from services.intake.workbook.headings import ListKind
-from services.intake.workbook.lists import FoundList, RowKind, find_list
+from services.intake.workbook.lists import FoundList, Line, RowKind, find_list
 from services.intake.workbook.organisation import read_post
 from services.intake.workbook.problems import WorkbookRefused
 from services.intake.workbook.projects import read_project, reading_of
@@ -30,28 +30,27 @@ def read_workbook(content: bytes) -> ReadWorkbook:
     notices = [*book.notices, *(f"工作表“{sheet.name}”没有可识别的表头，未导入" for sheet, item in lists if not item)]
     rows: list[ReadRow] = []
     for item in sorted(found, key=lambda item: item.kind is not ListKind.ORGANISATION):
-        notices += _notices(item)
-        rows += _rows(item, epoch_1904=book.epoch_1904)
+        kinds = {row: item.row_kind(row) for row in item.rows()}
+        entries = (item.line(row) for row, kind in kinds.items() if kind is RowKind.ENTRY)
+        rows += _rows(item, entries, epoch_1904=book.epoch_1904)
+        notices += _notices(item, aside=[row + 1 for row, kind in kinds.items() if kind is RowKind.ASIDE])
     return ReadWorkbook(tuple(_repeated_refused(rows)), tuple(notices))
 
 
-def _rows(found: FoundList, *, epoch_1904: bool) -> Iterator[ReadRow]:
+def _rows(found: FoundList, entries: Iterable[Line], *, epoch_1904: bool) -> Iterator[ReadRow]:
     reading = reading_of(found, epoch_1904=epoch_1904)
-    for row in found.rows():
-        if found.row_kind(row) is not RowKind.ENTRY:
-            continue
-        line = found.line(row)
+    for line in entries:
         if found.kind is ListKind.PROJECTS:
             yield read_project(line, reading)
         else:
             yield read_post(line, reading.happened)
 
 
-def _notices(found: FoundList) -> list[str]:
+def _notices(found: FoundList, *, aside: list[int]) -> list[str]:
     notices = []
     if found.unknown:
         notices.append(f"工作表“{found.sheet.name}”的这些列未导入：{'、'.join(found.unknown)}")
-    if aside := [row + 1 for row in found.rows() if found.row_kind(row) is RowKind.ASIDE]:
+    if aside:
         numbers = "、".join(map(str, aside[:10])) + ("等" if len(aside) > 10 else "")
         notices.append(f"工作表“{found.sheet.name}”第{numbers}行是合计、分节或说明，未导入")
     return notices

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 
 Raw = str | int | float | bool | date | datetime | time | timedelta | None
 
@@ -31,7 +32,12 @@ def name(value: Raw) -> str:
 
 def compact(value: Raw) -> str:
     """For comparing and parsing: NFKC (full-width becomes half-width), no blanks at all."""
-    return "".join(unicodedata.normalize("NFKC", shown(value)).translate(_INVISIBLE).split())
+    return _compact(shown(value))
+
+
+@lru_cache(maxsize=8192)
+def _compact(text: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", text).translate(_INVISIBLE).split())
 
 
 def is_nothing(value: Raw) -> bool:
