@@ -48,7 +48,7 @@ class SettableClock:
 
 
 def token(**changes: Any) -> str:
-    return make_token(SECRET, **{"subject": "u1", "name": "王科员", "roles": [Role.CLERK], "person": PERSON} | changes)
+    return make_token(SECRET, subject="u1", name="王科员", roles=[Role.CLERK], person=PERSON, **changes)
 
 
 def encoded(*parts: object) -> bytes:
