@@ -185,6 +185,8 @@ def _change(located: Located, before: Project, context: Context) -> list[Event]:
     if draft.kind is not before.kind:
         raise Refused(Refusal(Field.KIND, f"项目类别已登记为{KIND_NAMES[before.kind]}，不能由导入更改"))
     step_to = draft.stage if draft.stage is not before.stage else None  # its day comes with the step
+    if step_to:
+        context.rules.routes[before.kind].require_next(before.stage, step_to)
     changes = Changes(
         name=draft.name.strip(),
         chain_id=located.chain.id,

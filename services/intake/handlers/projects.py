@@ -20,6 +20,7 @@ from shared.contracts.event import Event
 from shared.kit.eventlog import lock_heads
 from shared.kit.http import By
 
+REFERENCES = {"chain": ("产业链", "chain_id"), "organisation": ("责任单位", "responsible_org_id")}
 Decide = Callable[[Project], Sequence[Event]]
 
 
@@ -189,12 +190,13 @@ async def _require_new(recordings: Sequence[Recording], *, conn: AsyncConnection
 
 
 async def _require_references(named: Sequence[NewProject | Changes], *, conn: AsyncConnection) -> None:
-    chain_ids = {item.chain_id for item in named if item.chain_id}
-    org_ids = {item.responsible_org_id for item in named if item.responsible_org_id}
-    for missing in chain_ids - set(await programme_store.chains(conn=conn, ids=chain_ids)):
-        raise UnknownReference("产业链", missing, field="chain_id")
-    for missing in org_ids - set(await programme_store.organisations(conn=conn, ids=org_ids)):
-        raise UnknownReference("责任单位", missing, field="responsible_org_id")
+    chains = {item.chain_id for item in named if item.chain_id}
+    organisations = {item.responsible_org_id for item in named if item.responsible_org_id}
+    if not chains and not organisations:
+        return
+    for what, id in await store.unknown_references(chains=chains, organisations=organisations, conn=conn):
+        word, field = REFERENCES[what]
+        raise UnknownReference(word, id, field=field)
 
 
 async def _numbered(recordings: Sequence[Recording], *, conn: AsyncConnection, by: By) -> list[Recording]:

@@ -6,7 +6,8 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select, text
+from sqlalchemy import Integer, Row, bindparam, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.domain.project import Project
@@ -25,23 +26,36 @@ FIND = text("""
         ON project.name = wanted.name AND project.responsible_org_id = wanted.org
 """)
 NUMBERS = text("""
-    INSERT INTO project_number AS number (year, last) VALUES (:year, :count)
-    ON CONFLICT (year) DO UPDATE SET last = number.last + :count RETURNING last
+    WITH drawn AS (
+        INSERT INTO project_number AS number (year, last) VALUES (:year, :count)
+        ON CONFLICT (year) DO UPDATE SET last = number.last + :count RETURNING last
+    ), numbered AS (
+        SELECT 'P' || :year || '-' || lpad(n::text, greatest(4, length(n::text)), '0') AS code, n
+          FROM drawn, generate_series(last - :count + 1, last) AS n
+    )
+    SELECT code FROM numbered WHERE NOT EXISTS (SELECT FROM project WHERE project.code = numbered.code) ORDER BY n
+""").bindparams(bindparam("year", type_=Integer), bindparam("count", type_=Integer))
+LOAD = text("""
+    SELECT project.*,
+           (SELECT jsonb_object_agg(stage, reached_on) FROM project_stage_day WHERE project_id = project.id) AS days,
+           (SELECT jsonb_agg(to_jsonb(milestone) ORDER BY due_on, id) FROM milestone WHERE project_id = project.id)
+               AS milestones
+      FROM project WHERE id = ANY (CAST(:ids AS uuid[]))
+""").columns(days=JSONB, milestones=JSONB)
+UNKNOWN = text("""
+    SELECT 'chain' AS what, wanted.id FROM unnest(CAST(:chains AS uuid[])) AS wanted (id)
+     WHERE NOT EXISTS (SELECT FROM chain WHERE chain.id = wanted.id)
+    UNION ALL
+    SELECT 'organisation', wanted.id FROM unnest(CAST(:orgs AS uuid[])) AS wanted (id)
+     WHERE NOT EXISTS (SELECT FROM organisation WHERE organisation.id = wanted.id)
 """)
-TAKEN = text("SELECT code FROM project WHERE code = ANY (CAST(:codes AS text[]))")
 
 
 async def load_many(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, Project]:
-    """These projects as far as they exist, in three statements."""
+    """These projects as far as they exist, with their stage days and milestones, in one statement."""
     if not ids:
         return {}
-    days: dict[UUID, dict[Stage, date]] = {}
-    of_days = select(tables.project_stage_day).where(sets.one_of(tables.project_stage_day.c.project_id, ids))
-    for row in await conn.execute(of_days):
-        days.setdefault(row.project_id, {})[Stage(row.stage)] = row.reached_on
-    milestones = await _milestones(ids, conn=conn)
-    rows = await conn.execute(select(tables.project).where(sets.one_of(tables.project.c.id, ids)))
-    return {row.id: _project(row, days.get(row.id, {}), milestones.get(row.id, {})) for row in rows}
+    return {row.id: _project(row) for row in await conn.execute(LOAD, {"ids": list(ids)})}
 
 
 async def save_many(saved: Sequence[Saved], *, conn: AsyncConnection) -> None:
@@ -57,27 +71,23 @@ async def find(*, codes: Collection[str], names: Collection[tuple[str, UUID]], c
     return list((await conn.execute(FIND, wanted)).scalars())
 
 
+async def unknown_references(
+    *, chains: Collection[UUID], organisations: Collection[UUID], conn: AsyncConnection
+) -> list[tuple[str, UUID]]:
+    """Which of these do not exist, as (`chain` or `organisation`, id)."""
+    found = await conn.execute(UNKNOWN, {"chains": list(chains), "orgs": list(organisations)})
+    return [(row.what, row.id) for row in found]
+
+
 async def take_numbers(count: int, *, year: int, conn: AsyncConnection) -> list[str]:
     """Codes like P2026-0001 that no project has; the numbers of a rolled back transaction are given again."""
     codes: list[str] = []
     while missing := count - len(codes):
-        last = (await conn.execute(NUMBERS, {"year": year, "count": missing})).scalar_one()
-        drawn = [f"P{year}-{number:04d}" for number in range(last - missing + 1, last + 1)]
-        taken = set((await conn.execute(TAKEN, {"codes": drawn})).scalars())
-        codes += [code for code in drawn if code not in taken]
+        codes += (await conn.execute(NUMBERS, {"year": year, "count": missing})).scalars()
     return codes
 
 
-async def _milestones(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, dict[UUID, Milestone]]:
-    of = tables.milestone.c
-    query = select(tables.milestone).where(sets.one_of(of.project_id, ids)).order_by(of.due_on, of.id)
-    found: dict[UUID, dict[UUID, Milestone]] = {}
-    for row in await conn.execute(query):
-        found.setdefault(row.project_id, {})[row.id] = _milestone(row)
-    return found
-
-
-def _project(row: Row[Any], reached: Mapping[Stage, date], milestones: Mapping[UUID, Milestone]) -> Project:
+def _project(row: Row[Any]) -> Project:
     return Project(
         id=row.id,
         code=row.code,
@@ -87,31 +97,35 @@ def _project(row: Row[Any], reached: Mapping[Stage, date], milestones: Mapping[U
         kind=ProjectKind(row.kind),
         total_investment_wan=row.total_investment_wan,
         stage=Stage(row.stage),
-        reached=reached,
+        reached={Stage(stage): date.fromisoformat(day) for stage, day in (row.days or {}).items()},
         signed_amount_wan=row.signed_amount_wan,
         output_ratio=row.output_ratio,
         hold_status=HoldStatus(row.hold_status),
         hold_status_on=row.hold_status_on,
-        milestones=milestones,
+        milestones={line.id: line for line in map(_milestone, row.milestones or ())},
         version=row.version,
     )
 
 
-def _milestone(row: Row[Any]) -> Milestone:
+def _milestone(data: Mapping[str, Any]) -> Milestone:
     return Milestone(
-        id=row.id,
-        name=row.name,
-        due_on=row.due_on,
-        responsible_post_id=row.responsible_post_id,
-        responsible_person_id=row.responsible_person_id,
-        stage=Stage(row.stage) if row.stage else None,
-        source=Source(row.source),
-        source_document=row.source_document,
-        status=MilestoneStatus(row.status),
-        met_on=row.met_on,
-        expected_on=row.expected_on,
-        delay_reason=row.delay_reason,
+        id=UUID(data["id"]),
+        name=data["name"],
+        due_on=date.fromisoformat(data["due_on"]),
+        responsible_post_id=UUID(data["responsible_post_id"]),
+        responsible_person_id=UUID(data["responsible_person_id"]) if data["responsible_person_id"] else None,
+        stage=Stage(data["stage"]) if data["stage"] else None,
+        source=Source(data["source"]),
+        source_document=data["source_document"],
+        status=MilestoneStatus(data["status"]),
+        met_on=_day(data["met_on"]),
+        expected_on=_day(data["expected_on"]),
+        delay_reason=data["delay_reason"],
     )
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
 
 
 def _row(project: Project) -> sets.Row:

@@ -11,12 +11,12 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.intake.__main__ import service
-from services.intake.settings import IntakeSettings
 from shared.contracts.ids import chain_id
 from shared.kit.database import open_engine
 from shared.kit.http import By, create_app
 from shared.kit.security import Principal, Role, make_token
 from shared.kit.service import Platform
+from shared.kit.settings import ServiceSettings
 from tests.support.clock import MovableClock
 from tests.support.postgres import ScratchDatabase
 
@@ -42,7 +42,7 @@ async def http(engine: AsyncEngine, clock: MovableClock, tmp_path: Path) -> Asyn
     """The service's application, called as a clerk."""
     secret_file = tmp_path / "jwt"
     secret_file.write_text(SECRET)
-    settings = IntakeSettings(
+    settings = ServiceSettings(
         env="test",
         database_url=SecretStr(""),
         kafka_bootstrap="127.0.0.1:1",

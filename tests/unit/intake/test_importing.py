@@ -147,6 +147,7 @@ def test_a_row_moves_a_project_on_only_with_evidence() -> None:
 def test_a_row_skips_no_stage_and_goes_not_back() -> None:
     assert Field.STAGE in refused(a_draft(stage=Stage.BUILDING, reached_on=DAY), imported())
     assert Field.STAGE in refused(a_draft(stage=Stage.LEAD, reached_on=DAY), imported())
+    assert Field.STAGE in refused(a_draft(stage=Stage.STARTED, signed_on=DAY, started_on=DAY), imported())
 
 
 def test_a_step_needs_its_day() -> None:
