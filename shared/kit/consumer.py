@@ -1,37 +1,216 @@
-"""The batch consumer: partitions owned and fenced in PostgreSQL, effects once, whatever Kafka repeats or loses."""
+"""The batch consumer: partitions owned and fenced in PostgreSQL, effects once, whatever Kafka repeats or loses.
 
-from collections.abc import Sequence
+A batch is one transaction: the epoch is checked and the offset moved, watermarks decide what is new, the journal notes
+it, the handler does its work (`consumer_effects`). What fails is halved until the poison stands alone, and is compared
+with its producer's log (`consumer_taking`). Which process reads which partition is settled in the database
+(`consumer_partitions`); Kafka only hears the offsets, so that its own tools show the lag.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
-from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from aiokafka import TopicPartition
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.contracts.event import Event
+from shared.contracts.topics import Topic
+from shared.kit import telemetry
+from shared.kit.broker import BrokerAddress, BrokerUnavailable
+from shared.kit.clock import Clock
+from shared.kit.consumer_arrivals import Reader, Stream
+from shared.kit.consumer_copies import Copies
+from shared.kit.consumer_effects import Effects, Fenced
+from shared.kit.consumer_facts import Fact, Handler
+from shared.kit.consumer_inflow import connected
+from shared.kit.consumer_partitions import holding_lease
+from shared.kit.consumer_session import Session, in_session
+from shared.kit.consumer_taking import ProducersLogs, Taker
+from shared.kit.database import transaction
+from shared.kit.set_aside import describe
+from shared.kit.transient import Backoff, is_transient
+
+__all__ = ["Consumer", "ConsumerState", "Fact", "Handler"]
+
+log = telemetry.log
+
+_BATCH = telemetry.histogram(
+    "liandu_consumer_batch_seconds",
+    "From a batch's arrival to its commit",
+    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+)
+_INTERRUPTED = telemetry.counter("liandu_consumer_interruptions_total", "Times that consuming began anew")
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
-    """One event as a consumer gets it: in order for its aggregate, each exactly once."""
+class Horizon:
+    """Where the records of each partition ended at one moment, in one incarnation of the broker."""
 
-    topic: str
-    source: str
-    aggregate_id: UUID
-    seq: int
-    event_id: UUID
-    at: datetime
-    event: Event
-    traceparent: str | None = None
+    incarnation: str
+    ends: Mapping[TopicPartition, int]
 
 
-class Handler(Protocol):
-    """What a service does with facts, inside the batch's transaction.
+@dataclass(frozen=True, slots=True)
+class ConsumerState:
+    """How a service's consuming stands, as this process sees it.
 
-    Called with up to 1000 facts of any aggregates and topics, in order for each aggregate. It locks and loads the
-    states it needs set-wise, folds in memory, and writes states, timers and own facts set-wise. It must not commit,
-    and must not call anyone else. When it raises, the transaction is rolled back and the batch is halved until the
-    poison fact stands alone; that one is put aside and its aggregate parked.
+    `unsettled`: why not everything that was sent has been taken yet. `problems`: what a person should look at (for
+    /readyz and operators). `journal`: the position of the last fact consumed.
     """
 
-    async def __call__(self, facts: Sequence[Fact], *, conn: AsyncConnection, now: datetime) -> None: ...
+    unsettled: tuple[str, ...]
+    problems: tuple[str, ...]
+    journal: int
+    lag: int | None
+    partitions: int
+    members: int
+    parked: int
+    rewound: int
+    put_aside: int
+
+
+class Consumer:
+    """Consumes a service's topics for as long as the process lives; any number of processes share the partitions."""
+
+    def __init__(
+        self,
+        *,
+        service: str,
+        topics: Sequence[Topic],
+        handler: Handler,
+        engine: AsyncEngine,
+        broker: str,
+        clock: Clock,
+        back_fill: ProducersLogs,
+    ) -> None:
+        """`broker` has the shape of LIANDU_KAFKA_BOOTSTRAP."""
+        self._service = service
+        self._topics = [topic.name for topic in topics]
+        self._engine = engine
+        self._broker = broker
+        self.reader = Reader(topics)
+        self.effects = Effects(engine=engine, clock=clock, handler=handler)
+        self.taker = Taker(effects=self.effects, logs=back_fill)
+        self._copies = Copies(service=service, broker=broker)
+        self._session: Session | None = None
+        self._lacking: str | None = "not started"
+        self.left: set[Stream] = set()
+        """Streams whose producer could not be asked: the auditor brings them up to date, and takes them out."""
+        self.audit_wanted = asyncio.Event()
+        """Set when records may have been lost: the broker is a new incarnation, or lacks what was not read yet."""
+
+    async def run(self) -> None:
+        """Run until cancelled. What passes by itself (broker, database, a lost lease) is waited out."""
+        copying = asyncio.create_task(self._copies.run())
+        backoff = Backoff(first=0.02, longest=2)
+        try:
+            while True:
+                try:
+                    await self._consume(backoff)
+                except Exception as error:
+                    if not (is_transient(error) or isinstance(error, BrokerUnavailable | Fenced)):
+                        raise
+                    self._lacking = describe(error)
+                _INTERRUPTED.inc()
+                log.warning("consuming begins anew", reason=self._lacking)
+                await backoff.pause()
+        finally:
+            copying.cancel()
+            await asyncio.gather(copying, return_exceptions=True)
+
+    async def _consume(self, backoff: Backoff) -> None:
+        address = await BrokerAddress.resolve(self._broker)
+        group = f"liandu-{self._service}"
+        async with (
+            holding_lease(self._engine, service=self._service) as partitions,
+            connected(address, group=group, reader=self.reader) as inflow,
+            in_session(inflow, partitions, self._topics) as session,
+        ):
+            self._session = session
+            try:
+                while True:
+                    if await session.look_round():
+                        self.audit_wanted.set()
+                    if await self._take_some(session):
+                        backoff.reset()
+                    self._lacking = None
+            finally:
+                self._session = None
+
+    async def _take_some(self, session: Session) -> int:
+        arrivals = await session.fetch()
+        if arrivals is None:
+            self.audit_wanted.set()
+            return 0
+        if arrivals:
+            with _BATCH.time():
+                taken = await self.taker.take(arrivals, epochs=session.epochs)
+            session.inflow.taken(arrivals)
+            self.left |= taken.left
+            self._copies.offer(taken.put_aside)
+            if taken.rewound:
+                self.audit_wanted.set()
+        return len(arrivals)
+
+    async def horizon(self) -> Horizon | None:
+        """What Kafka holds at present; None while there is no connection."""
+        if (session := self._session) is None:
+            return None
+        try:
+            return Horizon(session.incarnation, await session.ends())
+        except BrokerUnavailable:
+            return None
+
+    async def has_passed(self, horizon: Horizon) -> bool:
+        """Whether everything that Kafka held then was taken since, by whichever process (or cannot be any more)."""
+        async with transaction(self._engine) as conn:
+            rows = {TopicPartition(row.topic, row.partition): row for row in await conn.execute(_PARTITIONS)}
+        for partition, end in horizon.ends.items():
+            row = rows.get(partition)
+            if end > 0 and (row is None or (row.incarnation == horizon.incarnation and row.next_offset < end)):
+                return False
+        return True
+
+    async def state(self) -> ConsumerState:
+        async with transaction(self._engine) as conn:
+            kept = (await conn.execute(_KEPT)).one()
+        session, lag = self._session, None
+        unsettled, problems = [], []
+        if session is None or self._lacking is not None:
+            unsettled.append(f"not consuming: {self._lacking}")
+        else:
+            try:
+                lag = sum((await session.lag()).values())
+            except BrokerUnavailable as error:
+                unsettled.append(str(error))
+        if lag:
+            unsettled.append(f"{lag} records to take")
+        if session is not None and session.sharing():
+            unsettled.append("partitions are changing hands")
+        if self.left:
+            unsettled.append(f"{len(self.left)} streams wait for their producer's answer")
+        if kept.rewound:
+            problems.append(f"{kept.rewound} streams stopped: their producer was restored to the past")
+        if kept.parked:
+            problems.append(f"{kept.parked} aggregates parked")
+        return ConsumerState(
+            unsettled=tuple(unsettled),
+            problems=tuple(problems),
+            journal=kept.journal,
+            lag=lag,
+            partitions=len(session.epochs) if session else 0,
+            members=session.members if session else 0,
+            parked=kept.parked,
+            rewound=kept.rewound,
+            put_aside=kept.put_aside,
+        )
+
+
+_PARTITIONS = text("SELECT topic, partition, next_offset, incarnation FROM consumer_partition")
+
+_KEPT = text("""
+SELECT (SELECT coalesce(max(position), 0) FROM journal) AS journal,
+       (SELECT count(*) FROM parked_aggregate WHERE reason = 'poison') AS parked,
+       (SELECT count(*) FROM parked_aggregate WHERE reason = 'rewound') AS rewound,
+       (SELECT count(*) FROM set_aside WHERE redriven_at IS NULL) AS put_aside
+""")
