@@ -1,18 +1,24 @@
 """Lists taken in whole: many rows in one transaction, repeated without effect, refused row by row."""
 
+import asyncio
 from datetime import date
 from typing import Any
 
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.intake.domain import project as projects
 from services.intake.domain.drafts import Field, MilestoneDraft, Outcome, ProjectDraft, Verdict
 from services.intake.handlers.importing import import_projects
 from services.intake.handlers.programme import assume_post, establish_post, record_organisation, record_person
 from services.intake.store import projects as store
+from shared.contracts.event import Event
 from shared.contracts.programme import Tier
 from shared.contracts.projects import Evidence, Stage
+from shared.contracts.topics import EVENT_TYPES
+from shared.kit import eventlog
 from shared.kit.database import transaction
+from shared.kit.eventlog import LoggedFact
 from shared.kit.http import By
 
 
@@ -41,6 +47,10 @@ async def an_office(engine: AsyncEngine, by: By) -> None:
         post = await establish_post("项目专员", tier=Tier.OFFICER, organisation_id=org.id, conn=conn, by=by)
         person = await record_person("张伟", organisation_id=org.id, conn=conn, by=by)
         await assume_post(post.id, person_id=person.id, from_day=date(2026, 1, 1), conn=conn, by=by)
+
+
+def read(fact: LoggedFact) -> Event:
+    return EVENT_TYPES[fact.type].model_validate_json(fact.data)
 
 
 async def facts(engine: AsyncEngine) -> int:
@@ -107,6 +117,30 @@ async def test_units_and_officers_are_recorded_where_the_import_may(engine: Asyn
     async with transaction(engine) as conn:
         names = (await conn.execute(text("SELECT name FROM organisation"))).scalars().all()
     assert names == ["区工信局"]
+
+
+async def test_the_log_replayed_gives_the_state_that_is_stored(engine: AsyncEngine, by: By) -> None:
+    await an_office(engine, by)
+    await run(engine, by, a_draft(), a_draft("二号", stage=Stage.SIGNED, signed_on=date(2026, 1, 4)))
+    contract = (Evidence(kind="formal_contract", on=date(2026, 1, 4), reference="合同-1"),)
+    later = (MilestoneDraft("签订合同", date(2026, 5, 31), Stage.SIGNED), MilestoneDraft("交地", date(2026, 6, 30)))
+    await run(engine, by, a_draft(milestones=later, replan_reason="等批复", total_investment_wan=130000))
+    await run(engine, by, a_draft(stage=Stage.SIGNED, signed_on=date(2026, 1, 4), evidence=contract))
+    async with transaction(engine) as conn:
+        ids = await store.find(codes=["P2026-0001", "P2026-0002"], names=[], conn=conn)
+        stored = await store.load_many(ids, conn=conn)
+        replayed = {id: [read(fact) for fact in await eventlog.history(id, conn=conn)] for id in ids}
+    assert len(stored) == 2
+    assert {id: projects.fold(None, events) for id, events in replayed.items()} == stored
+
+
+async def test_two_imports_of_one_list_at_once_record_it_once(engine: AsyncEngine, by: By) -> None:
+    await an_office(engine, by)
+    drafts = [a_draft(f"项目{number}") for number in range(5)]
+    outcomes = await asyncio.gather(*(run(engine, by, *drafts) for _ in range(3)))
+    verdicts = [{outcome.verdict for outcome in taken} for taken in outcomes]
+    assert verdicts.count({Verdict.RECORDED}) == 1
+    assert verdicts.count({Verdict.UNCHANGED}) == 2
 
 
 async def test_a_list_of_hundreds_takes_as_many_statements_as_one_of_two(engine: AsyncEngine, by: By) -> None:

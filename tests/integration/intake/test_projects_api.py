@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from shared.kit.http import cursor
 from tests.integration.intake.conftest import DISPLAY, Office
 
 CONTRACT = {"kind": "formal_contract", "on": "2026-01-05", "reference": "合同〔2026〕1号"}
@@ -217,7 +218,9 @@ async def test_projects_are_filtered_and_paged_by_code(office: Office, bureau: s
     )
     assert [item["code"] for item in first["items"]] == ["P2026-0001", "P2026-0002"]
     assert [item["code"] for item in rest.json()["items"]] == ["P2026-0003"]
-    assert (await office.http.get("/v1/projects", params={"after": "nonsense"})).status_code == 400
+    for after in ("nonsense", cursor([1]), cursor(["a\x00b"])):
+        foreign = await office.http.get("/v1/projects", params={"after": after})
+        assert foreign.status_code in (400, 422), foreign.text
 
 
 async def test_a_line_without_due_day_or_post_is_refused(office: Office, bureau: str) -> None:
