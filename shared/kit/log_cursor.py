@@ -12,7 +12,7 @@ in this way.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -59,21 +59,21 @@ class LogCursor:
         """No batch is under way."""
         return self.target is None
 
-    def moved_to(self, position: int) -> "LogCursor":
+    def moved_to(self, position: int) -> Self:
         return replace(self, position=position)
 
-    def finished(self) -> "LogCursor":
+    def finished(self) -> Self:
         """The batch was read to its end."""
-        assert self.target is not None
-        return LogCursor(last=self.target, position=self.position)
+        assert self.target is not None, "there is no batch under way"
+        return replace(self, last=self.target, target=None, hi=0)
 
-    async def look(self, conn: AsyncConnection) -> "LogCursor":
+    async def look(self, conn: AsyncConnection) -> Self:
         """What there is to read now: a cursor with a target, or one at rest (on the newest snapshot) for nothing."""
         assert self.at_rest, "a batch is under way"
         found = (await conn.execute(_LOOK, {"last": self.last})).one()
         if found.hi is None:
-            return LogCursor(last=found.target, position=self.position)
-        return LogCursor(last=self.last, target=found.target, hi=found.hi, position=found.lo - 1)
+            return replace(self, last=found.target)
+        return replace(self, target=found.target, hi=found.hi, position=found.lo - 1)
 
     async def read(self, conn: AsyncConnection, *, after: int, limit: int) -> Sequence[Row[Any]]:
         """Rows of the batch beyond the position `after`, at most `limit`, in order; shaped as `eventlog.LoggedFact`."""

@@ -136,6 +136,8 @@ class Relay:
     auditor finds what it misses and fetches it over HTTP.
     """
 
+    cursor_type: type[LogCursor] = LogCursor
+
     def __init__(
         self, engine: AsyncEngine, broker: str, *, clock: Clock, service: str, slice_size: int = SLICE
     ) -> None:
@@ -148,7 +150,7 @@ class Relay:
         self._appended = eventlog.appended(engine)
         self._backoff = Backoff()
         self._leading = False
-        self._cursor = LogCursor(BEFORE_ALL)
+        self._cursor = self.cursor_type(BEFORE_ALL)
         self._revision = 0
         self._unsaved = False
         self._saved_at = 0.0
@@ -227,7 +229,7 @@ class Relay:
     async def _take_cursor(self, conn: AsyncConnection) -> None:
         await conn.execute(_FIRST_CURSOR, {"name": _CURSOR, "last": BEFORE_ALL})
         taken = (await conn.execute(_TAKE_CURSOR, {"name": _CURSOR})).one()
-        self._cursor = LogCursor(taken.last, taken.target, taken.hi, taken.position)
+        self._cursor = self.cursor_type(taken.last, taken.target, taken.hi, taken.position)
         self._revision = taken.revision
         self._unsaved = False
         self._leading = True
@@ -313,7 +315,9 @@ class Relay:
 
     async def _saved_cursor(self, conn: AsyncConnection) -> LogCursor:
         saved = (await conn.execute(_READ_CURSOR, {"name": _CURSOR})).one_or_none()
-        return LogCursor(saved.last, saved.target, saved.hi, saved.position) if saved else LogCursor(BEFORE_ALL)
+        if saved is None:
+            return self.cursor_type(BEFORE_ALL)
+        return self.cursor_type(saved.last, saved.target, saved.hi, saved.position)
 
 
 async def _require_safe_database(conn: AsyncConnection) -> None:
