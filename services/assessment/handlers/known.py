@@ -13,6 +13,8 @@ from services.assessment.domain.policy import Policy, read_policy
 from services.assessment.domain.rules import Rules
 from services.assessment.store import programme
 from services.assessment.store import rules as kept
+from services.assessment.store.rules import Standing
+from shared.kit.errors import Conflict
 from shared.kit.working_days import WorkingCalendar, published
 
 FIRST_RUN = "first run"
@@ -20,6 +22,13 @@ FIRST_RUN = "first run"
 
 class PolicyChanged(RuntimeError):
     """The policy's file was changed under the version that cases have begun with; a change needs a new version."""
+
+
+class NotBegun(Conflict):
+    """The service has not run yet, so there is nothing to read."""
+
+    def __init__(self) -> None:
+        super().__init__("督导服务尚未启动，请稍后再试")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,37 +52,59 @@ class Knowledge:
     """Gives each transaction what it decides with, for one small query while nothing changed."""
 
     def __init__(self, policy: Mapping[str, Any]) -> None:
-        self._body = dict(policy)
+        self.body: Mapping[str, Any] = dict(policy)
         self.policy = read_policy(policy)
         self._policies: dict[str, Policy] = {}
         self._directory: tuple[int, Directory] | None = None
         self._calendar: tuple[int, WorkingCalendar] | None = None
 
     async def now(self, conn: AsyncConnection, now: datetime) -> Known:
-        """Raises `PolicyChanged`."""
+        """What a writing transaction decides with. The first one ever begins supervision.
+
+        Raises:
+            PolicyChanged: see there.
+        """
         standing = await kept.standing(conn=conn)
         if standing is None:
             await kept.begin(china_date(now), FIRST_RUN, conn=conn)
             standing = await kept.standing(conn=conn)
             assert standing is not None
-        if len(self._policies) != standing.policies or self.policy.version not in self._policies:
-            self._policies = await self._read_policies(conn, now)
+        if self._lacks(standing):
+            await kept.install_policy(self.policy.version, self.body, conn=conn, now=now)
+        return await self._known(standing, conn)
+
+    async def read(self, conn: AsyncConnection) -> Known:
+        """The same for a transaction that only reads.
+
+        Raises:
+            NotBegun, PolicyChanged: see there.
+        """
+        standing = await kept.standing(conn=conn)
+        if standing is None:
+            raise NotBegun
+        return await self._known(standing, conn)
+
+    async def _known(self, standing: Standing, conn: AsyncConnection) -> Known:
+        if self._lacks(standing):
+            self._policies = await self._read_policies(conn)
         calendar = await self._read_calendar(standing.calendar_revision, conn)
         by_version = {version: Rules(policy, calendar, standing.began_on) for version, policy in self._policies.items()}
         return Known(
             began_on=standing.began_on,
             began_by=standing.began_by,
-            current=by_version[self.policy.version],
+            current=Rules(self.policy, calendar, standing.began_on),
             by_version=by_version,
             directory=await self._read_directory(standing.directory_revision, conn),
             calendar_revision=standing.calendar_revision,
             recounted_revision=standing.recounted_revision,
         )
 
-    async def _read_policies(self, conn: AsyncConnection, now: datetime) -> dict[str, Policy]:
-        await kept.install_policy(self.policy.version, self._body, conn=conn, now=now)
+    def _lacks(self, standing: Standing) -> bool:
+        return len(self._policies) != standing.policies or self.policy.version not in self._policies
+
+    async def _read_policies(self, conn: AsyncConnection) -> dict[str, Policy]:
         bodies = await kept.policies(conn=conn)
-        if bodies[self.policy.version] != self._body:
+        if bodies.get(self.policy.version, self.body) != self.body:
             raise PolicyChanged(f"policy {self.policy.version} differs from what is in force; give it a new version")
         return {version: read_policy(body) for version, body in bodies.items()}
 

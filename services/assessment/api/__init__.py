@@ -1,0 +1,17 @@
+"""Supervision over HTTP: routes only; what they do is in the handlers."""
+
+from fastapi import APIRouter
+
+from services.assessment.api import cases, commendations, lights, links, obligations, supervision
+from services.assessment.api.access import Office
+
+
+def routers(office: Office) -> tuple[APIRouter, ...]:
+    return (
+        obligations.router(office),
+        cases.router(office),
+        lights.router(office),
+        commendations.router(),
+        supervision.router(office),
+        links.router(office),
+    )

@@ -1,0 +1,46 @@
+"""Who may read and do what; what the routes are given."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.assessment.handlers.known import Knowledge
+from services.assessment.handlers.people import Acting
+from shared.kit.http import By, Paging, Write, paging, reading, writing
+from shared.kit.security import Role
+from shared.kit.service import Platform
+
+READERS = (Role.CLERK, Role.REVIEWER, Role.SUPERVISOR, Role.CHIEF, Role.OPERATOR, Role.SERVICE)
+
+Reader = Annotated[AsyncConnection, Depends(reading(*READERS))]
+Page = Annotated[Paging, Depends(paging)]
+Official = Annotated[Write, Depends(writing(Role.CLERK, Role.REVIEWER, Role.CHIEF, Role.SUPERVISOR))]
+"""Whoever may hold a post: what they may do depends on the posts they hold."""
+Supervisor = Annotated[Write, Depends(writing(Role.SUPERVISOR))]
+Keeper = Annotated[Write, Depends(writing(Role.SUPERVISOR, Role.OPERATOR))]
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What the routes work with. `link_secrets`: the first signs, all are read; none: links are refused."""
+
+    knowledge: Knowledge
+    link_secrets: Sequence[str] = ()
+
+
+def present(request: Request) -> datetime:
+    """The platform's time."""
+    platform: Platform = request.app.state.platform
+    return platform.clock.now()
+
+
+Now = Annotated[datetime, Depends(present)]
+
+
+def acting(by: By) -> Acting:
+    on_behalf = Role.SUPERVISOR in by.principal.roles
+    return Acting(by.actor, "登录（督查室代办）" if on_behalf else "登录", by.principal.person, on_behalf)

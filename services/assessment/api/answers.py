@@ -1,0 +1,368 @@
+"""What callers get: the words that officials read beside the names that programs read."""
+
+from datetime import date, datetime
+from typing import Any, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import Row
+
+from services.assessment.api import wording
+from services.assessment.domain import light as lights
+from services.assessment.domain.case import Case, State, climb_at
+from services.assessment.domain.obligation import State as ObligationState
+from services.assessment.domain.rules import Rules
+from shared.contracts.programme import Tier
+from shared.contracts.supervision import CaseEscalated, Document, Light
+
+
+class Shown(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class MatterShown(Shown):
+    """What it is about. `chain_code`, names: null while their own facts have not come."""
+
+    project_id: UUID
+    project_code: str
+    project_name: str
+    chain_id: UUID
+    chain_code: str | None
+    chain_name: str | None
+    organisation_name: str | None
+    milestone_name: str
+    responsible_post_id: UUID
+    responsible_post_title: str | None
+
+    @classmethod
+    def of(cls, row: Row[Any], milestone_name: str) -> Self:
+        return cls(
+            project_id=row.project_id,
+            project_code=row.project_code,
+            project_name=row.project_name,
+            chain_id=row.chain_id,
+            chain_code=row.chain_code,
+            chain_name=row.chain_name,
+            organisation_name=row.organisation_name,
+            milestone_name=milestone_name,
+            responsible_post_id=row.post_id,
+            responsible_post_title=row.post_title,
+        )
+
+
+class LightShown(Shown):
+    """A light with the rule that gave it, the rule's version and its inputs."""
+
+    light: Light
+    light_name: str
+    rule: str
+    policy_version: str
+    inputs: dict[str, str]
+
+    @classmethod
+    def of(cls, light: Light, *, rule: str, policy_version: str, inputs: dict[str, str]) -> Self:
+        name = wording.LIGHTS[light]
+        return cls(light=light, light_name=name, rule=rule, policy_version=policy_version, inputs=inputs)
+
+
+class ObligationShown(Shown):
+    """`baseline`: due before supervision began, not climbing. `light`: null when nothing is due any more."""
+
+    id: UUID
+    version: int
+    milestone_id: UUID
+    matter: MatterShown
+    due_on: date
+    planned_on: date
+    state: ObligationState
+    state_name: str
+    baseline: bool
+    provisional: bool
+    light: LightShown | None
+    confirmed_on: date | None
+    asked_on: date | None
+    expected_on: date | None
+    delay_reason: str
+    met_on: date | None
+    working_days_early: int | None
+    case_id: UUID | None
+    case_number: str | None
+    case_rung: int | None
+
+    @classmethod
+    def of(cls, row: Row[Any], rules: Rules, today: date) -> Self:
+        state = ObligationState(row.state)
+        return cls(
+            id=row.id,
+            version=row.version,
+            milestone_id=row.milestone_id,
+            matter=MatterShown.of(row, row.name),
+            due_on=row.due_on,
+            planned_on=row.planned_on,
+            state=state,
+            state_name=wording.OBLIGATION_STATES[state],
+            baseline=ObligationState.BASELINE in (row.state, row.inner_state),
+            provisional=row.provisional,
+            light=_ticket(row, state, rules, today),
+            confirmed_on=row.supervised_from,
+            asked_on=row.asked_on,
+            expected_on=row.expected_on,
+            delay_reason=row.delay_reason,
+            met_on=row.met_on,
+            working_days_early=row.working_days_early,
+            case_id=row.case_id,
+            case_number=row.case_number,
+            case_rung=row.case_rung,
+        )
+
+
+class AddresseeShown(Shown):
+    post_id: UUID
+    tier: Tier
+    tier_name: str
+    copy_only: bool
+
+
+class AcknowledgementShown(Shown):
+    by: str
+    via: str
+    at: datetime
+    holds_until: datetime | None
+
+
+class FeedbackShown(Shown):
+    by: str
+    text: str
+    commitment_on: date
+    at: datetime
+    holds_until: datetime
+
+
+class RungShown(Shown):
+    """`due_at`: when the ladder had it due; `at`: when it was reached."""
+
+    rung: int
+    document: Document
+    document_name: str
+    document_number: str | None
+    due_at: datetime
+    at: datetime
+    addressees: tuple[AddresseeShown, ...]
+    skipped: tuple[Tier, ...]
+    working_days_late: int
+    reply_by: date | None
+    raised_by_light: bool
+    provisional: bool
+    acknowledgement: AcknowledgementShown | None = None
+
+    @classmethod
+    def of(cls, event: CaseEscalated, at: datetime) -> Self:
+        heard = [
+            AddresseeShown(
+                post_id=one.post_id, tier=one.tier, tier_name=wording.TIERS[one.tier], copy_only=one.copy_only
+            )
+            for one in event.addressees
+        ]
+        return cls(
+            rung=event.rung,
+            document=event.document,
+            document_name=wording.DOCUMENTS[event.document],
+            document_number=event.document_number,
+            due_at=event.due_at,
+            at=at,
+            addressees=tuple(heard),
+            skipped=event.skipped,
+            working_days_late=event.working_days_late,
+            reply_by=event.reply_by,
+            raised_by_light=event.raised_by_light,
+            provisional=event.provisional,
+        )
+
+
+class CaseShown(Shown):
+    """`next_at`: when the next rung is reached if nothing happens; `next_step` says so in words."""
+
+    id: UUID
+    version: int
+    number: str
+    obligation_id: UUID
+    matter: MatterShown
+    policy_version: str
+    due_on: date
+    opened_at: datetime
+    state: State
+    state_name: str
+    rung: int
+    rung_name: str
+    rung_on: date
+    acknowledged: bool
+    held_until: datetime | None
+    next_at: datetime | None
+    next_step: str
+    provisional: bool
+    expected_on: date | None
+    delay_reason: str
+    closed_on: date | None
+    close_reason: str
+
+    @classmethod
+    def of(cls, row: Row[Any], rules: Rules) -> Self:
+        return cls(**cls.fields_of(row, rules))
+
+    @staticmethod
+    def fields_of(row: Row[Any], rules: Rules) -> dict[str, Any]:
+        state = State(row.state)
+        rung, above = rules.policy.rung(row.rung), rules.policy.rung(row.rung + 1)
+        climbs_at = _climb_at(row, state, rules)
+        return {
+            "id": row.id,
+            "version": row.version,
+            "number": row.number,
+            "obligation_id": row.obligation_id,
+            "matter": MatterShown.of(row, row.milestone_name),
+            "policy_version": row.policy_version,
+            "due_on": row.due_on,
+            "opened_at": row.opened_at,
+            "state": state,
+            "state_name": wording.CASE_STATES[state],
+            "rung": row.rung,
+            "rung_name": wording.DOCUMENTS[rung.document] if rung else "",
+            "rung_on": row.rung_on,
+            "acknowledged": row.acknowledged,
+            "held_until": row.held_until,
+            "next_at": climbs_at,
+            "next_step": wording.next_step(state, climbs_at, above, provisional=row.provisional),
+            "provisional": row.provisional,
+            "expected_on": row.expected_on,
+            "delay_reason": row.delay_reason,
+            "closed_on": row.closed_on,
+            "close_reason": row.close_reason,
+        }
+
+
+class CaseInFull(CaseShown):
+    rungs: tuple[RungShown, ...]
+    feedback: tuple[FeedbackShown, ...]
+
+
+class ProjectLightShown(Shown):
+    """A project's light by the rule set `start`. `watched`: it has a start that is planned and not reached."""
+
+    project_id: UUID
+    project_code: str
+    project_name: str
+    chain_id: UUID
+    chain_code: str | None
+    chain_name: str | None
+    light: LightShown
+    watched: bool
+    suspended: bool
+    planned_start_on: date | None
+    since: date | None
+
+    @classmethod
+    def of(cls, row: Row[Any], rules: Rules) -> Self:
+        light = LightShown.of(
+            Light(row.light or Light.GREEN),
+            rule=lights.START,
+            policy_version=row.policy_version or rules.policy.version,
+            inputs=row.inputs or {"stage": row.stage},
+        )
+        return cls(
+            project_id=row.project_id,
+            project_code=row.project_code,
+            project_name=row.project_name,
+            chain_id=row.chain_id,
+            chain_code=row.chain_code,
+            chain_name=row.chain_name,
+            light=light,
+            watched=row.state == lights.State.WATCHING,
+            suspended=row.state == lights.State.SUSPENDED,
+            planned_start_on=row.planned_on,
+            since=row.changed_on,
+        )
+
+
+class ProjectLightInFull(ProjectLightShown):
+    obligations: tuple[ObligationShown, ...]
+
+
+class CommendationShown(Shown):
+    id: UUID
+    version: int
+    state: str
+    state_name: str
+    matter: MatterShown
+    obligation_id: UUID
+    planned_on: date
+    met_on: date
+    working_days_early: int
+    policy_version: str
+    proposed_at: datetime
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> Self:
+        return cls(
+            id=row.id,
+            version=row.version,
+            state=row.state,
+            state_name="待审批",
+            matter=MatterShown.of(row, row.milestone_name),
+            obligation_id=row.obligation_id,
+            planned_on=row.planned_on,
+            met_on=row.met_on,
+            working_days_early=row.working_days_early,
+            policy_version=row.policy_version,
+            proposed_at=row.proposed_at,
+        )
+
+
+class SupervisionShown(Shown):
+    """`baseline`: obligations that were due before `began_on` and wait for 督查室."""
+
+    began_on: date
+    began_by: str
+    baseline: int
+    policy_version: str
+    calendar_version: str
+
+
+class YearShown(Shown):
+    year: int
+    published: bool
+    source: str | None
+
+
+class CalendarShown(Shown):
+    version: str
+    years: tuple[YearShown, ...]
+    provisional: tuple[int, ...]
+
+
+class YearInFull(YearShown):
+    holidays: tuple[date, ...]
+    make_up_days: tuple[date, ...]
+
+
+def _ticket(row: Row[Any], state: ObligationState, rules: Rules, today: date) -> LightShown | None:
+    if state not in (ObligationState.OPEN, ObligationState.MISSED, ObligationState.BASELINE):
+        return None
+    ticket = lights.ticket(row.due_on, today, rules.policy, rules.calendar)
+    return LightShown.of(ticket.light, rule=ticket.rule, policy_version=ticket.policy_version, inputs=ticket.inputs)
+
+
+def _climb_at(row: Row[Any], state: State, rules: Rules) -> datetime | None:
+    case = Case(
+        row.id,
+        row.obligation_id,
+        row.project_id,
+        row.number,
+        row.policy_version,
+        row.due_on,
+        row.opened_at,
+        state,
+        row.rung,
+        row.rung_on,
+        row.next_at,
+    )
+    return climb_at(case, rules)

@@ -1,0 +1,35 @@
+"""What happened to a case, from its own log: rungs with their acknowledgements, feedback."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.assessment.api.answers import AcknowledgementShown, FeedbackShown, RungShown
+from shared.contracts.supervision import CaseAcknowledged, CaseEscalated, CaseFeedbackGiven
+from shared.kit.eventlog import LoggedFact, history
+
+_PAGE = 500
+
+
+async def story_of(case_id: UUID, *, conn: AsyncConnection) -> tuple[tuple[RungShown, ...], tuple[FeedbackShown, ...]]:
+    rungs: dict[int, RungShown] = {}
+    feedback: list[FeedbackShown] = []
+    for fact in await _all(case_id, conn):
+        if fact.type == CaseEscalated.type:
+            escalated = CaseEscalated.model_validate_json(fact.data)
+            rungs[escalated.rung] = RungShown.of(escalated, fact.at)
+        elif fact.type == CaseAcknowledged.type:
+            said = CaseAcknowledged.model_validate_json(fact.data)
+            done = AcknowledgementShown(by=said.by, via=said.via, at=fact.at, holds_until=said.holds_until)
+            rungs[said.rung] = rungs[said.rung].model_copy(update={"acknowledgement": done})
+        elif fact.type == CaseFeedbackGiven.type:
+            given = CaseFeedbackGiven.model_validate_json(fact.data)
+            feedback.append(FeedbackShown(at=fact.at, **given.model_dump(exclude={"case_id", "next_at"})))
+    return tuple(rungs.values()), tuple(feedback)
+
+
+async def _all(case_id: UUID, conn: AsyncConnection) -> list[LoggedFact]:
+    facts: list[LoggedFact] = []
+    while page := await history(case_id, conn=conn, after=facts[-1].seq if facts else 0, limit=_PAGE):
+        facts += page
+    return facts

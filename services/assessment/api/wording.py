@@ -1,0 +1,60 @@
+"""What officials read: names of tiers, documents, states, and what comes next."""
+
+from datetime import date, datetime
+
+from services.assessment.domain.case import State as CaseState
+from services.assessment.domain.moments import CHINA
+from services.assessment.domain.obligation import State as ObligationState
+from services.assessment.domain.policy import Rung
+from shared.contracts.programme import Tier
+from shared.contracts.supervision import Document, Light
+
+TIERS = {
+    Tier.CHIEF_GENERAL: "总链长",
+    Tier.CHIEF: "链长",
+    Tier.DEPUTY_CHIEF: "副链长",
+    Tier.TASK_FORCE: "工作专班",
+    Tier.TASK_FORCE_OFFICE: "专班办公室",
+    Tier.UNIT_HEAD: "责任单位负责人",
+    Tier.OFFICER: "责任人",
+}
+DOCUMENTS = {
+    Document.REMINDER: "提醒",
+    Document.URGE: "催办",
+    Document.LETTER: "督办函",
+    Document.TALK: "约谈",
+    Document.TALK_CHIEF: "约谈（链长）",
+    Document.CIRCULAR: "通报",
+}
+LIGHTS = {Light.GREEN: "绿灯", Light.YELLOW: "黄灯", Light.RED: "红灯"}
+CASE_STATES = {CaseState.OPEN: "督办中", CaseState.SUSPENDED: "暂停（停缓建）", CaseState.CLOSED: "已办结"}
+OBLIGATION_STATES = {
+    ObligationState.OPEN: "督办中",
+    ObligationState.BASELINE: "存量（待确认）",
+    ObligationState.MISSED: "已逾期",
+    ObligationState.SUSPENDED: "暂停（停缓建）",
+    ObligationState.MET: "已完成",
+    ObligationState.CANCELLED: "已取消",
+}
+
+
+def day(on: date) -> str:
+    return f"{on.year}年{on.month}月{on.day}日"
+
+
+def instant(moment: datetime) -> str:
+    local = moment.astimezone(CHINA)
+    return f"{day(local.date())}{local.hour:02d}:{local.minute:02d}"
+
+
+def next_step(state: CaseState, climb_at: datetime | None, above: Rung | None, *, provisional: bool) -> str:
+    """What happens to a case if nobody does anything."""
+    if state is CaseState.CLOSED:
+        return "督办件已办结"
+    if state is CaseState.SUSPENDED:
+        return "项目停缓建，督办暂停；复工后继续"
+    if climb_at is None or above is None:
+        return "已升至最高一级，节点完成后办结"
+    to = "、".join(TIERS[tier] for tier in above.to)
+    marked = "（放假安排尚未公布，暂定）" if provisional else ""
+    return f"若无进展，将于{instant(climb_at)}升级至第{above.number}级{DOCUMENTS[above.document]}（{to}）{marked}"

@@ -1,0 +1,86 @@
+"""A year's calendar comes: it is kept, and what was counted without it is counted again, a page of timers at a time."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from services.assessment.domain import case as cases
+from services.assessment.domain import light as lights
+from services.assessment.domain import obligation as obligations
+from services.assessment.handlers.desk import CLIMB, DUE, LIGHT, RAISE, Desk
+from services.assessment.handlers.known import Knowledge
+from services.assessment.store import rules as kept
+from shared.kit.database import transaction
+from shared.kit.eventlog import lock_heads
+from shared.kit.working_days import YearTable
+
+PAGE = 500
+_FIRST = UUID(int=0)
+
+_OLDER = text("""
+SELECT subject, kind FROM timer
+ WHERE kind = :kind AND subject > :after AND calendar_version <> :version
+ ORDER BY subject
+ LIMIT :limit
+""")
+
+
+async def import_year(table: YearTable, *, conn: AsyncConnection, now: datetime, by: str) -> None:
+    """Keep a year's table; `recount` then does the rest in transactions of its own."""
+    await kept.import_year(table, conn=conn, by=by, now=now)
+
+
+async def recount(engine: AsyncEngine, *, now: datetime, knowledge: Knowledge) -> int:
+    """Count again all timers of an older calendar, kind by kind (a transaction never holds two kinds of aggregates).
+
+    Returns how many there were. Nothing is done while the calendar is the one that was last counted with.
+    """
+    async with transaction(engine) as conn:
+        known = await knowledge.now(conn, now)
+    if known.recounted_revision == known.calendar_revision:
+        return 0
+    counted = 0
+    for kind in (DUE, CLIMB, RAISE, LIGHT):
+        counted += await _recount_kind(kind, engine, now, knowledge)
+    async with transaction(engine) as conn:
+        await kept.recounted(known.calendar_revision, conn=conn)
+    return counted
+
+
+async def _recount_kind(kind: str, engine: AsyncEngine, now: datetime, knowledge: Knowledge) -> int:
+    counted, after = 0, _FIRST
+    while True:
+        async with transaction(engine) as conn:
+            known = await knowledge.now(conn, now)
+            page = {"kind": kind, "after": after, "version": known.calendar.version, "limit": PAGE}
+            older = (await conn.execute(_OLDER, page)).all()
+            if older:
+                await _recount_page(kind, older, Desk.of(known, now), conn)
+        if not older:
+            return counted
+        counted, after = counted + len(older), older[-1].subject
+
+
+async def _recount_page(kind: str, older: Sequence[Row[tuple[UUID, str]]], desk: Desk, conn: AsyncConnection) -> None:
+    subjects = [row.subject for row in older]
+    await lock_heads(subjects, conn=conn)
+    if kind == DUE:
+        await desk.load_obligations(subjects, conn=conn)
+        for obligation in list(desk.obligations.values()):
+            desk.on_obligation(obligation, obligations.recount(obligation, desk.rules))
+    elif kind == LIGHT:
+        await desk.load_lights(subjects, conn=conn)
+        for light in list(desk.lights.values()):
+            if light.state is lights.State.WATCHING:
+                desk.on_light(light, ())
+    else:
+        await desk.load_cases(subjects, conn=conn)
+        for case in list(desk.cases.values()):
+            if kind == CLIMB:
+                desk.on_case(case, cases.recount(case, desk.rules_of(case)))
+            elif case.state is cases.State.OPEN:
+                desk.watch(case.id, RAISE, desk.now, case.project_id)
+    await desk.write(conn=conn)

@@ -1,0 +1,230 @@
+"""What people do: acknowledge and answer cases, confirm a baseline, begin supervision. One transaction each."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.assessment.domain import case as cases
+from services.assessment.domain import obligation as obligations
+from services.assessment.domain.case import Case
+from services.assessment.domain.directory import Directory
+from services.assessment.domain.obligation import Obligation
+from services.assessment.domain.project import Project
+from services.assessment.domain.rules import Rules
+from services.assessment.handlers.desk import Desk
+from services.assessment.handlers.known import Knowledge
+from services.assessment.store import queries
+from services.assessment.store import rules as kept
+from shared.kit.errors import Conflict, Invalid, NotAllowed, NotFound, VersionConflict
+from shared.kit.eventlog import lock_heads
+
+BATCH = 500
+
+
+class NoSuchCase(NotFound):
+    def __init__(self, case_id: UUID) -> None:
+        super().__init__("没有该督办件", case_id=str(case_id))
+
+
+class NoSuchObligation(NotFound):
+    def __init__(self, obligation_id: UUID) -> None:
+        super().__init__("没有该督办事项", obligation_id=str(obligation_id))
+
+
+class NotYourPost(NotAllowed):
+    """Only whoever holds the responsible post, or a post the rung is addressed to, answers; or 督查室 on behalf."""
+
+    def __init__(self, case_id: UUID) -> None:
+        super().__init__("您不在该督办件的责任岗位或主送岗位上", case_id=str(case_id))
+
+
+class SupervisionIsUnderWay(Conflict):
+    """The day cannot move: some milestones that would become a baseline are supervised already."""
+
+    def __init__(self, on: date, affected: int) -> None:
+        super().__init__(
+            f"已有{affected}项在该日之前到期并纳入督办，不能再改变督办起始日", on=on.isoformat(), affected=affected
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """Who acts. `person`: in the programme. `on_behalf`: 督查室 acts for whoever it concerns. `via`: how."""
+
+    name: str
+    via: str
+    person: UUID | None = None
+    on_behalf: bool = False
+
+
+async def acknowledge(
+    case_id: UUID,
+    *,
+    conn: AsyncConnection,
+    now: datetime,
+    acting: Acting,
+    knowledge: Knowledge,
+    expected_version: int | None = None,
+) -> int:
+    """签收 by somebody who logged in; the case's new version.
+
+    Raises:
+        NoSuchCase, NotYourPost, VersionConflict, and what `case.acknowledge` raises.
+    """
+    desk, case = await _case_at_hand(case_id, conn=conn, now=now, knowledge=knowledge, expected=expected_version)
+    _require_concerned(case, acting, desk)
+    return await _acknowledge(case, desk, acting, conn)
+
+
+async def acknowledge_by_link(
+    case_id: UUID, *, conn: AsyncConnection, now: datetime, acting: Acting, knowledge: Knowledge
+) -> int:
+    """签收 by whoever pressed a signed link: the link is the right to, and to nothing else."""
+    desk, case = await _case_at_hand(case_id, conn=conn, now=now, knowledge=knowledge)
+    return await _acknowledge(case, desk, acting, conn)
+
+
+async def give_feedback(
+    case_id: UUID,
+    *,
+    text: str,
+    commitment_on: date,
+    conn: AsyncConnection,
+    now: datetime,
+    acting: Acting,
+    knowledge: Knowledge,
+    expected_version: int | None = None,
+) -> int:
+    """反馈 with a commitment date; the case's new version.
+
+    Raises:
+        NoSuchCase, NotYourPost, VersionConflict, and what `case.give_feedback` raises.
+    """
+    desk, case = await _case_at_hand(case_id, conn=conn, now=now, knowledge=knowledge, expected=expected_version)
+    _require_concerned(case, acting, desk)
+    rules = desk.rules_of(case)
+    events = cases.give_feedback(case, rules, by=acting.name, text=text, commitment_on=commitment_on, now=now)
+    desk.on_case(case, events)
+    await desk.write(conn=conn, actor=acting.name)
+    return desk.version(case.id)
+
+
+async def confirm(
+    obligation_id: UUID,
+    *,
+    conn: AsyncConnection,
+    now: datetime,
+    by: str,
+    knowledge: Knowledge,
+    expected_version: int | None = None,
+) -> int:
+    """督查室 takes one baseline obligation under supervision; its new version.
+
+    Raises:
+        NoSuchObligation, VersionConflict, NotNow.
+    """
+    desk = Desk.of(await knowledge.now(conn, now), now)
+    await desk.lock_and_load(obligation_ids=[obligation_id], light_ids=(), conn=conn)
+    obligation = desk.obligations.get(obligation_id)
+    if obligation is None:
+        raise NoSuchObligation(obligation_id)
+    _require_version(obligation_id, expected_version, desk)
+    desk.on_obligation(obligation, obligations.confirm(obligation, by=by))
+    await desk.write(conn=conn, actor=by)
+    return desk.version(obligation_id)
+
+
+async def confirm_all(
+    *, conn: AsyncConnection, now: datetime, by: str, knowledge: Knowledge, chain: str | None = None
+) -> int:
+    """督查室 takes the whole baseline (or that of one chain) under supervision; how many it was."""
+    known = await knowledge.now(conn, now)
+    waiting = await queries.baseline(chain, conn=conn)
+    # All heads first, in one order: batches that locked one after another could meet those of somebody else.
+    await lock_heads(waiting, conn=conn)
+    confirmed = 0
+    for start in range(0, len(waiting), BATCH):
+        desk = Desk.of(known, now)
+        await desk.load_obligations(waiting[start : start + BATCH], conn=conn)
+        baseline = [one for one in desk.obligations.values() if one.standing is obligations.State.BASELINE]
+        for obligation in baseline:
+            desk.on_obligation(obligation, obligations.confirm(obligation, by=by))
+        await desk.write(conn=conn, actor=by)
+        confirmed += len(baseline)
+    return confirmed
+
+
+async def begin_on(on: date, *, conn: AsyncConnection, now: datetime, by: str, knowledge: Knowledge) -> None:
+    """Go live on this day: what is due before it is a baseline.
+
+    Raises:
+        SupervisionIsUnderWay: obligations that are supervised already are due before that day.
+        Invalid: the calendar does not reach that day.
+    """
+    known = await knowledge.now(conn, now)
+    known.calendar.is_working(on)
+    await kept.lock(conn=conn)
+    if affected := await queries.supervised_before(on, conn=conn):
+        raise SupervisionIsUnderWay(on, affected)
+    await kept.begin_on(on, by, conn=conn)
+
+
+def responsible_posts(
+    case: Case, obligation: Obligation, project: Project, directory: Directory, rules: Rules, *, on: date
+) -> set[UUID]:
+    """The posts that answer for the case: the responsible one, and those its present rung is addressed to."""
+    rung = rules.policy.rung(case.rung)
+    found = directory.find(project.asked(obligation.post_id), to=rung.to if rung else (), on=on)
+    return {obligation.post_id, *(one.post_id for one in found.addressees)}
+
+
+async def _acknowledge(case: Case, desk: Desk, acting: Acting, conn: AsyncConnection) -> int:
+    events = cases.acknowledge(case, desk.rules_of(case), by=acting.name, via=acting.via, now=desk.now)
+    desk.on_case(case, events)
+    await desk.write(conn=conn, actor=acting.name)
+    return desk.version(case.id)
+
+
+async def _case_at_hand(
+    case_id: UUID, *, conn: AsyncConnection, now: datetime, knowledge: Knowledge, expected: int | None = None
+) -> tuple[Desk, Case]:
+    desk = Desk.of(await knowledge.now(conn, now), now)
+    await lock_heads([case_id], conn=conn)
+    await desk.load_cases([case_id], conn=conn)
+    case = desk.cases.get(case_id)
+    if case is None:
+        raise NoSuchCase(case_id)
+    _require_version(case_id, expected, desk)
+    await desk.load_obligations([case.obligation_id], conn=conn)
+    await desk.load_projects([case.project_id], conn=conn)
+    return desk, case
+
+
+def _require_version(aggregate_id: UUID, expected: int | None, desk: Desk) -> None:
+    actual = desk.version(aggregate_id)
+    if expected is not None and expected != actual:
+        raise VersionConflict(aggregate_id, expected=expected, actual=actual)
+
+
+def _require_concerned(case: Case, acting: Acting, desk: Desk) -> None:
+    if acting.on_behalf:
+        return
+    obligation, project = desk.obligations[case.obligation_id], desk.projects[case.project_id]
+    posts = responsible_posts(case, obligation, project, desk.directory, desk.rules_of(case), on=desk.on)
+    holders = {desk.directory.holder(post, desk.on) for post in posts}
+    if acting.person is None or acting.person not in holders:
+        raise NotYourPost(case.id)
+
+
+def stated(name: str) -> str:
+    """The name somebody typed into a page, as it may stand in the history.
+
+    Raises:
+        Invalid: empty, longer than 50 characters, or with control characters.
+    """
+    cleaned = " ".join(name.split())
+    if not cleaned or len(cleaned) > 50 or not cleaned.isprintable():
+        raise Invalid("请填写姓名（不超过50字）", place="name")
+    return cleaned

@@ -1,0 +1,191 @@
+"""Lists and views for people, by pages; and what some decisions ask of many rows."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+_CHAIN = "(CAST(:chain AS text) IS NULL OR chain.code = :chain OR CAST(project.chain_id AS text) = :chain)"
+_OBLIGATION = """
+SELECT one.id, one.version, one.milestone_id, one.name, one.due_on, one.planned_on, one.post_id, one.state,
+       one.inner_state, one.suspended_on, one.supervised_from, one.provisional, one.asked_on, one.expected_on,
+       one.delay_reason, one.met_on, one.working_days_early, post.title AS post_title, post.organisation_id,
+       project.id AS project_id, project.name AS project_name, project.code AS project_code, project.chain_id,
+       chain.code AS chain_code, chain.name AS chain_name, organisation.name AS organisation_name,
+       existing.id AS case_id, existing.number AS case_number, existing.rung AS case_rung
+  FROM obligation one
+  JOIN project ON project.id = one.project_id
+  LEFT JOIN chain ON chain.id = project.chain_id
+  LEFT JOIN organisation ON organisation.id = project.org_id
+  LEFT JOIN post ON post.id = one.post_id
+  LEFT JOIN supervision_case existing ON existing.obligation_id = one.id
+"""
+_OBLIGATIONS = text(f"""{_OBLIGATION}
+ WHERE (CAST(:state AS text) IS NULL OR one.state = :state)
+   AND (CAST(:baseline AS boolean) IS NULL OR :baseline = (one.state = 'baseline'
+        OR COALESCE(one.inner_state = 'baseline', false)))
+   AND (CAST(:project AS uuid) IS NULL OR one.project_id = :project)
+   AND {_CHAIN}
+   AND (one.due_on, one.id) > (CAST(:after_due AS date), CAST(:after_id AS uuid))
+ ORDER BY one.due_on, one.id
+ LIMIT :limit
+""")
+_ONE_OBLIGATION = text(f"{_OBLIGATION} WHERE one.id = :id")
+_CASE = """
+SELECT one.id, one.version, one.number, one.obligation_id, one.policy_version, one.due_on, one.opened_at, one.state,
+       one.rung, one.rung_on, one.next_at, one.acknowledged, one.held_until, one.provisional, one.closed_on,
+       one.close_reason, obligation.name AS milestone_name, obligation.milestone_id, obligation.post_id,
+       obligation.expected_on, obligation.delay_reason, post.title AS post_title,
+       project.id AS project_id, project.name AS project_name, project.code AS project_code, project.chain_id,
+       chain.code AS chain_code, chain.name AS chain_name, organisation.name AS organisation_name
+  FROM supervision_case one
+  JOIN obligation ON obligation.id = one.obligation_id
+  JOIN project ON project.id = one.project_id
+  LEFT JOIN chain ON chain.id = project.chain_id
+  LEFT JOIN organisation ON organisation.id = project.org_id
+  LEFT JOIN post ON post.id = obligation.post_id
+"""
+_CASES = text(f"""{_CASE}
+ WHERE (CAST(:state AS text) IS NULL OR one.state = :state)
+   AND (CAST(:rung AS integer) IS NULL OR one.rung = :rung)
+   AND (CAST(:project AS uuid) IS NULL OR one.project_id = :project)
+   AND {_CHAIN}
+   AND (one.opened_at, one.id) > (CAST(:after_at AS timestamptz), CAST(:after_id AS uuid))
+ ORDER BY one.opened_at, one.id
+ LIMIT :limit
+""")
+_ONE_CASE = text(f"{_CASE} WHERE one.id = :id")
+_LIGHT = """
+SELECT project.id AS project_id, project.name AS project_name, project.code AS project_code, project.chain_id,
+       project.stage, project.held, project.ended, chain.code AS chain_code, chain.name AS chain_name,
+       one.version, one.state, one.light, one.planned_on, one.excused, one.suspended_on, one.changed_on, one.inputs,
+       one.policy_version
+  FROM project
+  LEFT JOIN light one ON one.project_id = project.id
+  LEFT JOIN chain ON chain.id = project.chain_id
+"""
+_LIGHTS = text(f"""{_LIGHT}
+ WHERE NOT project.ended
+   AND (CAST(:light AS text) IS NULL OR COALESCE(one.light, 'green') = :light)
+   AND {_CHAIN}
+   AND project.id > CAST(:after_id AS uuid)
+ ORDER BY project.id
+ LIMIT :limit
+""")
+_LIGHT_OF_PROJECT = text(f"{_LIGHT} WHERE project.id = :id")
+_COMMENDATIONS = text(f"""
+SELECT one.id, one.version, one.state, one.met_on, one.working_days_early, one.policy_version, one.proposed_at,
+       one.obligation_id, obligation.name AS milestone_name, obligation.planned_on, obligation.post_id,
+       post.title AS post_title, project.id AS project_id, project.name AS project_name, project.code AS project_code,
+       project.chain_id, chain.code AS chain_code, chain.name AS chain_name, organisation.name AS organisation_name
+  FROM commendation one
+  JOIN obligation ON obligation.id = one.obligation_id
+  JOIN project ON project.id = one.project_id
+  LEFT JOIN chain ON chain.id = project.chain_id
+  LEFT JOIN organisation ON organisation.id = project.org_id
+  LEFT JOIN post ON post.id = obligation.post_id
+ WHERE {_CHAIN}
+   AND (one.proposed_at, one.id) > (CAST(:after_at AS timestamptz), CAST(:after_id AS uuid))
+ ORDER BY one.proposed_at, one.id
+ LIMIT :limit
+""")  # noqa: S608 - a constant of this module
+_BASELINE = text(f"""
+SELECT one.id FROM obligation one
+  JOIN project ON project.id = one.project_id
+  LEFT JOIN chain ON chain.id = project.chain_id
+ WHERE (one.state = 'baseline' OR one.inner_state = 'baseline') AND {_CHAIN}
+ ORDER BY one.id
+""")  # noqa: S608 - a constant of this module
+_SUPERVISED_BEFORE = text("""
+SELECT count(*) FROM obligation
+ WHERE due_on < :on AND (state IN ('open', 'missed') OR inner_state IN ('open', 'missed'))
+""")
+_COUNT_BASELINE = text("SELECT count(*) FROM obligation WHERE state = 'baseline' OR inner_state = 'baseline'")
+
+Found = list[Row[Any]]
+
+
+async def obligations(
+    *,
+    conn: AsyncConnection,
+    state: str | None,
+    baseline: bool | None,
+    chain: str | None,
+    project: UUID | None,
+    after: tuple[date, UUID],
+    limit: int,
+) -> Found:
+    return await _all(
+        conn,
+        _OBLIGATIONS,
+        state=state,
+        baseline=baseline,
+        chain=chain,
+        project=project,
+        after_due=after[0],
+        after_id=after[1],
+        limit=limit,
+    )
+
+
+async def obligation(obligation_id: UUID, *, conn: AsyncConnection) -> Row[Any] | None:
+    return (await conn.execute(_ONE_OBLIGATION, {"id": obligation_id})).one_or_none()
+
+
+async def cases(
+    *,
+    conn: AsyncConnection,
+    state: str | None,
+    rung: int | None,
+    chain: str | None,
+    project: UUID | None,
+    after: tuple[datetime, UUID],
+    limit: int,
+) -> Found:
+    return await _all(
+        conn,
+        _CASES,
+        state=state,
+        rung=rung,
+        chain=chain,
+        project=project,
+        after_at=after[0],
+        after_id=after[1],
+        limit=limit,
+    )
+
+
+async def case(case_id: UUID, *, conn: AsyncConnection) -> Row[Any] | None:
+    return (await conn.execute(_ONE_CASE, {"id": case_id})).one_or_none()
+
+
+async def lights(*, conn: AsyncConnection, light: str | None, chain: str | None, after: UUID, limit: int) -> Found:
+    return await _all(conn, _LIGHTS, light=light, chain=chain, after_id=after, limit=limit)
+
+
+async def light_of_project(project_id: UUID, *, conn: AsyncConnection) -> Row[Any] | None:
+    return (await conn.execute(_LIGHT_OF_PROJECT, {"id": project_id})).one_or_none()
+
+
+async def commendations(*, conn: AsyncConnection, chain: str | None, after: tuple[datetime, UUID], limit: int) -> Found:
+    return await _all(conn, _COMMENDATIONS, chain=chain, after_at=after[0], after_id=after[1], limit=limit)
+
+
+async def baseline(chain: str | None, *, conn: AsyncConnection) -> list[UUID]:
+    """The ids of all baseline obligations that wait for confirmation, of all chains or one (its code or id)."""
+    return [row.id for row in await _all(conn, _BASELINE, chain=chain)]
+
+
+async def count_baseline(*, conn: AsyncConnection) -> int:
+    return int((await conn.execute(_COUNT_BASELINE)).scalar_one())
+
+
+async def supervised_before(on: date, *, conn: AsyncConnection) -> int:
+    """How many supervised obligations are due before this day."""
+    return int((await conn.execute(_SUPERVISED_BEFORE, {"on": on})).scalar_one())
+
+
+async def _all(conn: AsyncConnection, statement: Any, **parameters: object) -> Found:
+    return list(await conn.execute(statement, parameters))
