@@ -63,7 +63,7 @@ def router(office: Office) -> APIRouter:
 
     @routes.post("/v1/cases/{case_id}:acknowledge")
     async def acknowledge(case_id: UUID, write: Official) -> Response:
-        """签收: whoever holds the responsible post or one the rung is addressed to; 督查室 on their behalf."""
+        """签收: whoever holds the responsible post or one the case was addressed to; 督查室 on their behalf."""
 
         async def work(conn: AsyncConnection, by: By) -> Answer:
             await people.acknowledge(

@@ -34,7 +34,7 @@ class NoSuchObligation(NotFound):
 
 
 class NotYourPost(NotAllowed):
-    """Only whoever holds the responsible post, or a post the rung is addressed to, answers; or 督查室 on behalf."""
+    """Only whoever holds the responsible post, or one the case was addressed to, answers; or 督查室 on behalf."""
 
     def __init__(self, case_id: UUID) -> None:
         super().__init__("您不在该督办件的责任岗位或主送岗位上", case_id=str(case_id))
@@ -174,9 +174,9 @@ async def begin_on(on: date, *, conn: AsyncConnection, now: datetime, by: str, k
 def responsible_posts(
     case: Case, obligation: Obligation, project: Project, directory: Directory, rules: Rules, *, on: date
 ) -> set[UUID]:
-    """The posts that answer for the case: the responsible one, and those its present rung is addressed to."""
-    rung = rules.policy.rung(case.rung)
-    found = directory.find(project.asked(obligation.post_id), to=rung.to if rung else (), on=on)
+    """The posts that answer for the case: the responsible one, and those its rungs up to now are addressed to."""
+    reached = rules.policy.rungs[: case.rung]
+    found = directory.find(project.asked(obligation.post_id), to=tuple(t for rung in reached for t in rung.to), on=on)
     return {obligation.post_id, *(one.post_id for one in found.addressees)}
 
 

@@ -47,8 +47,9 @@ async def test_a_missed_milestone_climbs_from_the_responsible_person_to_the_top(
 async def test_the_first_rung_opens_the_case_with_what_it_is_about(supervised: Supervised) -> None:
     await supervised.tell(*programme(), recorded("a"), planned("a", "m", date(2026, 1, 9)))
     await supervised.until("2026-01-12T09:00")
-    opened, missed = (await supervised.events(case_of("m"), kind=CaseOpened))[0], await supervised.events(
-        obligation_id(named("m"))
+    opened, missed = (
+        (await supervised.events(case_of("m"), kind=CaseOpened))[0],
+        await supervised.events(obligation_id(named("m"))),
     )
     assert [type(event) for event in missed] == [ObligationOpened, ObligationReminded, ObligationMissed]
     assert (opened.number, opened.subject.project_name) == ("督〔2026〕1号", "项目a")
