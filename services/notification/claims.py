@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -10,7 +10,7 @@ from services.notification.channels import CHANNELS
 from services.notification.domain import budget
 from services.notification.domain.budget import Limit
 from services.notification.domain.outcome import RobotState
-from services.notification.store import attempts, messages, robots
+from services.notification.store import attempts, robots
 from services.notification.store.attempts import Flight
 from services.notification.store.robots import Robot
 from services.notification.telling import Outgoing, Teller
@@ -18,8 +18,6 @@ from shared.kit.service import Pending
 
 DEPTH = 32
 """How many messages for one robot a process holds at once: what a crash may leave unknown."""
-
-_LONGEST_WINDOW = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ async def _wants(
 ) -> tuple[list[tuple[str, int, bool]], dict[str, datetime]]:
     limits = {robot.id: limits_of(robot) for robot in mine}
     used = await attempts.taken(
-        [robot_id for robot_id, own in limits.items() if own], since=now - _LONGEST_WINDOW, conn=conn
+        [robot_id for robot_id, own in limits.items() if own], since=now - budget.LONGEST_WINDOW, conn=conn
     )
     wants: list[tuple[str, int, bool]] = []
     resting: dict[str, datetime] = {}
@@ -90,14 +88,13 @@ def limits_of(robot: Robot) -> tuple[Limit, ...]:
 
 async def pending(conn: AsyncConnection, now: datetime) -> Pending:
     """What is due and has not left, and when the next message may: what stepping simulated time waits for."""
-    flying = await attempts.flying(conn=conn)
+    queues, flying = await attempts.queues(conn=conn)
     reasons = [f"{flying} messages on their way"] if flying else []
     if (await robots.outbound(conn=conn)).paused:
         return Pending(tuple(reasons))
-    queues = await attempts.queues(conn=conn)
     known = {robot.id: robot for robot in await robots.every(conn=conn) if robot.condition.state is not RobotState.OFF}
     waiting = [known[robot_id] for robot_id in queues if robot_id in known]
-    used = await attempts.taken([robot.id for robot in waiting], since=now - _LONGEST_WINDOW, conn=conn)
+    used = await attempts.taken([robot.id for robot in waiting], since=now - budget.LONGEST_WINDOW, conn=conn)
     moments = {robot.id: _goes_at(robot, queues[robot.id], used[robot.id], now=now) for robot in waiting}
     due = [robot_id for robot_id, at in moments.items() if at is not None and at <= now]
     if due:
@@ -111,7 +108,3 @@ def _goes_at(robot: Robot, first: datetime, used: Sequence[datetime | None], *, 
     if room is None:
         return None
     return max(first, room, robot.condition.resume_at or now)
-
-
-async def waiting_by_robot(*, conn: AsyncConnection) -> dict[str, int]:
-    return await messages.counts(conn=conn)

@@ -17,6 +17,7 @@ class NotificationSettings(ServiceSettings):
     are closed in production, and elsewhere admit this machine."""
 
     port: int = 8103
+    database_pool: int = 12
     allowed_targets: Annotated[tuple[str, ...], NoDecode] = ()
     allow_private_targets: bool | None = None
     link_days: int = 30

@@ -67,7 +67,8 @@ class Targets:
         """
         ip = ipaddress.ip_address(address.split("%")[0])
         mapped = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None) or ip
-        if self.allow_private and (mapped.is_private or mapped.is_loopback) and not mapped.is_link_local:
+        special = mapped.is_reserved or mapped.is_unspecified or mapped.is_link_local or mapped.is_multicast
+        if self.allow_private and (mapped.is_loopback or (mapped.is_private and not special)):
             return
         if not (ip.is_global and mapped.is_global) or mapped.is_multicast:
             raise TargetRefused("不允许向内网、本机或保留地址发送", address=address)

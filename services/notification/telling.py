@@ -87,7 +87,7 @@ class Teller:
         self, claimed: Sequence[Message], robots: dict[str, Robot], *, now: datetime, conn: AsyncConnection
     ) -> list[Outgoing]:
         """What is to leave for these messages, in order; one that cannot be told is told apart, never raised."""
-        events = {message.id: _event(message) for message in claimed}
+        events = {message.id: told(message) for message in claimed}
         names = await self._names(claimed, [event for event in events.values() if event], now=now, conn=conn)
         return [
             self._outgoing(message, events[message.id], robots[message.robot or ""], names, now=now)
@@ -149,7 +149,7 @@ class Teller:
         )
 
 
-def _event(message: Message) -> Told | None:
+def told(message: Message) -> Told | None:
     """The fact behind a message; None for a test, or for a row that a later or damaged writer left."""
     kind = EVENT_TYPES.get(message.kind)
     try:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+LONGEST_WINDOW = timedelta(seconds=60)
 _PAST = timedelta(milliseconds=1)
 
 

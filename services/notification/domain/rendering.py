@@ -119,6 +119,11 @@ def render_test(*, number: int, robot: str, repeat: bool = False) -> Draft:
     )
 
 
+def title_of(event: Told) -> str:
+    """What a message of this event is headed with."""
+    return _say(event, Names(), event.subject.due_on)[0]
+
+
 def asks_acknowledgement(event: Told, listeners: Sequence[Listener]) -> bool:
     """A rung asks those it is addressed to for 签收; whoever hears it for information is not asked."""
     return isinstance(event, CaseEscalated) and any(not listener.copy_only for listener in listeners)
@@ -146,11 +151,11 @@ def _reminder(event: ObligationReminded, names: Names) -> tuple[str, tuple[str, 
 
 
 def _escalation(event: CaseEscalated, names: Names, decided_on: date) -> tuple[str, tuple[str, ...]]:
-    late = f"逾期{event.working_days_late}个工作日" if event.working_days_late > 0 else "亮红灯预警"
+    late = f"逾期{event.working_days_late}个工作日" if event.working_days_late > 0 else "红灯预警"
     head = f"【{DOCUMENT_NAMES[event.document]}】{event.document_number or event.number} {_matter(event.subject)}{late}"
     lines = [
         *_about(event.subject, names),
-        f"期限：{chinese_date(event.subject.due_on)}，截至{chinese_date(decided_on)}{late}",
+        f"期限：{chinese_date(event.subject.due_on)}，截至{chinese_date(decided_on)}{_standing(event)}",
         f"要求：{_asked(event)}",
     ]
     if event.next_at:
@@ -166,11 +171,16 @@ def _escalation(event: CaseEscalated, names: Names, decided_on: date) -> tuple[s
     return head, tuple(lines)
 
 
+def _standing(event: CaseEscalated) -> str:
+    late = event.working_days_late
+    return f"逾期{late}个工作日" if late > 0 else "尚未逾期，项目已亮红灯"
+
+
 def _asked(event: CaseEscalated) -> str:
-    by = f"{chinese_date(event.reply_by)}前" if event.reply_by else "尽快"
+    by = f"于{chinese_date(event.reply_by)}前" if event.reply_by else "尽快"
     match event.document:
         case Document.TALK | Document.TALK_CHIEF:
-            return f"请约谈责任单位，督促{by}反馈整改措施和完成时限"
+            return f"请约谈责任单位，督促其{by}反馈整改措施和完成时限"
         case Document.CIRCULAR:
             return f"请审定通报，并督促责任单位{by}反馈办理情况"
     return f"请签收，并{by}反馈办理情况、存在问题和预计完成时间"
@@ -196,7 +206,7 @@ def _commendation(event: CommendationProposed, names: Names) -> tuple[str, tuple
 
 def _about(subject: Subject, names: Names) -> tuple[str, ...]:
     chain = names.chains.get(subject.chain_id)
-    of_chain = f"（{_line(chain)}）" if chain else ""
+    of_chain = f"（产业链：{_line(chain)}）" if chain else ""
     organisation = names.organisations.get(subject.responsible_org_id)
     answers = f"责任岗位：{_called(names.posts.get(subject.responsible_post_id), Tier.OFFICER)}"
     return (

@@ -30,7 +30,7 @@ async def set_route(route: Route, *, expected: int | None, now: datetime, conn: 
     """
     if await robots.find(route.robot, conn=conn) is None:
         raise Invalid("没有这个机器人，请先登记", robot=route.robot)
-    _require_version(route.id, await robots.find_route(route.id, conn=conn), expected)
+    _require_version(route.id, await robots.find_route(route.id, conn=conn, lock=True), expected)
     version = await _write(route, conn)
     await reroute(now=now, conn=conn)
     return version
@@ -50,7 +50,7 @@ async def remove_route(route_id: UUID, *, expected: int | None, conn: AsyncConne
         NotFound: there is no such route.
         VersionConflict: it changed since `expected` was read.
     """
-    found = await robots.find_route(route_id, conn=conn)
+    found = await robots.find_route(route_id, conn=conn, lock=True)
     if found is None:
         raise NotFound("没有这条通道", route=str(route_id))
     _require_version(route_id, found, expected)

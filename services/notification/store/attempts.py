@@ -90,11 +90,13 @@ SELECT * FROM unnest(CAST(:messages AS uuid[]), CAST(:attempts AS integer[]), CA
 """)
 _STORY = text("SELECT * FROM attempt WHERE message_id = :id ORDER BY attempt")
 _FLYING = text("SELECT count(*) FROM flight")
+# One statement, so that no message is seen neither waiting nor on its way.
 _QUEUES = text("""
-SELECT robot_id AS id, min(not_before) AS first
-  FROM message
- WHERE state = 'queued' AND NOT EXISTS (SELECT FROM flight WHERE flight.message_id = message.id)
- GROUP BY robot_id
+SELECT message.robot_id AS id, min(message.not_before) FILTER (WHERE flight.message_id IS NULL) AS first,
+       count(flight.message_id) AS flying
+  FROM message LEFT JOIN flight ON flight.message_id = message.id
+ WHERE message.state = 'queued'
+ GROUP BY message.robot_id
 """)
 
 
@@ -189,9 +191,10 @@ async def flying(*, conn: AsyncConnection) -> int:
     return count
 
 
-async def queues(*, conn: AsyncConnection) -> dict[str, datetime]:
-    """For each robot with something to send, when its earliest message may go."""
-    return {row.id: row.first for row in await conn.execute(_QUEUES)}
+async def queues(*, conn: AsyncConnection) -> tuple[dict[str, datetime], int]:
+    """For each robot with something to send when its earliest message may go; and how many are on their way."""
+    rows = (await conn.execute(_QUEUES)).all()
+    return {row.id: row.first for row in rows if row.first}, sum(row.flying for row in rows)
 
 
 def _attempt(row: dict[str, Any]) -> Attempt:

@@ -163,6 +163,7 @@ SELECT * FROM message WHERE state = 'queued' AND not_before <= :now ORDER BY num
 _COUNTS = text("""
 SELECT robot_id, count(*) AS waiting FROM message WHERE state = 'queued' GROUP BY robot_id ORDER BY robot_id
 """)
+_COUNT = text("SELECT count(*) FROM message WHERE state = 'queued' AND robot_id = :robot")
 _REDRIVE = text("""
 UPDATE message SET state = 'queued', refusals = 0, not_before = :now, settled_at = NULL, reason = :reason
  WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'undelivered'
@@ -273,6 +274,12 @@ async def waiting(*, now: datetime, limit: int, conn: AsyncConnection) -> list[M
 async def counts(*, conn: AsyncConnection) -> dict[str, int]:
     """How many wait for each robot."""
     return {row.robot_id: row.waiting for row in await conn.execute(_COUNTS)}
+
+
+async def count_waiting(robot: str, *, conn: AsyncConnection) -> int:
+    """How many wait for one robot."""
+    count: int = (await conn.execute(_COUNT, {"robot": robot})).scalar_one()
+    return count
 
 
 async def unroutable(*, conn: AsyncConnection) -> list[Message]:

@@ -71,8 +71,9 @@ UPDATE robot SET state = new.state, resume_at = new.resume_at, failures = new.fa
  WHERE robot.id = new.id
 """)
 
-_ROUTES = text("SELECT id, robot_id, post_id, tier, chain_id, mention, version FROM route ORDER BY id")
-_ROUTE = text("SELECT id, robot_id, post_id, tier, chain_id, mention, version FROM route WHERE id = :id FOR UPDATE")
+_ROUTES = text("SELECT * FROM route ORDER BY id")
+_ROUTE = text("SELECT * FROM route WHERE id = :id")
+_ROUTE_LOCKED = text("SELECT * FROM route WHERE id = :id FOR UPDATE")
 _PUT_ROUTE = text("""
 INSERT INTO route (id, robot_id, post_id, tier, chain_id, mention)
 VALUES (:id, :robot, :post, :tier, :chain, :mention)
@@ -148,9 +149,9 @@ async def routing(*, conn: AsyncConnection) -> Routes:
     return Routes(route for route, _ in await routes(conn=conn))
 
 
-async def find_route(route_id: UUID, *, conn: AsyncConnection) -> tuple[Route, int] | None:
-    """The route, locked, and its version."""
-    row = (await conn.execute(_ROUTE, {"id": route_id})).one_or_none()
+async def find_route(route_id: UUID, *, conn: AsyncConnection, lock: bool = False) -> tuple[Route, int] | None:
+    """The route and its version."""
+    row = (await conn.execute(_ROUTE_LOCKED if lock else _ROUTE, {"id": route_id})).one_or_none()
     return (_route(row), row.version) if row else None
 
 

@@ -140,11 +140,13 @@ class Desk:
     async def settled(self) -> Pending:
         """Wait until nothing is due or on its way."""
 
-        async def quiet() -> bool:
-            return not (await self.pending()).reasons
+        async def quiet() -> Pending | None:
+            found = await self.pending()
+            return None if found.reasons else found
 
-        await eventually(quiet, what="nothing due and nothing on its way")
-        return await self.pending()
+        found = await eventually(quiet, what="nothing due and nothing on its way")
+        assert found
+        return found
 
     async def all_in(self, state: State) -> None:
         async def reached() -> bool:

@@ -1,0 +1,35 @@
+"""notification as a process: `python -m services.notification` serves, `… migrate` migrates."""
+
+from pathlib import Path
+
+from services.notification import api, claims
+from services.notification.handlers import facts
+from services.notification.handlers.robots import RobotChanged
+from services.notification.settings import NotificationSettings
+from services.notification.wiring import Wiring
+from shared.kit.service import Service, serve_or_migrate
+
+NAME = "notification"
+MIGRATIONS = Path(__file__).parent / "store" / "migrations"
+
+
+def service(settings: NotificationSettings) -> Service:
+    """The service as it is wired: it listens, queues, sends, and shows what became of it."""
+    wiring = Wiring.of(settings)
+    return Service(
+        name=NAME,
+        settings=settings,
+        routers=api.routers(wiring),
+        handler=facts.apply,
+        loops=(wiring.dispatch,),
+        pending=claims.pending,
+        statuses={RobotChanged: 412},
+    )
+
+
+def main() -> None:
+    serve_or_migrate(NAME, lambda: service(NotificationSettings()), MIGRATIONS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""What messages say. Golden files are the messages as people read them; `LIANDU_WRITE_GOLDEN=1` writes them anew."""
+
+import os
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from services.notification.domain.rendering import (
+    Draft,
+    Names,
+    Post,
+    Told,
+    asks_acknowledgement,
+    render,
+    render_test,
+    title_of,
+)
+from services.notification.domain.routing import Listener
+from shared.contracts.programme import Tier
+from shared.contracts.supervision import Document
+from tests.support.supervision import (
+    CHAIN,
+    HOLDERS,
+    TITLES,
+    UNIT,
+    closed,
+    commended,
+    escalated,
+    post,
+    reminded,
+    subject,
+    to,
+)
+
+GOLDEN = Path(__file__).parent / "golden"
+NAMES = Names(
+    posts={post(tier): Post(TITLES[tier], tier, "区工业和信息化局", HOLDERS[tier]) for tier in Tier},
+    chains={CHAIN: "新型显示"},
+    organisations={UNIT: "区工业和信息化局"},
+)
+LATE = {Document.URGE: 1, Document.LETTER: 5, Document.TALK: 10, Document.TALK_CHIEF: 15, Document.CIRCULAR: 20}
+RUNGS = [
+    escalated(
+        rung=1,
+        document=Document.URGE,
+        document_number=None,
+        addressees=to(Tier.TASK_FORCE_OFFICE, Tier.UNIT_HEAD),
+        working_days_late=1,
+    ),
+    escalated(),
+    escalated(
+        rung=3,
+        document=Document.TALK,
+        document_number="督谈〔2026〕3号",
+        addressees=to(Tier.DEPUTY_CHIEF),
+        working_days_late=10,
+    ),
+    escalated(
+        rung=4,
+        document=Document.TALK_CHIEF,
+        document_number="督谈〔2026〕4号",
+        addressees=to(Tier.CHIEF),
+        skipped=(Tier.DEPUTY_CHIEF,),
+        working_days_late=15,
+    ),
+    escalated(
+        rung=5,
+        document=Document.CIRCULAR,
+        document_number="督报〔2026〕1号",
+        addressees=to(Tier.CHIEF_GENERAL),
+        working_days_late=20,
+        reply_by=None,
+        next_at=None,
+        provisional=True,
+    ),
+]
+
+
+def drafted(event: Told, names: Names = NAMES, *, repeat: bool = False) -> Draft:
+    listeners = tuple(Listener(one.post_id, one.tier, one.copy_only) for one in event.addressees)
+    link = "https://liandu.example/links/…" if asks_acknowledgement(event, listeners) else None
+    return render(event, listeners, names, number=20260000012, decided_on=date(2026, 3, 9), link=link, repeat=repeat)
+
+
+def as_read(draft: Draft) -> str:
+    button = [f"［{draft.button.label}］"] if draft.button else []
+    return "\n".join([draft.title, "", *draft.lines, *button, draft.tail, ""])
+
+
+CASES: dict[str, Draft] = {
+    "reminder": drafted(reminded()),
+    "urge": drafted(RUNGS[0]),
+    "letter": drafted(RUNGS[1]),
+    "talk": drafted(RUNGS[2]),
+    "talk_chief": drafted(RUNGS[3]),
+    "circular": drafted(RUNGS[4]),
+    "raised_by_light": drafted(escalated(raised_by_light=True, working_days_late=0)),
+    "closed": drafted(closed()),
+    "commendation": drafted(commended()),
+    "repeated": drafted(escalated(), repeat=True),
+    "unknown_directory": drafted(escalated(), Names()),
+    "test": render_test(number=20260000012, robot="新型显示产业链群"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_messages_read_as_an_official_would_write_them(name: str) -> None:
+    golden = GOLDEN / f"{name}.txt"
+    if os.environ.get("LIANDU_WRITE_GOLDEN") == "1":
+        golden.write_text(as_read(CASES[name]))
+    assert as_read(CASES[name]) == golden.read_text()
+
+
+def test_a_vacant_post_is_still_written_to_and_called_vacant() -> None:
+    vacant = Names(posts={**NAMES.posts, post(Tier.TASK_FORCE): Post("专班负责人", Tier.TASK_FORCE, "", None)})
+    assert drafted(escalated(), vacant).lines[0] == "主送：专班负责人（空缺）"
+
+
+def test_only_those_addressed_are_asked_to_acknowledge() -> None:
+    copy = [Listener(post(Tier.DEPUTY_CHIEF), Tier.DEPUTY_CHIEF, copy_only=True)]
+    assert not asks_acknowledgement(escalated(), copy)
+    assert asks_acknowledgement(escalated(), [*copy, Listener(post(Tier.TASK_FORCE), Tier.TASK_FORCE)])
+    assert not asks_acknowledgement(reminded(), [Listener(post(Tier.OFFICER), Tier.OFFICER)])
+
+
+def test_a_mobile_number_is_mentioned_only_where_the_route_allows() -> None:
+    posts = {post(Tier.CHIEF): Post("链长", Tier.CHIEF, "", "李明", "13800138000")}
+    names = Names(posts=posts)
+    for mention, expected in ((True, ("13800138000",)), (False, ())):
+        listener = Listener(post(Tier.CHIEF), Tier.CHIEF, mention=mention)
+        draft = render(escalated(), [listener], names, number=1, decided_on=date(2026, 3, 9))
+        assert draft.mentions == expected
+
+
+def test_a_name_from_a_workbook_stays_in_its_line() -> None:
+    event = reminded(subject=subject("安迈\n【通报】假标题\t项目"))
+    draft = drafted(event)
+    assert "\n" not in draft.title
+    assert all("\n" not in line for line in draft.lines)
+
+
+def test_a_list_shows_the_same_title_as_the_message() -> None:
+    events: list[Told] = [reminded(), *RUNGS, closed(), commended()]
+    for event in events:
+        assert title_of(event) == drafted(event).title
