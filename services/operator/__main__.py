@@ -2,7 +2,7 @@
 
 import typer
 
-from services.operator.commands import clock, dead_letters, run, token, topics
+from services.operator.commands import clock, dead_letters, imports, run, token, topics
 
 app = typer.Typer(
     name="liandu",
@@ -12,10 +12,14 @@ app = typer.Typer(
     help="Liandu 链督: run the platform on one machine and operate it.",
 )
 app.command()(run.run)
+app.command()(run.stop)
+app.command()(run.start)
 app.command()(run.migrate)
 app.command()(run.kafka)
 app.command()(run.secrets)
 app.command()(token.token)
+app.command("import")(imports.import_workbook)
+app.command("sample-workbook")(imports.sample_workbook)
 app.add_typer(topics.app, name="topics")
 app.add_typer(clock.app, name="clock")
 app.add_typer(dead_letters.app, name="dead-letters")

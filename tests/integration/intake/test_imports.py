@@ -12,6 +12,7 @@ from openpyxl import load_workbook
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.operator.samples.workbook import sample_workbook
 from shared.kit.database import transaction
 from shared.kit.security import Role
 from tests.integration.intake.conftest import a_token
@@ -300,6 +301,16 @@ async def test_the_latest_import_stands_first(http: httpx.AsyncClient, clock: Mo
     assert [item["id"] for item in items] == [second["id"], first["id"]]
     assert [item["id"] for item in one["items"] + rest["items"]] == [second["id"], first["id"]]
     assert date.fromisoformat(items[0]["at"][:10]) == date(2026, 1, 6)
+
+
+async def test_the_sample_workbook_is_taken_but_for_its_wrong_rows(http: httpx.AsyncClient) -> None:
+    sample = sample_workbook(date(2026, 1, 5))
+    body = await send(http, sample.content)
+    refused = [[reason["cell"] for reason in row["reasons"]] for row in body["rows"] if row["outcome"] == "refused"]
+
+    assert counts(body) == (sample.projects, 0, 0, sample.wrong)
+    assert counts(body, "organisation") == (len(sample.programme.offices), 0, 0, 0)
+    assert refused == [["G41"], ["C42"], ["J43"], ["K44"], ["E45"], ["D46"], ["G47"], ["E48"]]
 
 
 async def facts(engine: AsyncEngine) -> int:
