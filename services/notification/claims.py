@@ -96,7 +96,7 @@ async def pending(conn: AsyncConnection, now: datetime) -> Pending:
     waiting = [known[robot_id] for robot_id in queues if robot_id in known]
     used = await attempts.taken([robot.id for robot in waiting], since=now - budget.LONGEST_WINDOW, conn=conn)
     moments = {robot.id: _goes_at(robot, queues[robot.id], used[robot.id], now=now) for robot in waiting}
-    due = [robot_id for robot_id, at in moments.items() if at is not None and at <= now]
+    due = [robot_id for robot_id, at in moments.items() if at is None or at <= now]
     if due:
         reasons.append(f"messages due for {', '.join(sorted(due))}")
     later = [at for at in moments.values() if at is not None and at > now]

@@ -26,6 +26,7 @@ from services.notification.store.messages import TEST, Message
 from services.notification.store.robots import Robot
 from services.notification.targets import Keyring
 from shared.contracts.deliveries import Outcome
+from shared.contracts.ids import rung_id
 from shared.contracts.topics import EVENT_TYPES
 from shared.kit.clock import CHINA
 from shared.kit.links import Link, sign_link
@@ -48,7 +49,8 @@ class Links:
     def acknowledge(self, message: Message, *, now: datetime) -> str | None:
         if not (self.public_url and self.secrets and message.case_id):
             return None
-        link = Link(ACKNOWLEDGE, (message.case_id,), str(message.number), now + self.good_for)
+        subjects = (message.case_id, rung_id(message.case_id, message.rung or 0))
+        link = Link(ACKNOWLEDGE, subjects, str(message.number), now + self.good_for)
         return f"{self.public_url.rstrip('/')}/links/{sign_link(link, secrets=self.secrets)}"
 
 
