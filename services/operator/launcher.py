@@ -27,13 +27,13 @@ from services.operator import parts, processes, reaper
 from services.operator.embedded.kafka import KafkaFailed, KafkaUnavailable
 from services.operator.embedded.postgres import PostgresFailed
 from services.operator.launch import HOST, Launch, ServiceSpec
-from services.operator.platform import PlatformFile, remove_file
-from services.operator.supervisor import Component, ComponentFailed, Registry, Say, Supervised
+from services.operator.parts import kafka_bootstrap
+from services.operator.platform import PlatformFile, remove_file, wish_file
+from services.operator.supervisor import Component, ComponentFailed, Registry, Say, Supervised, Wish
 from services.operator.topics import TopicsNotCreated, create_topics
 from shared.kit.broker import BrokerUnavailable
 from shared.kit.clock import SystemClock, set_simulated
 
-_STOP_PATIENCE = 10.0
 _PORTS_PATIENCE = 8.0
 """Seconds to wait for the ports of a platform that was killed a moment ago: its processes are still ending."""
 
@@ -59,6 +59,7 @@ class _Running:
                 log=self.launch.logs / f"{component.name}.log",
                 registry=self.registry,
                 say=self.say,
+                wish=Wish(wish_file(self.launch.data, component.name)),
                 verbose=self.launch.verbose,
             )
             for component in components
@@ -68,7 +69,7 @@ class _Running:
 
     async def stop(self) -> None:
         for stage in reversed(self.stages):
-            await asyncio.gather(*(supervised.stop(patience=_STOP_PATIENCE) for supervised in stage))
+            await asyncio.gather(*(supervised.stop() for supervised in stage))
 
     async def keep(self) -> None:
         """Keep everything running. Never returns by itself."""
@@ -88,6 +89,8 @@ def run(launch: Launch, *, say: Say) -> None:
     """
     _make_folders(launch)
     with _exclusive(launch.data / "lock"):
+        for left in wish_file(launch.data, "any").parent.iterdir():
+            left.unlink()
         _start_clock(launch)
         _carry_out(_bring_up_and_keep, launch, say=say)
 
@@ -159,12 +162,13 @@ async def _bring_up_and_keep(running: _Running) -> None:
     launch, say = running.launch, running.say
     began = time.monotonic()
     await _start(running, parts.ground(launch))
-    await create_topics(parts.kafka_bootstrap(launch), replication_factor=launch.replication_factor)
+    await create_topics(kafka_bootstrap(launch), replication_factor=launch.replication_factor)
     admin_url = await _migrate_all(running)
     services = parts.services(launch, admin_url)
     await _start(running, services)
     try:
-        _platform_file(launch, admin_url).write(launch.data)
+        names = tuple(supervised.component.name for stage in running.stages for supervised in stage)
+        _platform_file(launch, admin_url, parts=names).write(launch.data)
         say(f"up after {time.monotonic() - began:.0f} s; logs in {launch.logs}; Ctrl+C stops everything")
         say("ready  " + "  ".join(f"{service.name} {launch.url(service.name)}" for service in services))
         await running.keep()
@@ -179,7 +183,7 @@ async def _migrate_only(running: _Running) -> None:
 
 
 async def _kafka_only(running: _Running) -> None:
-    address = parts.kafka_bootstrap(running.launch)
+    address = kafka_bootstrap(running.launch)
     await _start(running, parts.broker_or_kafka(running.launch))
     await create_topics(address)
     running.say(f"ready  kafka {address}")
@@ -232,8 +236,14 @@ async def _migrate(running: _Running, spec: ServiceSpec, admin_url: str) -> None
         **processes.popen_options(program),
     )
     running.registry.add(process.pid)
-    said, _ = await process.communicate()
-    running.registry.remove(process.pid)
+    try:
+        said, _ = await process.communicate()
+    except asyncio.CancelledError:
+        processes.kill_group(process.pid)
+        await process.wait()
+        raise
+    finally:
+        running.registry.remove(process.pid)
     if process.returncode != 0:
         last = "\n".join(f"    {line}" for line in said.decode(errors="replace").splitlines()[-20:])
         raise ComponentFailed(f"the migrations of {spec.name} failed:\n{last}")
@@ -241,7 +251,7 @@ async def _migrate(running: _Running, spec: ServiceSpec, admin_url: str) -> None
 
 def _make_folders(launch: Launch) -> None:
     launch.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for folder in (launch.logs, launch.secrets):
+    for folder in (launch.logs, launch.secrets, wish_file(launch.data, "any").parent):
         folder.mkdir(exist_ok=True, mode=0o700)
 
 
@@ -318,14 +328,15 @@ def _start_clock(launch: Launch) -> None:
     set_simulated(file, launch.clock_start or SystemClock().now())
 
 
-def _platform_file(launch: Launch, admin_url: str) -> PlatformFile:
+def _platform_file(launch: Launch, admin_url: str, *, parts: tuple[str, ...]) -> PlatformFile:
     database = urlsplit(admin_url)
     return PlatformFile(
         pid=os.getpid(),
+        parts=parts,
         services={spec.name: launch.url(spec.name) for spec in launch.services},
         robots=launch.url("robots") if launch.robots else None,
         clock=launch.clock,
         jwt_secret_file=str(launch.secret_file("jwt_secret")),
-        kafka_bootstrap=parts.kafka_bootstrap(launch),
+        kafka_bootstrap=kafka_bootstrap(launch),
         database=f"{database.hostname}:{database.port or 5432}{database.path}",
     )

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -28,6 +28,8 @@ class PlatformFile:
     """
 
     pid: int
+    parts: Sequence[str]
+    """Every component that the launcher keeps running."""
     services: Mapping[str, str]
     clock: str
     jwt_secret_file: str
@@ -59,6 +61,11 @@ def data_folder() -> Path:
 
 def remove_file(data: Path) -> None:
     (data / _FILE).unlink(missing_ok=True)
+
+
+def wish_file(data: Path, component: str) -> Path:
+    """Where a running launcher is asked to stop and start a component (supervisor.Wish)."""
+    return data / "wishes" / component
 
 
 def service_urls() -> dict[str, str]:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import BinaryIO, Literal, Self
 
 from services.operator import processes, reaper
 from services.operator.processes import Program
@@ -19,6 +19,8 @@ _READY_POLL = 0.05
 _FIRST_TRIES = 3
 _BACK_OFF = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _STEADY_AFTER = 30.0
+_STOP_PATIENCE = 10.0
+_HOLD_POLL = 0.1
 _LOG_LIMIT = 20 * 1024 * 1024
 _SHOWN_LEVELS = ("warning", "error", "critical")
 
@@ -95,11 +97,53 @@ class LogFile:
         self._file.close()
 
 
+class Wish:
+    """A file by which another process asks that a component be stopped and started: what it holds is a word.
+
+    `stop` (asked) → `stopped` (done, and kept so) → `start` (asked) → no file (ready again).
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def ask(self, word: Literal["stop", "start"]) -> None:
+        draft = self._file.with_name(f".{self._file.name}")
+        draft.write_text(word)
+        draft.replace(self._file)
+
+    def word(self) -> str | None:
+        try:
+            return self._file.read_text()
+        except FileNotFoundError:
+            return None
+
+    def is_held(self) -> bool:
+        return self.word() in ("stop", "stopped")
+
+    def confirm_stopped(self) -> None:
+        if self.word() == "stop":
+            self._file.write_text("stopped")
+
+    def confirm_started(self) -> None:
+        if self.word() == "start":
+            self._file.unlink()
+
+
 class Supervised:
     """One component: at most one process of it at a time."""
 
-    def __init__(self, component: Component, *, log: Path, registry: Registry, say: Say, verbose: bool) -> None:
+    def __init__(
+        self,
+        component: Component,
+        *,
+        log: Path,
+        registry: Registry,
+        say: Say,
+        wish: "Wish",
+        verbose: bool = False,
+    ) -> None:
         self.component = component
+        self._wish = wish
         self._log = LogFile(log)
         self._registry = registry
         self._say = say
@@ -129,26 +173,52 @@ class Supervised:
         raise ComponentFailed(f"{self.component.name} does not start; {self._log.path} ends:\n{said}")
 
     async def keep(self) -> None:
-        """Start it again whenever it ends, until `stop`. Never returns by itself."""
+        """Start it again whenever it ends, and keep it stopped while it is held, until `stop`. Never returns."""
         failures = 0
         while True:
             began = time.monotonic()
-            code = await self._ended()
+            code = await self._ended_or_held()
             if self._stopping:
                 await asyncio.Event().wait()
-            failures = 0 if time.monotonic() - began > _STEADY_AFTER else failures + 1
-            wait = _BACK_OFF[min(failures, len(_BACK_OFF) - 1)]
-            self._say(f"{self.component.name} ended ({_how(code)}); starting it again in {wait:g} s")
-            await asyncio.sleep(wait)
-            try:
-                await self._launch()
-            except Exception as error:
-                self._say(f"{self.component.name} cannot be started: {error}")
-                continue
-            if await self._becomes_ready():
-                self._say(f"{self.component.name} is back")
+            if self._wish.is_held():
+                await self._rest_while_held()
+                failures = 0
+            else:
+                failures = 0 if time.monotonic() - began > _STEADY_AFTER else failures + 1
+                wait = _BACK_OFF[min(failures, len(_BACK_OFF) - 1)]
+                self._say(f"{self.component.name} ended ({_how(code)}); starting it again in {wait:g} s")
+                await asyncio.sleep(wait)
+            await self._start_again()
 
-    async def stop(self, *, patience: float) -> None:
+    async def _ended_or_held(self) -> int | None:
+        ended = asyncio.ensure_future(self._ended())
+        try:
+            while not ended.done() and not self._wish.is_held():
+                await asyncio.wait({ended}, timeout=_HOLD_POLL)
+            return ended.result() if ended.done() else None
+        finally:
+            ended.cancel()
+
+    async def _rest_while_held(self) -> None:
+        await self._end(patience=_STOP_PATIENCE)
+        self._say(f"{self.component.name} is stopped, as asked")
+        self._wish.confirm_stopped()
+        while True:
+            await asyncio.sleep(_HOLD_POLL)
+            if not self._wish.is_held():
+                return
+
+    async def _start_again(self) -> None:
+        try:
+            await self._launch()
+        except Exception as error:
+            self._say(f"{self.component.name} cannot be started: {error}")
+            return
+        if await self._becomes_ready():
+            self._say(f"{self.component.name} is back")
+            self._wish.confirm_started()
+
+    async def stop(self, *, patience: float = _STOP_PATIENCE) -> None:
         """End it: asked first, killed after `patience` seconds."""
         self._stopping = True
         await self._end(patience=patience)

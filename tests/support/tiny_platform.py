@@ -7,7 +7,7 @@ from services.operator import launcher
 from services.operator.launch import Launch, ServiceSpec
 from services.operator.words import say
 
-TINY = ServiceSpec(name="tiny", module="tests.support.tiny_service", port_offset=1)
+TINY = ServiceSpec(name="tiny", module="tests.support.counted_service", port_offset=1)
 
 if __name__ == "__main__":
     data, port_base = Path(sys.argv[1]), int(sys.argv[2])

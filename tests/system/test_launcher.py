@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import stat
@@ -117,7 +118,7 @@ async def test_a_killed_launcher_leaves_no_process_behind_and_the_next_start_wor
     base = free_port_base()
     async with running(home, port_base=base) as platform:
         everything = platform.processes()
-        assert {"postgres", "broker", "tiny_service", "reaper"} <= {_kind(process) for process in everything}
+        assert {"postgres", "broker", "counted_service", "reaper"} <= {_kind(process) for process in everything}
         platform.process.kill()
         await platform.ends()
         await eventually(lambda: not [process for process in everything if _lives(process)])
@@ -136,7 +137,7 @@ async def test_a_start_right_after_a_kill_waits_for_the_old_processes(home: Path
         await platform.ends()
 
 
-@pytest.mark.parametrize("part", ["postgres", "embedded.broker", "tiny_service"])
+@pytest.mark.parametrize("part", ["postgres", "embedded.broker", "counted_service"])
 async def test_what_is_killed_is_started_again(home: Path, part: str) -> None:
     async with running(home) as platform:
         before = platform.one(part)
@@ -149,6 +150,33 @@ async def test_what_is_killed_is_started_again(home: Path, part: str) -> None:
         assert await platform.starts() >= 1
         if part == "embedded.broker":
             assert broker.read_address(home / "broker.json") != address
+
+
+async def test_a_part_can_be_stopped_and_started_while_the_rest_runs(home: Path) -> None:
+    async with running(home) as platform:
+        assert await _liandu(home, "stop", "tiny") == ""
+        assert await _liandu(home, "stop", "tiny") == ""
+        assert not [process for process in platform.processes() if _kind(process) == "counted_service"]
+        assert platform.one("postgres").is_running()
+
+        assert await _liandu(home, "start", "tiny") == ""
+
+        assert await platform.starts() == 2
+        assert "there are postgres, broker, tiny" in await _liandu(home, "stop", "robots")
+
+
+async def _liandu(home: Path, *arguments: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "services.operator",
+        *arguments,
+        env={**os.environ, "LIANDU_DATA": str(home)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await process.communicate()
+    return said.decode()
 
 
 async def test_a_second_start_on_the_same_folder_is_refused(home: Path) -> None:
@@ -221,7 +249,7 @@ async def test_apache_kafka_takes_the_embedded_brokers_place(home: Path, kafka_j
 
 def _kind(process: psutil.Process) -> str:
     line = " ".join(process.cmdline())
-    return next((kind for kind in ("reaper", "broker", "tiny_service", "postgres") if kind in line), line)
+    return next((kind for kind in ("reaper", "broker", "counted_service", "postgres") if kind in line), line)
 
 
 def _lives(process: psutil.Process) -> bool:
@@ -232,4 +260,4 @@ def _lives(process: psutil.Process) -> bool:
 
 
 def _name(part: str) -> str:
-    return {"embedded.broker": "broker", "tiny_service": "tiny"}.get(part, part)
+    return {"embedded.broker": "broker", "counted_service": "tiny"}.get(part, part)
