@@ -7,7 +7,7 @@ with its producer's log (`consumer_taking`). Which process reads which partition
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from aiokafka import TopicPartition
@@ -20,12 +20,12 @@ from shared.kit.broker import BrokerAddress, BrokerUnavailable
 from shared.kit.clock import Clock
 from shared.kit.consumer_arrivals import Reader, Stream
 from shared.kit.consumer_copies import Copies
-from shared.kit.consumer_effects import Effects, Fenced
+from shared.kit.consumer_effects import Effects, Fenced, read_marks
 from shared.kit.consumer_facts import Fact, Handler
 from shared.kit.consumer_inflow import connected
 from shared.kit.consumer_partitions import holding_lease
 from shared.kit.consumer_session import Session, in_session
-from shared.kit.consumer_taking import ProducersLogs, Taker
+from shared.kit.consumer_taking import ProducersLogs, Taken, Taker
 from shared.kit.database import transaction
 from shared.kit.set_aside import describe
 from shared.kit.transient import Backoff, is_transient
@@ -146,11 +146,30 @@ class Consumer:
             with _BATCH.time():
                 taken = await self.taker.take(arrivals, epochs=session.epochs)
             session.inflow.taken(arrivals)
-            self.left |= taken.left
-            self._copies.offer(taken.put_aside)
-            if taken.rewound:
-                self.audit_wanted.set()
+            self._note(taken)
         return len(arrivals)
+
+    async def catch_up(self, streams: Collection[Stream]) -> Taken:
+        """Bring streams up to their producers' logs over HTTP; those whose producer does not answer are left."""
+        self.left.difference_update(streams)
+        try:
+            taken = await self.taker.catch_up(await self._last_taken(streams))
+        except BaseException:
+            self.left.update(streams)
+            raise
+        self._note(taken)
+        return taken
+
+    async def _last_taken(self, streams: Collection[Stream]) -> dict[Stream, int]:
+        async with transaction(self._engine) as conn:
+            marks = await read_marks(sorted(streams), conn=conn)
+        return {stream: marks[stream].seq if stream in marks else 0 for stream in streams}
+
+    def _note(self, taken: Taken) -> None:
+        self.left |= taken.left
+        self._copies.offer(taken.put_aside)
+        if taken.rewound:
+            self.audit_wanted.set()
 
     async def horizon(self) -> Horizon | None:
         """What Kafka holds at present; None while there is no connection."""
@@ -187,8 +206,6 @@ class Consumer:
             unsettled.append(f"{lag} records to take")
         if session is not None and session.sharing():
             unsettled.append("partitions are changing hands")
-        if self.left:
-            unsettled.append(f"{len(self.left)} streams wait for their producer's answer")
         if kept.rewound:
             problems.append(f"{kept.rewound} streams stopped: their producer was restored to the past")
         if kept.parked:

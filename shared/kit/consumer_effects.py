@@ -5,7 +5,7 @@ order, then whatever the handler locks (heads). A handful of statements for any 
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -46,7 +46,8 @@ class AskProducer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What one transaction came to: `applied`, `skipped` (of unknown types) and so on, and what was put aside."""
+    """What one transaction came to: how many were `applied`, `skipped` (of unknown types) and so on; what was put aside;
+    which streams it stopped, and how they contradict their producer's log."""
 
     counts: Counter[str]
     put_aside: Sequence[Arrival]
@@ -80,7 +81,7 @@ class Effects:
         async with transaction(self._engine) as conn:
             now = self._clock.now()
             await _move_offsets(arrivals, epochs, conn)
-            await _park(contradicted, "rewound", conn=conn, now=now)
+            rewound = await _park(contradicted, "rewound", conn=conn, now=now)
             streams = sorted({arrival.stream for arrival in arrivals if arrival.counts})
             marks = await lock_marks(streams, conn=conn)
             found = sort_out(arrivals, marks, await parked_among(streams, conn=conn))
@@ -88,19 +89,27 @@ class Effects:
                 raise AskProducer(found.ask)
             await _move_marks(found.moved, marks, conn)
             await journal(found.apply, conn=conn, now=now)
-            await _keep_apart(found, conn=conn, now=now)
-            if facts := [arrival.fact() for arrival in found.apply if arrival.event is not None]:
-                await self._handler(facts, conn=conn, now=now)
-        return _done(found, contradicted)
+            rewound |= await _keep_apart(found, conn=conn, now=now)
+            await self._handle(found.apply, conn=conn, now=now)
+        return _done(found, rewound)
+
+    async def replay(self, arrivals: Sequence[Arrival], *, conn: AsyncConnection, now: datetime) -> None:
+        """The effects of a parked run, whose numbers were taken when it was parked."""
+        await journal(arrivals, conn=conn, now=now)
+        await self._handle(arrivals, conn=conn, now=now)
+
+    async def _handle(self, arrivals: Sequence[Arrival], *, conn: AsyncConnection, now: datetime) -> None:
+        if facts := [arrival.fact() for arrival in arrivals if arrival.event is not None]:
+            await self._handler(facts, conn=conn, now=now)
 
 
-def _done(found: Sorted, contradicted: Mapping[Stream, str]) -> Done:
+def _done(found: Sorted, rewound: Mapping[Stream, str]) -> Done:
     counts = Counter(found.dropped)
     counts["applied"] = sum(arrival.event is not None for arrival in found.apply)
     counts["skipped"] = len(found.apply) - counts["applied"]
     counts["waiting"] = len(found.waiting)
     counts["put aside"] = len(found.poison) + len(found.refused)
-    return Done(counts, [*found.poison, *found.refused], {**contradicted, **found.rewound})
+    return Done(counts, [*found.poison, *found.refused], rewound)
 
 
 async def lock_marks(streams: Sequence[Stream], *, conn: AsyncConnection) -> dict[Stream, Mark]:
@@ -108,6 +117,12 @@ async def lock_marks(streams: Sequence[Stream], *, conn: AsyncConnection) -> dic
     if not streams:
         return {}
     rows = await conn.execute(_LOCK_MARKS, _keys(streams))
+    return {(row.source, row.aggregate_id): Mark(row.seq, row.event_id) for row in rows}
+
+
+async def read_marks(streams: Sequence[Stream], *, conn: AsyncConnection) -> dict[Stream, Mark]:
+    """The watermarks of these streams, as they are at the moment."""
+    rows = await conn.execute(_READ_MARKS, _keys(streams))
     return {(row.source, row.aggregate_id): Mark(row.seq, row.event_id) for row in rows}
 
 
@@ -172,15 +187,19 @@ async def _move_marks(moved: Mapping[Stream, Mark], before: Mapping[Stream, Mark
                 raise Overtaken("another process began the same stream")
 
 
-async def _keep_apart(found: Sorted, *, conn: AsyncConnection, now: datetime) -> None:
-    """What is not applied but must not be lost, and the streams that stand still from now on, or no longer."""
+async def _keep_apart(found: Sorted, *, conn: AsyncConnection, now: datetime) -> dict[Stream, str]:
+    """Keep what is not applied but must not be lost; park and release streams. Those that were stopped."""
     kept = [_as_put_aside("record", each, each.fault or "") for each in (*found.refused, *found.poison)]
     kept += [_as_put_aside("waiting", each, each.fault or _WAITS) for each in found.waiting]
     await put_aside(kept, conn=conn, now=now)
     await _park({each.stream: each.fault or "" for each in found.poison}, "poison", conn=conn, now=now)
-    await _park(found.rewound, "rewound", conn=conn, now=now)
     if found.sound:
-        await conn.execute(_UNPARK, {**_keys(sorted(found.sound)), "reason": "rewound"})
+        await unpark(found.sound, "rewound", conn=conn)
+    return await _park(found.rewound, "rewound", conn=conn, now=now)
+
+
+async def unpark(streams: Iterable[Stream], reason: Reason, *, conn: AsyncConnection) -> None:
+    await conn.execute(_UNPARK, {**_keys(sorted(streams)), "reason": reason})
 
 
 def _as_put_aside(kind: Kind, arrival: Arrival, error: str) -> PutAside:
@@ -194,24 +213,29 @@ def _as_put_aside(kind: Kind, arrival: Arrival, error: str) -> PutAside:
     return kept
 
 
-async def _park(streams: Mapping[Stream, str], reason: Reason, *, conn: AsyncConnection, now: datetime) -> None:
-    if streams:
-        keys = sorted(streams)
-        details = [streams[stream] for stream in keys]
-        await conn.execute(_PARK, {**_keys(keys), "details": details, "reason": reason, "now": now})
+async def _park(
+    streams: Mapping[Stream, str], reason: Reason, *, conn: AsyncConnection, now: datetime
+) -> dict[Stream, str]:
+    """Those that were not parked for this reason yet."""
+    if not streams:
+        return {}
+    keys = sorted(streams)
+    details = [streams[stream] for stream in keys]
+    rows = await conn.execute(_PARK, {**_keys(keys), "details": details, "reason": reason, "now": now})
+    return {stream: streams[stream] for stream in map(tuple, rows)}
 
 
 def _keys(streams: Sequence[Stream]) -> dict[str, list[str] | list[UUID]]:
     return {"sources": [source for source, _ in streams], "aggregates": [aggregate for _, aggregate in streams]}
 
 
-_LOCK_MARKS = text("""
+_MARKS = """
 SELECT source, aggregate_id, seq, event_id FROM watermark
 JOIN unnest(CAST(:sources AS text[]), CAST(:aggregates AS uuid[])) AS stream (source, aggregate_id)
     USING (source, aggregate_id)
-ORDER BY source, aggregate_id
-FOR UPDATE OF watermark
-""")
+"""
+_READ_MARKS = text(_MARKS)
+_LOCK_MARKS = text(_MARKS + "ORDER BY source, aggregate_id FOR UPDATE OF watermark")
 
 _PARKED_AMONG = text("""
 SELECT source, aggregate_id, reason FROM parked_aggregate
@@ -251,6 +275,7 @@ SELECT source, aggregate_id, :reason, detail, :now
 FROM unnest(CAST(:sources AS text[]), CAST(:aggregates AS uuid[]), CAST(:details AS text[]))
     AS stream (source, aggregate_id, detail)
 ON CONFLICT DO NOTHING
+RETURNING source, aggregate_id
 """)
 
 _UNPARK = text("""

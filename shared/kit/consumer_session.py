@@ -35,6 +35,7 @@ class Session:
         self._partitions = partitions
         self._topics = topics
         self._known: list[TopicPartition] = []
+        self._others: frozenset[TopicPartition] = frozenset()
         self._look_at = self._topics_at = 0.0
         self._replaced = False
 
@@ -66,9 +67,9 @@ class Session:
         if now >= self._topics_at:
             self._known = await self.inflow.partitions(self._topics)
             self._topics_at = now + (MISSING_TOPICS_EVERY if self._missing else TOPICS_EVERY)
-        if not await self._partitions.share_out(self._known, incarnation=self.incarnation):
-            return False
-        return self._assign()
+        changed = await self._partitions.share_out(self._known, incarnation=self.incarnation)
+        self._others = frozenset(self._known) - self._partitions.ours
+        return changed and self._assign()
 
     def _assign(self) -> bool:
         """Read what is owned: what was read before from where it stands, the rest from where its last owner stopped."""
@@ -97,11 +98,11 @@ class Session:
         return await self.inflow.ends(await self.inflow.partitions(self._topics))
 
     async def lag(self) -> dict[TopicPartition, int]:
-        """Records not yet taken, of the partitions that are this process's. Raises: BrokerUnavailable."""
+        """Records not yet taken, of all partitions but those that are others'. Raises: BrokerUnavailable."""
         ends = await self.ends()
-        ours = self._partitions.ours
-        unknown = ends.keys() - set(self._known)
-        return {each: end - self.inflow.positions.get(each, 0) for each, end in ends.items() if each in ours | unknown}
+        return {
+            each: end - self.inflow.positions.get(each, 0) for each, end in ends.items() if each not in self._others
+        }
 
     def sharing(self) -> bool:
         """Whether partitions are changing hands."""

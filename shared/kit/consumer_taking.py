@@ -55,7 +55,7 @@ class Taken:
     applied: int = 0
     put_aside: list[Arrival] = field(default_factory=list)
     rewound: dict[Stream, str] = field(default_factory=dict)
-    """Streams that were stopped, and how they contradict their producer's log."""
+    """Streams that were stopped now, and how they contradict their producer's log."""
     left: set[Stream] = field(default_factory=set)
     """Streams whose producer could not be asked: for the auditor."""
 
@@ -84,6 +84,15 @@ class Taker:
         """
         run = _Run(self._effects, self._logs, {})
         return await run.finish(await run.ask(_Part(()), streams))
+
+    async def judge(self, arrival: Arrival, last: int) -> tuple[Arrival, list[Arrival]]:
+        """An arrival after its producer's word (see `Standing`), and the confirmed events that stand for it.
+
+        `last`: the last number taken from its stream.
+        """
+        run = _Run(self._effects, self._logs, {})
+        *confirmed, judged = (await run.ask(_Part([arrival]), {arrival.stream: last})).arrivals
+        return judged, confirmed
 
 
 @dataclass(frozen=True, slots=True)

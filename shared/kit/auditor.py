@@ -1,0 +1,227 @@
+"""The auditor: compares producers' heads with our watermarks, and fetches over HTTP whatever Kafka did not bring.
+
+A gap in a stream shows only when a later fact comes, and a lost broker brings none. So what changed in a producer's log
+is compared every few seconds, and everything, by digests: at the start, when the broker is a new incarnation, when a
+stream was found to contradict its producer, and once a day. What is missing goes the consumer's own way (watermarks,
+journal, handler), so that what comes twice counts once.
+
+The place among a producer's changes is kept in memory: a new process compares everything first, and needs no more.
+"""
+
+import asyncio
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared.kit import telemetry
+from shared.kit.back_fill import BackFill, LogRestored, ProducerLog
+from shared.kit.consumer import Consumer, Horizon
+from shared.kit.consumer_arrivals import Stream
+from shared.kit.consumer_effects import read_marks
+from shared.kit.consumer_taking import ProducerUnavailable
+from shared.kit.database import transaction
+from shared.kit.log_api import Head
+from shared.kit.log_audit import bucket_watermarks, watermark_digests
+from shared.kit.set_aside import describe
+from shared.kit.transient import Backoff, is_transient
+
+log = telemetry.log
+
+EVERY = 2.0
+"""Real seconds between two looks at what changed."""
+
+FULL_EVERY = 24 * 3600.0
+
+PATIENCE = 60.0
+"""Real seconds after which what Kafka should have brought is fetched, however busy the consumer still is."""
+
+PATIENCE_WITHOUT_BROKER = 5.0
+"""The same while there is no connection to the broker: it may just be starting."""
+
+STREAMS_AT_ONCE = 200
+BUCKETS_AT_ONCE = 32
+
+_FETCHED = telemetry.counter("liandu_auditor_facts_fetched_total", "Facts that Kafka did not bring", ["source"])
+_COMPARED = telemetry.counter(
+    "liandu_auditor_comparisons_total", "Comparisons with a producer's log", ["source", "kind"]
+)
+_AWAY = telemetry.gauge("liandu_auditor_producer_away", "1 while a producer's log cannot be read", ["source"])
+
+
+@dataclass(frozen=True, slots=True)
+class AuditorState:
+    """`unsettled`: what is known to be missing and being fetched. `problems`: for people."""
+
+    unsettled: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Late:
+    """Heads that we have not reached. They may be in Kafka still, up to `horizon`."""
+
+    heads: Sequence[Head]
+    horizon: Horizon | None
+    since: float
+
+
+@dataclass(slots=True)
+class _Watch:
+    """What the auditor remembers of one producer."""
+
+    producer: ProducerLog
+    after: str | None = None
+    late: list[_Late] = field(default_factory=list)
+    full_at: float = 0.0
+    away: str | None = None
+
+
+class Auditor:
+    """Audits a consumer for as long as the process lives. Several processes may: the watermarks' locks decide."""
+
+    def __init__(self, *, consumer: Consumer, back_fill: BackFill, engine: AsyncEngine) -> None:
+        self._consumer = consumer
+        self._engine = engine
+        self._watches = [_Watch(producer) for producer in back_fill.producers.values()]
+
+    async def run(self) -> None:
+        """Run until cancelled. A producer that does not answer is asked again; others are audited meanwhile."""
+        backoff = Backoff(first=0.1, longest=5)
+        while True:
+            try:
+                await self.look()
+                backoff.reset()
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                log.warning("auditor interrupted", error=describe(error))
+                await backoff.pause()
+            await asyncio.sleep(EVERY)
+
+    async def look(self) -> None:
+        """Compare what changed since the last look, or everything where that is due, and fetch what is missing."""
+        if self._consumer.audit_wanted.is_set():
+            self._consumer.audit_wanted.clear()
+            for watch in self._watches:
+                watch.full_at = 0.0
+        for watch in self._watches:
+            try:
+                await self._look_at(watch)
+                watch.away = None
+            except ProducerUnavailable as error:
+                watch.away = str(error)
+            _AWAY.labels(watch.producer.source).set(watch.away is not None)
+
+    async def state(self) -> AuditorState:
+        """A producer that is away unsettles nothing: the platform goes on without it."""
+        unsettled: list[str] = []
+        problems: list[str] = []
+        for watch in self._watches:
+            source = watch.producer.source
+            if late := self._count_late(watch):
+                (problems if watch.away else unsettled).append(f"{late} streams of {source} to be fetched")
+            if watch.away:
+                problems.append(f"the log of {source} cannot be read: {watch.away}")
+        return AuditorState(tuple(unsettled), tuple(problems))
+
+    async def _look_at(self, watch: _Watch) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= watch.full_at:
+            await self._compare_all(watch)
+            watch.full_at = now + FULL_EVERY
+        try:
+            await self._compare_changes(watch)
+        except LogRestored:
+            log.error("a producer's log was restored from a dump", source=watch.producer.source)
+            watch.full_at = 0.0
+        await self._fetch_late(watch)
+
+    async def _compare_changes(self, watch: _Watch) -> None:
+        """Note those heads of what changed that we have not reached."""
+        while (page := await watch.producer.changed_heads(watch.after)).heads:
+            watch.after = page.next_after
+            if behind := await self._behind(watch.producer.source, page.heads):
+                watch.late.append(_Late(behind, await self._consumer.horizon(), asyncio.get_running_loop().time()))
+        watch.after = page.next_after
+        _COMPARED.labels(watch.producer.source, "changes").inc()
+
+    async def _fetch_late(self, watch: _Watch) -> None:
+        """Fetch what Kafka has had its chance to bring, and what the consumer has left."""
+        source = watch.producer.source
+        streams = {stream for stream in self._consumer.left if stream[0] == source}
+        waiting = []
+        for late in watch.late:
+            if await self._may_still_come(late.horizon, since=late.since):
+                waiting.append(late)
+            else:
+                streams |= _streams(source, await self._behind(source, late.heads))
+        await self._fetch(watch, streams)
+        watch.late = waiting
+
+    async def _compare_all(self, watch: _Watch) -> None:
+        """By digests first; then head by head where they differ, once Kafka has brought what it had."""
+        source = watch.producer.source
+        watch.after = (await watch.producer.changed_heads(None)).next_after
+        horizon, since = await self._consumer.horizon(), asyncio.get_running_loop().time()
+        buckets = await self._differing(watch)
+        while buckets and await self._may_still_come(horizon, since=since):
+            await asyncio.sleep(EVERY / 10)
+            buckets = await self._differing(watch)
+        log.info("compared with a producer's log", source=source, buckets_that_differ=len(buckets))
+        for start in range(0, len(buckets), BUCKETS_AT_ONCE):
+            await self._fetch(watch, await self._contradicting(watch, buckets[start : start + BUCKETS_AT_ONCE]))
+        _COMPARED.labels(source, "all").inc()
+
+    async def _differing(self, watch: _Watch) -> list[int]:
+        theirs = await watch.producer.digests()
+        async with transaction(self._engine) as conn:
+            ours = await watermark_digests(conn, source=watch.producer.source)
+        return [bucket for bucket, pair in enumerate(zip(theirs, ours, strict=True)) if pair[0] != pair[1]]
+
+    async def _contradicting(self, watch: _Watch, buckets: Collection[int]) -> set[Stream]:
+        """The streams of these buckets in which our mark is not the producer's head: behind it, ahead, or another."""
+        source = watch.producer.source
+        async with transaction(self._engine) as conn:
+            marks = await bucket_watermarks(conn, buckets, source=source)
+        heads = {head.aggregate_id: head for bucket in buckets for head in await watch.producer.heads_in(bucket)}
+        differ = {each for each, head in heads.items() if marks.get(each) != (head.seq, head.event_id)}
+        return {(source, aggregate_id) for aggregate_id in differ | (marks.keys() - heads.keys())}
+
+    async def _behind(self, source: str, heads: Sequence[Head]) -> list[Head]:
+        """Those heads that our watermarks have not reached, or reached with another event."""
+        async with transaction(self._engine) as conn:
+            marks = await read_marks(sorted(_streams(source, heads)), conn=conn)
+
+        def reached(head: Head) -> bool:
+            mark = marks.get((source, head.aggregate_id))
+            return mark is not None and (mark.seq > head.seq or (mark.seq, mark.event_id) == (head.seq, head.event_id))
+
+        return [head for head in heads if not reached(head)]
+
+    async def _may_still_come(self, horizon: Horizon | None, *, since: float) -> bool:
+        """Whether Kafka may bring it yet: what it held then was not all taken."""
+        waited = asyncio.get_running_loop().time() - since
+        if horizon is None:
+            return waited < PATIENCE_WITHOUT_BROKER
+        return waited < PATIENCE and not await self._consumer.has_passed(horizon)
+
+    async def _fetch(self, watch: _Watch, streams: Iterable[Stream]) -> None:
+        source, ordered = watch.producer.source, sorted(streams)
+        for start in range(0, len(ordered), STREAMS_AT_ONCE):
+            taken = await self._consumer.catch_up(ordered[start : start + STREAMS_AT_ONCE])
+            if taken.applied:
+                _FETCHED.labels(source).inc(taken.applied)
+                log.warning("fetched what Kafka did not bring", source=source, facts=taken.applied)
+            if taken.left:
+                raise ProducerUnavailable(f"{source} stopped answering")
+
+    def _count_late(self, watch: _Watch) -> int:
+        source = watch.producer.source
+        left = {stream for stream in self._consumer.left if stream[0] == source}
+        return len(left.union(*(_streams(source, late.heads) for late in watch.late)))
+
+
+def _streams(source: str, heads: Iterable[Head]) -> set[tuple[str, UUID]]:
+    return {(source, head.aggregate_id) for head in heads}
