@@ -12,6 +12,8 @@ from rich.table import Table
 from services.operator.platform import NoPlatform, Refused, answer_of, client_at, service_urls
 from services.operator.words import console, fail, say
 
+_LONGEST = 120
+
 app = typer.Typer(no_args_is_help=True, help="Records and timers that could not be processed.")
 
 Service = Annotated[str | None, typer.Option("--service", help="One service; else all that run.")]
@@ -25,12 +27,12 @@ def list_letters(*, service: Service = None) -> None:
     async def work(client: httpx.AsyncClient) -> list[dict[str, Any]]:
         return [letter async for letter in _letters(client)]
 
-    table = Table("service", "id", "kind", "topic", "aggregate", "seq", "since", "error", box=None, pad_edge=False)
+    table = Table("service", "id", "kind", "type", "aggregate", "seq", "since", "error", box=None, pad_edge=False)
     count = 0
     for name, letters in _each(service, work):
         for letter in letters:
-            shown = (letter.get(key) for key in ("id", "kind", "topic", "aggregate_id", "seq", "at", "error"))
-            table.add_row(name, *("" if value is None else str(value) for value in shown))
+            shown = (letter[key] for key in ("id", "kind", "type", "aggregate_id", "seq", "at"))
+            table.add_row(name, *("" if value is None else str(value) for value in shown), _first_line(letter["error"]))
             count += 1
     if count:
         console.print(table)
@@ -62,9 +64,20 @@ def redrive(
     async def work(client: httpx.AsyncClient) -> Any:
         return await answer_of(await client.post(path))
 
+    failed = 0
     for name, outcome in _each(service, work):
-        said = json.dumps(outcome, ensure_ascii=False) if outcome is not None else "done"
-        say(f"{name}: {said}")
+        for redriven in outcome if isinstance(outcome, list) else [outcome]:
+            done = redriven["outcome"] == "done"
+            failed += not done
+            said = f"done, {redriven['done']} put right" if done else f"fails again: {_first_line(redriven['error'])}"
+            say(f"{name} {redriven['id']}: {said}")
+    if failed:
+        fail(f"{failed} still put aside")
+
+
+def _first_line(words: str | None) -> str:
+    line = (words or "").partition("\n")[0]
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 
 
 async def _letters(client: httpx.AsyncClient) -> Any:
