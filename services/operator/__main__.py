@@ -2,7 +2,7 @@
 
 import typer
 
-from services.operator.commands import clock, dead_letters, imports, run, token, topics
+from services.operator.commands import clock, dead_letters, imports, robots, run, token, topics
 
 app = typer.Typer(
     name="liandu",
@@ -18,6 +18,7 @@ app.command()(run.migrate)
 app.command()(run.kafka)
 app.command()(run.secrets)
 app.command()(token.token)
+app.command()(robots.robots)
 app.command("import")(imports.import_workbook)
 app.command("sample-workbook")(imports.sample_workbook)
 app.add_typer(topics.app, name="topics")

@@ -1,0 +1,1 @@
+"""What each vendor's robot understands: one file each."""
