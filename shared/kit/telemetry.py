@@ -94,11 +94,14 @@ _SECRET_TEXT = re.compile(
     r"""[^&\s"'@\\/]+""",
     re.IGNORECASE,
 )
+_HINTS = ("=", "://", "/hook/", "earer", "EARER")
 _LONG_SEGMENT = re.compile(r"[^/?]{41,}")
 
 
 def without_secrets(text: str) -> str:
     """`text` with what looks like a secret blanked."""
+    if not any(hint in text for hint in _HINTS):  # most lines; the expression takes 25 µs, this a tenth of one
+        return text
     return _SECRET_TEXT.sub(r"\1***", text)
 
 
