@@ -116,7 +116,7 @@ def _record(fact: LoggedFact, source: str) -> Record:
 
 def _write_place(place: HeadsCursor) -> str:
     log = place.log
-    return cursor(_Place(log.last, log.target, log.hi, log.position, place.looked_at))
+    return cursor(tuple(_Place(log.last, log.target, log.hi, log.position, place.looked_at)))
 
 
 def _read_place(after: str) -> HeadsCursor:
