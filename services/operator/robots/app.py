@@ -21,8 +21,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.operator.robots.protocols.base import Incoming
 from services.operator.robots.robot import Answer, Fault, Protocol, Robot
 from services.operator.robots.server import abort
-from services.operator.robots.showing import bubble, clock
+from services.operator.robots.showing import bubble
 from services.operator.robots.simulator import Definition, Receipt, Simulator
+from shared.kit.clock import CHINA
 
 MOST_BYTES = 1 << 20
 _PAGE = 500
@@ -85,7 +86,7 @@ def create_app(simulator: Simulator, *, now: Callable[[], datetime]) -> FastAPI:
     async def chat(after: Annotated[int, Query(ge=0)] = 0) -> dict[str, Any]:
         receipts = simulator.after(after, robot=None, accepted=None, limit=_PAGE)
         return {
-            "now": clock(now()),
+            "now": f"{now().astimezone(CHINA):%Y-%m-%d %H:%M}",
             "after": receipts[-1].number if receipts else after,
             "more": len(receipts) == _PAGE,
             "robots": [{"name": robot.name, "title": robot.title} for robot in simulator.robots.values()],
