@@ -49,22 +49,11 @@ MIGRATION_LOCK_TIMEOUT = "5s"
 _RACES = ("duplicate key", "already exists", "tuple concurrently")
 
 
-def open_engine(
-    url: str,
-    *,
-    application: str,
-    pool_size: int = 8,
-    command_timeout: float | None = 60,
-    search_path: str | None = None,
-) -> AsyncEngine:
+def open_engine(url: str, *, application: str, pool_size: int = 8, command_timeout: float | None = 60) -> AsyncEngine:
     """An engine on asyncpg for `postgresql://role:password@host:port/database` (shape of LIANDU_DATABASE_URL).
 
-    `command_timeout`: real seconds for one statement, None for no limit. `search_path` is for tools that connect as
-    another role than the service's own; the service's role has it already.
+    `command_timeout`: real seconds for one statement, None for no limit.
     """
-    settings = {"application_name": application, "timezone": "UTC"}
-    if search_path is not None:
-        settings["search_path"] = search_path
     return create_async_engine(
         url.replace("postgresql://", "postgresql+asyncpg://", 1),
         pool_size=pool_size,

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID, uuid4
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, RootTransaction, event, text
+from sqlalchemy import Engine, RootTransaction, TextClause, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -81,12 +81,14 @@ SELECT aggregate_id, seq FROM aggregate_head
 _LOCK = text(_LOCK_HEADS)
 _LOCK_FREE = text(_LOCK_HEADS + " SKIP LOCKED")
 
-_ADVANCE = text("""
+_HEADS = """
 INSERT INTO aggregate_head AS head (aggregate_id, topic, seq, event_id)
 SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:topics AS text[]), CAST(:counts AS bigint[]), CAST(:last AS uuid[]))
-    ON CONFLICT (aggregate_id) DO UPDATE SET seq = head.seq + excluded.seq, event_id = excluded.event_id
-RETURNING aggregate_id, seq, topic
-""")
+    ON CONFLICT (aggregate_id) DO {on_conflict}
+RETURNING aggregate_id, seq, topic"""
+_ADVANCE = text(_HEADS.format(on_conflict="UPDATE SET seq = head.seq + excluded.seq, event_id = excluded.event_id"))
+# Does not wait for whoever holds a head that was created meanwhile, for that one may be waiting for us.
+_CREATE = text(_HEADS.format(on_conflict="NOTHING"))
 
 _INSERT = text("""
 INSERT INTO event_log (event_id, topic, aggregate_id, seq, type, at, actor, traceparent, data)
@@ -137,8 +139,8 @@ async def append(
 ) -> dict[UUID, int]:
     """Write facts (in the order given for each aggregate) and return the new last sequence of each aggregate.
 
-    Set-wise: two statements for any number of facts. New aggregates get their head row here. Wakes the relay of this
-    process as soon as the transaction is over.
+    Set-wise: at most three statements for any number of facts. New aggregates get their head row here. Wakes the relay
+    of this process as soon as the transaction is over.
 
     Raises:
         CreatedMeanwhile: an aggregate that `lock_heads` had not found exists by now.
@@ -180,8 +182,25 @@ def _draft(fact: NewFact) -> _Draft:
 
 
 async def _advance_heads(batch: Sequence[tuple[UUID, list[_Draft]]], conn: AsyncConnection) -> dict[UUID, int]:
-    advanced = await conn.execute(
-        _ADVANCE,
+    """Move the heads that exist on, make those that do not; the new last sequence of each."""
+    absent = _absent_in(conn)
+    new = [entry for entry in batch if entry[0] in absent]
+    advanced = await _write_heads(_ADVANCE, [entry for entry in batch if entry[0] not in absent], conn)
+    created = await _write_heads(_CREATE, new, conn)
+    for aggregate_id, _ in new:
+        if aggregate_id not in created:
+            raise CreatedMeanwhile(aggregate_id)
+    absent.difference_update(created)
+    return advanced | created
+
+
+async def _write_heads(
+    statement: TextClause, batch: Sequence[tuple[UUID, list[_Draft]]], conn: AsyncConnection
+) -> dict[UUID, int]:
+    if not batch:
+        return {}
+    written = await conn.execute(
+        statement,
         {
             "ids": [aggregate_id for aggregate_id, _ in batch],
             "topics": [drafts[0].topic for _, drafts in batch],
@@ -189,15 +208,10 @@ async def _advance_heads(batch: Sequence[tuple[UUID, list[_Draft]]], conn: Async
             "last": [drafts[-1].event_id for _, drafts in batch],
         },
     )
-    heads = {row.aggregate_id: (row.seq, row.topic) for row in advanced}
-    absent = _absent_in(conn)
+    heads = {row.aggregate_id: (row.seq, row.topic) for row in written}
     for aggregate_id, drafts in batch:
-        seq, topic = heads[aggregate_id]
-        if aggregate_id in absent and seq != len(drafts):
-            raise CreatedMeanwhile(aggregate_id)
-        if strangers := {draft.topic for draft in drafts} - {topic}:
-            raise TypeError(f"aggregate {aggregate_id} lives in {topic}; {strangers} would break its order")
-        absent.discard(aggregate_id)
+        if aggregate_id in heads and (strangers := {draft.topic for draft in drafts} - {heads[aggregate_id][1]}):
+            raise TypeError(f"aggregate {aggregate_id} lives in {heads[aggregate_id][1]}, not in {strangers}")
     return {aggregate_id: seq for aggregate_id, (seq, _) in heads.items()}
 
 

@@ -172,7 +172,7 @@ class Relay:
                     if not (isinstance(error, LeadershipLost) or is_transient(error)):
                         raise
                     _FAILURES.labels("database").inc()
-                    log.warning("relay stepped down", service=self._service, reason=str(error) or repr(error))
+                    log.warning("relay stepped down", service=self._service, reason=repr(getattr(error, "orig", error)))
                 await self._backoff.pause()
         finally:
             await self._publisher.close()
@@ -248,6 +248,8 @@ class Relay:
             try:
                 await self._relay_slices(conn, backoff)
                 self._cursor = self._cursor.finished()
+                self._unsaved = True
+                await self._checkpoint(conn)
             except NotPublished as failure:
                 _FAILURES.labels("broker").inc()
                 log.warning("relay could not send", service=self._service, reason=str(failure))
@@ -264,7 +266,8 @@ class Relay:
             await self._acknowledged(sending)
             self._moved(facts)
             backoff.reset()
-            await self._checkpoint(conn)
+            if following:
+                await self._checkpoint(conn)
             facts = following
 
     async def _read(self, conn: AsyncConnection, *, after: int) -> Sequence[Row[Any]]:
