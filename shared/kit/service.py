@@ -187,6 +187,7 @@ class Process:
             server.should_exit = True
             await _end([starting, stopping, *self._loops.values()])
             await asyncio.wait({serving}, timeout=_GRACE + 1)
+            await self._parts.close()
             await self.platform.engine.dispose()
             telemetry.log.info("stopped")
 
@@ -268,6 +269,7 @@ class Process:
                 "next_due_at": found.next_due_at,
                 "unsettled": found.reasons,
                 "vector": found.vector,
+                "problems": found.problems,
             }
 
         return router
