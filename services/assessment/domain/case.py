@@ -347,37 +347,49 @@ def _require(case: Case, verb: Verb) -> None:
         raise CaseIsSuspended("项目停缓建期间督办暂停", state=case.state, verb=verb)
 
 
-def _anchored(case: Case, next_at: datetime | None, anchor_on: date | None, calendar: WorkingCalendar) -> Case:
+def _anchored(next_at: datetime | None, anchor_on: date | None, calendar: WorkingCalendar) -> dict[str, Any]:
+    """The changes that say when the next rung is due, and what that was counted from."""
     if next_at is None or anchor_on is None:
-        return replace(case, next_at=next_at)
+        return {"next_at": next_at}
     days = calendar.between(anchor_on, moments.china_date(next_at))
-    return replace(case, next_at=next_at, anchor_on=anchor_on, anchor_days=days)
+    return {"next_at": next_at, "anchor_on": anchor_on, "anchor_days": days}
 
 
 def _escalated(case: Case, event: CaseEscalated, calendar: WorkingCalendar, on: date) -> Case:
-    reached = replace(
-        case, rung=event.rung, rung_on=on, acknowledged=False, held_until=None, provisional=event.provisional
+    return replace(
+        case,
+        rung=event.rung,
+        rung_on=on,
+        acknowledged=False,
+        held_until=None,
+        provisional=event.provisional,
+        **_anchored(event.next_at, moments.china_date(event.due_at), calendar),
     )
-    return _anchored(reached, event.next_at, moments.china_date(event.due_at), calendar)
 
 
 def _acknowledged(case: Case, event: CaseAcknowledged, calendar: WorkingCalendar, _: date) -> Case:
     held = max(filter(None, (case.held_until, event.holds_until)), default=None)
-    return _anchored(replace(case, acknowledged=True, held_until=held), event.next_at, case.anchor_on, calendar)
+    following = _anchored(event.next_at, case.anchor_on, calendar)
+    return replace(case, acknowledged=True, held_until=held, **following)
 
 
 def _feedback_given(case: Case, event: CaseFeedbackGiven, calendar: WorkingCalendar, _: date) -> Case:
     held = max(case.held_until or event.holds_until, event.holds_until)
     anchor = event.commitment_on if event.next_at == event.holds_until else case.anchor_on
-    return _anchored(replace(case, held_until=held), event.next_at, anchor, calendar)
+    return replace(case, held_until=held, **_anchored(event.next_at, anchor, calendar))
 
 
 def _rescheduled(case: Case, event: CaseRescheduled, calendar: WorkingCalendar, on: date) -> Case:
     if event.suspended:
         return replace(case, state=State.SUSPENDED, suspended_on=on)
-    held = _shifted_hold(case, calendar, on)
-    gone_on = replace(case, state=State.OPEN, suspended_on=None, held_until=held, provisional=event.provisional)
-    return _anchored(gone_on, event.next_at, case.anchor_on, calendar)
+    return replace(
+        case,
+        state=State.OPEN,
+        suspended_on=None,
+        held_until=_shifted_hold(case, calendar, on),
+        provisional=event.provisional,
+        **_anchored(event.next_at, case.anchor_on, calendar),
+    )
 
 
 def _shifted_hold(case: Case, calendar: WorkingCalendar, on: date) -> datetime | None:

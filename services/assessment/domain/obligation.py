@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -133,9 +134,16 @@ class Obligation:
         return verb in TABLE[self.state]
 
 
+@lru_cache(maxsize=8192)
 def case_id(of_obligation: UUID) -> UUID:
     """An obligation has at most one case, so its id follows from it: whoever locks one can lock both at once."""
     return uuid5(of_obligation, "case")
+
+
+@lru_cache(maxsize=8192)
+def id_of(milestone_id: UUID) -> UUID:
+    """`contracts.ids.obligation_id`, remembered: a batch asks for each several times."""
+    return obligation_id(milestone_id)
 
 
 def subject_of(obligation: Obligation, project: Project) -> Subject:
@@ -169,9 +177,8 @@ def wake_at(obligation: Obligation, rules: Rules, now: datetime) -> datetime | N
     return rules.morning(miss_day(obligation, rules))
 
 
-def plan(planned: MilestonePlanned, project: Project, rules: Rules) -> Events:
-    """Open the obligation of a milestone."""
-    new = opened(planned, project)
+def plan(new: Obligation, project: Project, rules: Rules) -> Events:
+    """Open the obligation of a milestone; `new`: as `opened` makes it."""
     return [
         ObligationOpened(
             obligation_id=new.id,
@@ -184,7 +191,7 @@ def plan(planned: MilestonePlanned, project: Project, rules: Rules) -> Events:
 
 def opened(planned: MilestonePlanned, project: Project) -> Obligation:
     return Obligation(
-        id=obligation_id(planned.milestone_id),
+        id=id_of(planned.milestone_id),
         milestone_id=planned.milestone_id,
         project_id=project.id,
         name=planned.name,

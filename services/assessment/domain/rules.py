@@ -1,6 +1,6 @@
 """What decisions rest on besides the state: the policy, the calendar, and the day supervision began."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from services.assessment.domain import moments
@@ -11,15 +11,22 @@ from shared.kit.working_days import WorkingCalendar
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """`began_on`: what was due before this day is a baseline."""
+    """`began_on`: what was due before this day is a baseline.
+
+    Mornings are remembered: thousands of timers a second ask for the same few days.
+    """
 
     policy: Policy
     calendar: WorkingCalendar
     began_on: date
+    _mornings: dict[date, datetime] = field(default_factory=dict, compare=False, repr=False)
 
     def morning(self, day: date) -> datetime:
         """The firing time of `day`."""
-        return moments.at(day, self.policy.fires_at)
+        found = self._mornings.get(day)
+        if found is None:
+            found = self._mornings[day] = moments.at(day, self.policy.fires_at)
+        return found
 
     def next_morning(self, day: date) -> datetime:
         """The firing time of the first working day after `day`."""

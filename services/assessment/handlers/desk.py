@@ -92,10 +92,15 @@ class Desk:
         self._keep(self.lights, await states.lights(ids, conn=conn))
 
     async def lock_and_load(
-        self, *, obligation_ids: Collection[UUID], light_ids: Collection[UUID], conn: AsyncConnection
+        self,
+        *,
+        obligation_ids: Collection[UUID],
+        with_cases_of: Collection[UUID] = (),
+        light_ids: Collection[UUID] = (),
+        conn: AsyncConnection,
     ) -> None:
-        """Lock these obligations, their cases and these lights, then read them."""
-        case_ids = [obligations.case_id(one) for one in obligation_ids]
+        """Lock these obligations, the cases of some of them and these lights, then read them."""
+        case_ids = [obligations.case_id(one) for one in with_cases_of]
         heads = await lock_heads([*obligation_ids, *case_ids, *light_ids], conn=conn)
         await self.load_obligations(obligation_ids, conn=conn)
         await self.load_cases(case_ids, conn=conn)

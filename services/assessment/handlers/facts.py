@@ -20,7 +20,6 @@ from services.assessment.domain.project import Project
 from services.assessment.handlers.desk import Desk, planned_anew
 from services.assessment.handlers.known import Knowledge
 from services.assessment.store import programme, states
-from shared.contracts.ids import obligation_id
 from shared.contracts.programme import ProgrammeEvent
 from shared.contracts.projects import (
     MilestoneCancelled,
@@ -92,17 +91,22 @@ async def _load(events: Iterable[ProjectEvent], desk: Desk, conn: AsyncConnectio
     project_ids: set[UUID] = set()
     of_all: set[UUID] = set()
     obligation_ids: set[UUID] = set()
+    closing: set[UUID] = set()
     light_ids: set[UUID] = set()
     for event in events:
         project_ids.add(event.project_id)
         if isinstance(event, _OF_MILESTONE):
-            obligation_ids.add(obligation_id(event.milestone_id))
+            obligation_ids.add(obligations.id_of(event.milestone_id))
+            if isinstance(event, MilestoneMet | MilestoneCancelled):
+                closing.add(obligations.id_of(event.milestone_id))
         elif isinstance(event, _OF_ALL_MILESTONES) or (isinstance(event, ProjectRevised) and event.responsible_org_id):
             of_all.add(event.project_id)
         if _touches_light(event):
             light_ids.add(light_id(event.project_id))
-    obligation_ids.update(await states.live_obligations_of(of_all, conn=conn))
-    await desk.lock_and_load(obligation_ids=obligation_ids, light_ids=light_ids, conn=conn)
+    closing.update(await states.live_obligations_of(of_all, conn=conn))
+    await desk.lock_and_load(
+        obligation_ids=obligation_ids | closing, with_cases_of=closing, light_ids=light_ids, conn=conn
+    )
     await desk.load_projects(project_ids, conn=conn)
 
 
@@ -182,9 +186,10 @@ def _terminated(event: ProjectTerminated, project: Project, desk: Desk, on: date
 
 
 def _planned(event: MilestonePlanned, project: Project, desk: Desk, on: date) -> None:
-    if project.ended or obligation_id(event.milestone_id) in desk.obligations:
+    if project.ended or obligations.id_of(event.milestone_id) in desk.obligations:
         return
-    opened = desk.on_obligation(obligations.opened(event, project), obligations.plan(event, project, desk.rules), on=on)
+    new = obligations.opened(event, project)
+    opened = desk.on_obligation(new, obligations.plan(new, project, desk.rules), on=on)
     if project.held:
         _suspend(opened, "项目停缓建", desk, on)
     if event.stage is Stage.STARTED:
@@ -192,7 +197,7 @@ def _planned(event: MilestonePlanned, project: Project, desk: Desk, on: date) ->
 
 
 def _replanned(event: MilestoneReplanned, project: Project, desk: Desk, on: date) -> None:
-    obligation = desk.obligations.get(obligation_id(event.milestone_id))
+    obligation = desk.obligations.get(obligations.id_of(event.milestone_id))
     if obligation is None:
         return
     events = obligations.move(obligation, event.due_on, desk.rules, on=on)
@@ -213,13 +218,13 @@ def _watch_start(project: Project, milestone_id: UUID, planned_on: date, desk: D
 
 
 def _reassigned(event: MilestoneReassigned, project: Project, desk: Desk, on: date) -> None:
-    obligation = desk.obligations.get(obligation_id(event.milestone_id))
+    obligation = desk.obligations.get(obligations.id_of(event.milestone_id))
     if obligation is not None and (events := obligations.reassign(obligation, event.responsible_post_id, project)):
         desk.on_obligation(obligation, events, on=on)
 
 
 def _met(event: MilestoneMet, project: Project, desk: Desk, on: date) -> None:
-    obligation = desk.obligations.get(obligation_id(event.milestone_id))
+    obligation = desk.obligations.get(obligations.id_of(event.milestone_id))
     if obligation is None or not obligation.allows(obligations.Verb.MEET):
         return
     proposed = commendation.propose(obligation, project, desk.directory, desk.rules, met_on=event.met_on, on=desk.on)
@@ -230,7 +235,7 @@ def _met(event: MilestoneMet, project: Project, desk: Desk, on: date) -> None:
 
 
 def _cancelled(event: MilestoneCancelled, project: Project, desk: Desk, on: date) -> None:
-    obligation = desk.obligations.get(obligation_id(event.milestone_id))
+    obligation = desk.obligations.get(obligations.id_of(event.milestone_id))
     if obligation is not None:
         _cancel(obligation, f"节点取消：{event.reason}", project, desk, on)
     light = desk.lights.get(light_id(project.id))
@@ -240,7 +245,7 @@ def _cancelled(event: MilestoneCancelled, project: Project, desk: Desk, on: date
 
 
 def _delayed(event: ProjectDelayed, project: Project, desk: Desk, on: date) -> None:
-    obligation = desk.obligations.get(obligation_id(event.milestone_id))
+    obligation = desk.obligations.get(obligations.id_of(event.milestone_id))
     if obligation is not None and obligation.state not in obligations.FINAL:
         desk.put_obligation(replace(obligation, expected_on=event.expected_on, delay_reason=event.reason))
 

@@ -57,6 +57,7 @@ class Knowledge:
         self._policies: dict[str, Policy] = {}
         self._directory: tuple[int, Directory] | None = None
         self._calendar: tuple[int, WorkingCalendar] | None = None
+        self._rules: tuple[object, Mapping[str, Rules]] | None = None
 
     async def now(self, conn: AsyncConnection, now: datetime) -> Known:
         """What a writing transaction decides with. The first one ever begins supervision.
@@ -98,6 +99,13 @@ class Knowledge:
             calendar_revision=standing.calendar_revision,
             recounted_revision=standing.recounted_revision,
         )
+
+    def _rules_with(self, calendar: WorkingCalendar, began_on: date) -> Mapping[str, Rules]:
+        key = (calendar.version, began_on, tuple(self._policies))
+        if self._rules is None or self._rules[0] != key:
+            made = {version: Rules(policy, calendar, began_on) for version, policy in self._policies.items()}
+            self._rules = (key, made)
+        return self._rules[1]
 
     def _lacks(self, standing: Standing) -> bool:
         return len(self._policies) != standing.policies or self.policy.version not in self._policies

@@ -126,7 +126,7 @@ async def confirm(
         NoSuchObligation, VersionConflict, NotNow.
     """
     desk = Desk.of(await knowledge.now(conn, now), now)
-    await desk.lock_and_load(obligation_ids=[obligation_id], light_ids=(), conn=conn)
+    await desk.lock_and_load(obligation_ids=[obligation_id], conn=conn)
     obligation = desk.obligations.get(obligation_id)
     if obligation is None:
         raise NoSuchObligation(obligation_id)

@@ -17,7 +17,6 @@ from services.assessment.domain.rules import Rules
 from services.assessment.handlers.desk import CLIMB, DUE, LIGHT, RAISE, Desk
 from services.assessment.handlers.known import Knowledge
 from services.assessment.store import rules as kept
-from shared.contracts.ids import obligation_id
 from shared.kit.timers import Timer
 
 CASE = "case"
@@ -54,7 +53,7 @@ async def _load(due: Sequence[Timer], desk: Desk, conn: AsyncConnection) -> None
     for timer in due:
         subjects[timer.kind].add(timer.subject)
     await desk.load_lights(subjects[LIGHT], conn=conn)
-    watched = [obligation_id(light.milestone_id) for light in desk.lights.values()]
+    watched = [obligations.id_of(light.milestone_id) for light in desk.lights.values()]
     case_ids = subjects[CLIMB] | subjects[RAISE] | {obligations.case_id(one) for one in watched}
     await desk.load_cases(case_ids, conn=conn)
     of_cases = {case.obligation_id for case in desk.cases.values()}
@@ -157,14 +156,14 @@ def _light(timer: Timer, desk: Desk, numbers: Numbers) -> None:
     if light is None or light.state is not lights.State.WATCHING:
         return
     light = desk.on_light(light, lights.review(light, desk.projects[light.project_id], desk.rules, on=desk.on))
-    case = desk.cases.get(obligations.case_id(obligation_id(light.milestone_id)))
+    case = desk.cases.get(obligations.case_id(obligations.id_of(light.milestone_id)))
     # The case is another aggregate, whose head this transaction does not hold: it is raised by a timer of its own.
     if case is not None and _may_raise(case, light, desk):
         desk.watch(case.id, RAISE, desk.now, case.project_id)
 
 
 def _may_raise(case: Case, light: StartLight, desk: Desk) -> bool:
-    if case.obligation_id != obligation_id(light.milestone_id) or not case.allows(cases.Verb.ESCALATE):
+    if case.obligation_id != obligations.id_of(light.milestone_id) or not case.allows(cases.Verb.ESCALATE):
         return False
     if case.rung_on == desk.on or (case.held_until is not None and case.held_until > desk.now):
         return False

@@ -1,13 +1,13 @@
 """The states that decisions fold: projects, obligations, cases, lights; and the commendations they lead to."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Row, TextClause, text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assessment.domain.case import Case
@@ -162,24 +162,24 @@ SELECT id, version, project_id, milestone_id, planned_on, state, light, shown, e
 
 
 async def projects(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, Project]:
-    return {row.id: _project(row) for row in await _by_id(_PROJECTS_BY_ID, ids, conn)}
+    return {row[0]: _project(row) for row in await _by_id(_PROJECTS_BY_ID, ids, conn)}
 
 
 async def live_obligations_of(project_ids: Collection[UUID], *, conn: AsyncConnection) -> list[UUID]:
     """The ids of these projects' obligations that are neither met nor cancelled."""
-    return [row.id for row in await _by_id(_LIVE_OF_PROJECTS, project_ids, conn)]
+    return [row[0] for row in await _by_id(_LIVE_OF_PROJECTS, project_ids, conn)]
 
 
 async def obligations(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, Kept[Obligation]]:
-    return {row.id: Kept(_obligation(row), row.version) for row in await _by_id(_OBLIGATIONS_BY_ID, ids, conn)}
+    return {row[0]: Kept(_obligation(row), row[1]) for row in await _by_id(_OBLIGATIONS_BY_ID, ids, conn)}
 
 
 async def cases(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, Kept[Case]]:
-    return {row.id: Kept(_case(row), row.version) for row in await _by_id(_CASES_BY_ID, ids, conn)}
+    return {row[0]: Kept(_case(row), row[1]) for row in await _by_id(_CASES_BY_ID, ids, conn)}
 
 
 async def lights(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, Kept[StartLight]]:
-    return {row.id: Kept(_light(row), row.version) for row in await _by_id(_LIGHTS_BY_ID, ids, conn)}
+    return {row[0]: Kept(_light(row), row[1]) for row in await _by_id(_LIGHTS_BY_ID, ids, conn)}
 
 
 async def save_projects(states: Iterable[Project], *, conn: AsyncConnection) -> None:
@@ -219,35 +219,19 @@ async def save_commendations(
     await _COMMENDATIONS.upsert(rows, conn=conn)
 
 
-async def _by_id(statement: TextClause, ids: Collection[UUID], conn: AsyncConnection) -> Iterable[Row[Any]]:
-    return await conn.execute(statement, {"ids": list(ids)}) if ids else ()
+async def _by_id(statement: TextClause, ids: Collection[UUID], conn: AsyncConnection) -> Iterable[Sequence[Any]]:
+    return cast(Iterable[Sequence[Any]], await conn.execute(statement, {"ids": list(ids)})) if ids else ()
 
 
-def _project(row: Row[Any]) -> Project:
-    return Project(row.id, row.code, row.name, row.chain_id, row.org_id, Stage(row.stage), row.held, row.ended)
+def _project(row: Sequence[Any]) -> Project:
+    one, code, name, chain_id, org_id, stage, held, ended = row
+    return Project(one, code, name, chain_id, org_id, Stage(stage), held, ended)
 
 
-def _obligation(row: Row[Any]) -> Obligation:
-    return Obligation(
-        row.id,
-        row.milestone_id,
-        row.project_id,
-        row.name,
-        row.due_on,
-        row.planned_on,
-        row.post_id,
-        ObligationState(row.state),
-        ObligationState(row.inner_state) if row.inner_state else None,
-        row.suspended_on,
-        row.supervised_from,
-        row.reminded,
-        row.provisional,
-        row.asked_on,
-        row.expected_on,
-        row.delay_reason,
-        row.met_on,
-        row.working_days_early,
-    )
+def _obligation(row: Sequence[Any]) -> Obligation:
+    one, _, milestone_id, project_id, name, due_on, planned_on, post_id, state, inner, *rest = row
+    standing = ObligationState(state), ObligationState(inner) if inner else None
+    return Obligation(one, milestone_id, project_id, name, due_on, planned_on, post_id, *standing, *rest)
 
 
 def _obligation_row(one: Obligation, version: int) -> tuple[Any, ...]:
@@ -274,27 +258,43 @@ def _obligation_row(one: Obligation, version: int) -> tuple[Any, ...]:
     )
 
 
-def _case(row: Row[Any]) -> Case:
+def _case(row: Sequence[Any]) -> Case:
+    (
+        one,
+        _,
+        obligation_id,
+        project_id,
+        number,
+        policy_version,
+        due_on,
+        opened_at,
+        state,
+        rung,
+        rung_on,
+        next_at,
+        anchor_on,
+        anchor_days,
+        acknowledged,
+        held_until,
+        *rest,
+    ) = row
     return Case(
-        row.id,
-        row.obligation_id,
-        row.project_id,
-        row.number,
-        row.policy_version,
-        row.due_on,
-        row.opened_at,
-        CaseState(row.state),
-        row.rung,
-        row.rung_on,
-        _in_china(row.next_at),
-        row.anchor_on,
-        row.anchor_days,
-        row.acknowledged,
-        _in_china(row.held_until),
-        row.suspended_on,
-        row.provisional,
-        row.closed_on,
-        row.close_reason,
+        one,
+        obligation_id,
+        project_id,
+        number,
+        policy_version,
+        due_on,
+        opened_at,
+        CaseState(state),
+        rung,
+        rung_on,
+        _in_china(next_at),
+        anchor_on,
+        anchor_days,
+        acknowledged,
+        _in_china(held_until),
+        *rest,
     )
 
 
@@ -323,20 +323,12 @@ def _case_row(one: Case, version: int) -> tuple[Any, ...]:
     )
 
 
-def _light(row: Row[Any]) -> StartLight:
+def _light(row: Sequence[Any]) -> StartLight:
+    one, _, project_id, milestone_id, planned_on, state, light, shown, excused, suspended, changed, inputs, policy = row
+    inputs = orjson.loads(inputs) if isinstance(inputs, str) else inputs
+    kept = LightState(state), Light(light)
     return StartLight(
-        row.id,
-        row.project_id,
-        row.milestone_id,
-        row.planned_on,
-        LightState(row.state),
-        Light(row.light),
-        row.shown,
-        row.excused,
-        row.suspended_on,
-        row.changed_on,
-        orjson.loads(row.inputs) if isinstance(row.inputs, str) else row.inputs,
-        row.policy_version,
+        one, project_id, milestone_id, planned_on, *kept, shown, excused, suspended, changed, inputs, policy
     )
 
 
