@@ -1,0 +1,362 @@
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.assessment import policies
+from services.assessment.domain import case as cases
+from services.assessment.domain import obligation as obligations
+from services.assessment.domain.case import TABLE, Case, State, Verb
+from services.assessment.domain.directory import Directory
+from services.assessment.domain.moments import CHINA, china_date
+from services.assessment.domain.policy import LADDER, read_policy
+from services.assessment.domain.project import Project, fold
+from services.assessment.domain.rules import NotNow, Rules
+from shared.contracts.programme import Tier
+from shared.contracts.projects import MilestonePlanned
+from shared.contracts.supervision import CaseEscalated
+from shared.kit.errors import Invalid
+from shared.kit.working_days import YearTable, published
+from tests.support.supervised import planned, programme, recorded
+
+DUE = date(2026, 3, 6)  # a Friday
+RULES = Rules(read_policy(policies.read_file(None)), published(), date(2026, 1, 5))
+CALENDAR = RULES.calendar
+DAY = timedelta(days=1)
+
+
+def morning(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, 9, tzinfo=CHINA)
+
+
+def knowing(vacant: list[Tier]) -> Directory:
+    directory = Directory()
+    for _, event in programme(vacant=vacant):
+        directory.learn(event)
+    return directory
+
+
+class Story:
+    """One case, with the time that passes over it, as the handlers would move it."""
+
+    def __init__(self, due_on: date = DUE, vacant: list[Tier] | None = None) -> None:
+        project = fold(None, recorded("a")[1])
+        event = planned("a", "m", due_on)[1]
+        assert project is not None
+        assert isinstance(event, MilestonePlanned)
+        self.project: Project = project
+        self.obligation = obligations.opened(event, project)
+        self.subject = obligations.subject_of(self.obligation, project)
+        self.directory = knowing(vacant or [])
+        self.now = morning(obligations.miss_day(self.obligation, RULES))
+        opened, *rest = cases.open_case(
+            self.obligation, project, self.directory, RULES, number="督〔2026〕1号", now=self.now
+        )
+        self.case: Case = cases.begin(opened, at=self.now)  # type: ignore[arg-type]
+        self.rungs: list[tuple[datetime, CaseEscalated]] = []
+        self.take(rest)
+
+    def take(self, events: list[Any]) -> None:
+        for event in events:
+            self.case = cases.evolve(self.case, event, CALENDAR, on=china_date(self.now))
+            if isinstance(event, CaseEscalated):
+                self.rungs.append((self.now, event))
+
+    def look(self) -> None:
+        """What a timer does that fires now."""
+        at = cases.climb_at(self.case, RULES)
+        if at is not None and at <= self.now and RULES.working_morning(self.now) == self.now:
+            self.take(
+                cases.escalate(self.case, self.subject, self.directory, RULES, project=self.project, now=self.now)
+            )
+
+    def pass_days(self, days: int, *, watched: bool = True) -> None:
+        """Morning by morning; unwatched: the service is down."""
+        for _ in range(days):
+            self.now += DAY
+            if watched:
+                self.look()
+
+    def acknowledge(self) -> None:
+        self.take(cases.acknowledge(self.case, RULES, by="甲", via="登录", now=self.now))
+
+    def commit(self, day: date) -> None:
+        self.take(cases.give_feedback(self.case, RULES, by="甲", text="在办", commitment_on=day, now=self.now))
+
+    def hold(self) -> None:
+        self.take(cases.suspend(self.case, reason="停缓建"))
+
+    def go_on(self) -> None:
+        self.take(cases.resume(self.case, RULES, on=china_date(self.now)))
+
+
+def in_state(state: State) -> Case:
+    case = Story().case
+    if state is State.SUSPENDED:
+        return replace(case, state=state, suspended_on=date(2026, 3, 9))
+    return replace(case, state=state, closed_on=DUE) if state is State.CLOSED else case
+
+
+def verbs() -> dict[Verb, Callable[[Case], list[Any]]]:
+    story = Story()
+    now = morning(date(2026, 3, 10))
+    calendar = CALENDAR.with_year(YearTable(2026, frozenset({date(2026, 3, 11)}), frozenset()))
+    other = Rules(RULES.policy, calendar, RULES.began_on)
+    world = story.project, story.directory, RULES
+    return {
+        Verb.ESCALATE: lambda one: cases.escalate(
+            one, story.subject, story.directory, RULES, project=story.project, now=now
+        ),
+        Verb.ACKNOWLEDGE: lambda one: cases.acknowledge(one, RULES, by="甲", via="登录", now=now),
+        Verb.GIVE_FEEDBACK: lambda one: cases.give_feedback(
+            one, RULES, by="甲", text="在办", commitment_on=date(2026, 3, 20), now=now
+        ),
+        Verb.SUSPEND: lambda one: cases.suspend(one, reason="停缓建"),
+        Verb.RESUME: lambda one: cases.resume(one, RULES, on=date(2026, 3, 12)),
+        Verb.RESCHEDULE: lambda one: cases.recount(one, other),
+        Verb.CLOSE: lambda one: cases.close(one, story.obligation, *world, reason="节点已完成", on=DUE),
+    }
+
+
+@pytest.mark.parametrize("state", list(State))
+@pytest.mark.parametrize("verb", list(Verb))
+def test_every_verb_in_every_state_goes_where_the_table_says(state: State, verb: Verb) -> None:
+    case, do = in_state(state), verbs()[verb]
+    target = TABLE[state].get(verb)
+    if target is None and verb in (Verb.ACKNOWLEDGE, Verb.GIVE_FEEDBACK):  # what people do is refused aloud
+        with pytest.raises(NotNow):
+            do(case)
+    elif target is None:
+        assert do(case) == []
+    else:
+        events = do(case)
+        assert events
+        for event in events:
+            case = cases.evolve(case, event, CALENDAR, on=date(2026, 3, 10))
+        assert case.state is target
+
+
+def test_it_climbs_on_the_working_days_of_the_ladder() -> None:
+    story = Story()
+    story.pass_days(40)
+    reached = [china_date(at) for at, _ in story.rungs]
+    assert reached == [CALENDAR.add(DUE, days).day for days in (1, 5, 10, 15, 20)]
+    assert [rung.due_at for _, rung in story.rungs] == [at for at, _ in story.rungs]
+    assert cases.climb_at(story.case, RULES) is None
+
+
+def test_an_acknowledgement_stops_the_climb_for_three_working_days_once_for_each_rung() -> None:
+    story = Story()
+    before = cases.climb_at(story.case, RULES)
+    story.acknowledge()
+    after = cases.climb_at(story.case, RULES)
+    assert before is not None
+    assert after is not None
+    assert CALENDAR.between(china_date(before), china_date(after)) == 3
+    with pytest.raises(cases.AlreadyAcknowledged):
+        story.acknowledge()
+    story.pass_days(14)
+    assert story.case.rung == 2
+    story.acknowledge()
+
+
+def test_a_commitment_holds_the_climb_until_the_morning_after_it() -> None:
+    story = Story()
+    story.commit(date(2026, 4, 3))
+    assert cases.climb_at(story.case, RULES) == morning(date(2026, 4, 7))  # 6 April is a holiday
+    story.pass_days(29)
+    assert [china_date(at) for at, _ in story.rungs] == [date(2026, 3, 9), date(2026, 4, 7)]
+    assert cases.climb_at(story.case, RULES) == morning(CALENDAR.add(date(2026, 4, 7), 5).day)
+
+
+def test_a_commitment_that_ends_before_the_next_rung_changes_nothing() -> None:
+    story = Story()
+    before = cases.climb_at(story.case, RULES)
+    story.commit(date(2026, 3, 10))
+    assert cases.climb_at(story.case, RULES) == before
+
+
+def test_an_acknowledgement_during_a_commitment_grants_no_second_stop() -> None:
+    story = Story()
+    story.commit(date(2026, 4, 3))
+    before = cases.climb_at(story.case, RULES)
+    story.acknowledge()
+    assert cases.climb_at(story.case, RULES) == before
+
+
+@pytest.mark.parametrize("day", [date(2026, 3, 8), date(2027, 3, 8)], ids=["past", "too far"])
+def test_a_commitment_must_lie_ahead_but_not_out_of_sight(day: date) -> None:
+    with pytest.raises(Invalid):
+        Story().commit(day)
+
+
+def test_feedback_needs_words() -> None:
+    story = Story()
+    with pytest.raises(Invalid):
+        cases.give_feedback(story.case, RULES, by="甲", text=" ", commitment_on=date(2026, 4, 1), now=story.now)
+
+
+def test_after_an_outage_it_goes_on_one_rung_a_working_morning_with_the_true_dates() -> None:
+    story = Story()
+    story.pass_days(21, watched=False)  # Monday 9 to Monday 30 March: rungs 2, 3 and 4 were due
+    story.look()
+    story.pass_days(9)
+    reached = [(rung.rung, china_date(at), china_date(rung.due_at)) for at, rung in story.rungs]
+    assert reached == [
+        (1, date(2026, 3, 9), date(2026, 3, 9)),
+        (2, date(2026, 3, 30), date(2026, 3, 13)),
+        (3, date(2026, 3, 31), date(2026, 3, 20)),
+        (4, date(2026, 4, 1), date(2026, 3, 27)),
+        (5, date(2026, 4, 3), date(2026, 4, 3)),
+    ]
+
+
+def test_nothing_is_reached_at_night_on_holidays_or_in_the_afternoon() -> None:
+    for moment in (
+        datetime(2026, 3, 13, 8, 59, tzinfo=CHINA),
+        datetime(2026, 3, 13, 12, 0, tzinfo=CHINA),
+        datetime(2026, 3, 14, 9, 0, tzinfo=CHINA),
+        datetime(2026, 10, 1, 9, 0, tzinfo=CHINA),
+    ):
+        assert RULES.working_morning(moment) > moment
+    busy = datetime(2026, 3, 13, 11, 59, tzinfo=CHINA)
+    assert RULES.working_morning(busy) == busy
+    assert RULES.working_morning(datetime(2026, 3, 13, 15, tzinfo=CHINA)) == morning(date(2026, 3, 16))
+
+
+def test_a_hold_of_the_project_keeps_the_working_days_that_were_left() -> None:
+    story = Story()
+    story.pass_days(1)
+    story.hold()
+    story.pass_days(30)
+    assert story.case.rung == 1
+    story.go_on()
+    following = cases.climb_at(story.case, RULES)
+    assert following is not None
+    assert CALENDAR.between(china_date(story.now), china_date(following)) == 3  # as on 10 March
+
+
+def test_a_vacant_post_is_skipped_upward_and_the_rung_says_so() -> None:
+    story = Story(vacant=[Tier.DEPUTY_CHIEF])
+    story.pass_days(20)
+    third = story.rungs[2][1]
+    assert ([one.tier for one in third.addressees], third.skipped) == ([Tier.CHIEF], (Tier.DEPUTY_CHIEF,))
+
+
+def test_the_letter_asks_for_a_reply_within_five_working_days() -> None:
+    story = Story()
+    story.pass_days(4)
+    letter = story.rungs[1][1]
+    assert letter.reply_by == CALENDAR.add(date(2026, 3, 13), 5).day
+    assert story.rungs[0][1].reply_by is None
+
+
+def test_the_top_can_still_be_acknowledged_and_holds_nothing() -> None:
+    story = Story()
+    story.pass_days(40)
+    events: list[Any] = cases.acknowledge(story.case, RULES, by="甲", via="登录", now=story.now)
+    assert (events[0].rung, events[0].holds_until, events[0].next_at) == (5, None, None)
+
+
+def test_a_case_in_a_year_not_yet_published_is_marked_and_counted_again() -> None:
+    story = Story(due_on=date(2026, 12, 28))
+    story.pass_days(6)
+    letter = story.rungs[1][1]
+    assert letter.provisional
+    holidays = frozenset({date(2027, 1, 1), date(2027, 1, 8)})
+    calendar = CALENDAR.with_year(YearTable(2027, holidays, frozenset({date(2027, 1, 9)})))
+    events: list[Any] = cases.recount(story.case, Rules(RULES.policy, calendar, RULES.began_on))
+    assert [(one.next_at, one.provisional) for one in events] == [
+        (morning(calendar.add(china_date(letter.due_at), 5).day), False)
+    ]
+
+
+def test_closing_tells_those_whom_the_last_rung_addressed_and_the_responsible_person() -> None:
+    story = Story()
+    story.pass_days(4)
+    events: list[Any] = cases.close(
+        story.case, story.obligation, story.project, story.directory, RULES, reason="节点已完成", on=date(2026, 3, 13)
+    )
+    assert {one.tier for one in events[0].addressees} == {Tier.TASK_FORCE, Tier.OFFICER}
+
+
+ACTS = st.lists(
+    st.one_of(
+        st.tuples(st.just("days"), st.integers(1, 12)),
+        st.tuples(st.just("down"), st.integers(1, 20)),
+        st.tuples(st.just("acknowledge"), st.just(0)),
+        st.tuples(st.just("commit"), st.integers(0, 40)),
+        st.tuples(st.just("hold"), st.just(0)),
+        st.tuples(st.just("resume"), st.just(0)),
+    ),
+    max_size=25,
+)
+
+
+def act(story: Story, name: str, amount: int) -> None:
+    match name:
+        case "days" | "down":
+            story.pass_days(amount, watched=name == "days")
+        case "acknowledge":
+            if story.case.allows(Verb.ACKNOWLEDGE) and not story.case.acknowledged:
+                story.acknowledge()
+        case "commit":
+            if story.case.allows(Verb.GIVE_FEEDBACK):
+                story.commit(china_date(story.now) + timedelta(days=amount))
+        case "hold":
+            story.hold()
+        case "resume":
+            story.go_on()
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    due_on=st.dates(date(2026, 1, 5), date(2026, 9, 30)),
+    acts=ACTS,
+    vacant=st.lists(st.sampled_from(LADDER), unique=True),
+)
+def test_whatever_happens_the_ladder_keeps_its_promises(
+    due_on: date, acts: list[tuple[str, int]], vacant: list[Tier]
+) -> None:
+    story = Story(due_on, vacant)
+    for name, amount in acts:
+        before = cases.climb_at(story.case, RULES)
+        act(story, name, amount)
+        after = cases.climb_at(story.case, RULES)
+        if name in ("acknowledge", "commit") and before is not None:
+            assert after is not None
+            assert after >= before  # nothing that people do makes it climb sooner
+    assert [rung.rung for _, rung in story.rungs] == list(range(1, len(story.rungs) + 1))
+    days = [china_date(at) for at, _ in story.rungs]
+    assert all(earlier < later for earlier, later in pairwise(days))
+    for at, rung in story.rungs:
+        assert CALENDAR.is_working(china_date(at))
+        assert at >= rung.due_at
+        assert CALENDAR.between(due_on, china_date(at)) >= RULES.policy.rungs[rung.rung - 1].after_days
+        for tier in rung.skipped:
+            assert tier in vacant
+        wanted = RULES.policy.rungs[rung.rung - 1]
+        for tier in (*wanted.to, *wanted.copy):
+            assert tier in vacant or tier in {one.tier for one in rung.addressees}
+
+
+@settings(max_examples=100, deadline=None)
+@given(before=st.integers(0, 10), held=st.integers(0, 60))
+def test_pausing_and_resuming_never_shortens(before: int, held: int) -> None:
+    story, reference = Story(), Story()
+    for one in (story, reference):
+        one.pass_days(before)
+    story.hold()
+    story.pass_days(held)
+    story.go_on()
+    paused, unpaused = cases.climb_at(story.case, RULES), cases.climb_at(reference.case, RULES)
+    assert story.case.rung == reference.case.rung
+    if paused is not None:
+        assert unpaused is not None
+        left = CALENDAR.between(china_date(reference.now), china_date(unpaused))
+        assert CALENDAR.between(china_date(story.now), china_date(paused)) >= left

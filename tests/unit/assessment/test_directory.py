@@ -1,0 +1,108 @@
+from datetime import date
+from itertools import permutations
+from uuid import UUID
+
+from services.assessment.domain.directory import Asked, Directory, Found
+from shared.contracts.event import Event
+from shared.contracts.ids import organisation_id
+from shared.contracts.programme import OrganisationRecorded, PostAssumed, PostEstablished, PostVacated, Tier
+from tests.support.supervised import CHAIN, UNIT, named, person, post, programme
+
+TODAY = date(2026, 3, 2)
+ASKED = Asked(CHAIN, UNIT, post(Tier.OFFICER))
+
+
+def taught(told: list[tuple[UUID, Event]]) -> Directory:
+    directory = Directory()
+    for _, event in told:
+        directory.learn(event)
+    return directory
+
+
+def tiers(found: Found) -> list[Tier]:
+    return [one.tier for one in found.addressees]
+
+
+def test_a_vacant_tier_is_skipped_upward_and_said() -> None:
+    directory = taught(programme(vacant=[Tier.DEPUTY_CHIEF]))
+    found = directory.find(ASKED, to=(Tier.DEPUTY_CHIEF,), on=TODAY)
+    assert (tiers(found), found.skipped) == ([Tier.CHIEF], (Tier.DEPUTY_CHIEF,))
+
+
+def test_several_vacant_tiers_end_at_the_next_that_is_held_once() -> None:
+    directory = taught(programme(vacant=[Tier.TASK_FORCE_OFFICE, Tier.UNIT_HEAD]))
+    found = directory.find(ASKED, to=(Tier.TASK_FORCE_OFFICE, Tier.UNIT_HEAD), on=TODAY)
+    assert tiers(found) == [Tier.TASK_FORCE]
+    assert set(found.skipped) == {Tier.TASK_FORCE_OFFICE, Tier.UNIT_HEAD}
+
+
+def test_a_vacant_copy_falls_away_and_is_said() -> None:
+    directory = taught(programme(vacant=[Tier.DEPUTY_CHIEF]))
+    found = directory.find(ASKED, to=(Tier.TASK_FORCE,), copy=(Tier.DEPUTY_CHIEF,), on=TODAY)
+    assert (tiers(found), found.skipped) == ([Tier.TASK_FORCE], (Tier.DEPUTY_CHIEF,))
+
+
+def test_with_nobody_at_all_every_tier_is_skipped() -> None:
+    found = taught(programme(vacant=list(Tier))).find(ASKED, to=(Tier.OFFICER,), on=TODAY)
+    assert found.addressees == ()
+    assert found.skipped == tuple(reversed(Tier))
+
+
+def test_all_holders_of_a_tier_hear_and_other_chains_do_not() -> None:
+    directory = taught(programme())
+    second, other = named("second"), named("other")
+    for post_id, chains in ((second, ()), (other, (named("another chain"),))):
+        directory.learn(
+            PostEstablished(post_id=post_id, title="z", tier=Tier.CHIEF_GENERAL, organisation_id=UNIT, chain_ids=chains)
+        )
+        directory.learn(PostAssumed(post_id=post_id, person_id=person(Tier.CHIEF), from_day=TODAY))
+    found = directory.find(ASKED, to=(Tier.CHIEF_GENERAL,), on=TODAY)
+    assert {one.post_id for one in found.addressees} == {second, post(Tier.CHIEF_GENERAL)}
+
+
+def test_a_unit_without_a_head_is_answered_for_by_the_unit_above() -> None:
+    directory = taught(programme())
+    bureau = organisation_id("科室")
+    directory.learn(OrganisationRecorded(organisation_id=bureau, name="科室", parent_id=UNIT))
+    found = directory.find(Asked(CHAIN, bureau, post(Tier.OFFICER)), to=(Tier.UNIT_HEAD,), on=TODAY)
+    assert [one.post_id for one in found.addressees] == [post(Tier.UNIT_HEAD)]
+
+
+def test_units_that_name_each_other_as_parent_do_not_hang() -> None:
+    directory = taught(programme())
+    one, other = named("one"), named("other")
+    directory.learn(OrganisationRecorded(organisation_id=one, name="甲", parent_id=other))
+    directory.learn(OrganisationRecorded(organisation_id=other, name="乙", parent_id=one))
+    found = directory.find(Asked(CHAIN, one, post(Tier.OFFICER)), to=(Tier.UNIT_HEAD,), on=TODAY)
+    assert Tier.UNIT_HEAD in found.skipped
+
+
+def test_a_term_begins_and_ends_on_its_day() -> None:
+    directory = taught(programme())
+    mine, first, second = post(Tier.CHIEF), person(Tier.CHIEF), named("successor")
+    directory.learn(PostAssumed(post_id=mine, person_id=second, from_day=date(2026, 3, 10)))
+    assert directory.holder(mine, date(2026, 3, 9)) == first
+    assert directory.holder(mine, date(2026, 3, 10)) == second
+    directory.learn(PostVacated(post_id=mine, person_id=second, from_day=date(2026, 4, 1)))
+    assert directory.holder(mine, date(2026, 4, 1)) is None
+    assert directory.holder(mine, date(2024, 12, 31)) is None
+
+
+def test_leaving_a_post_that_somebody_else_holds_leaves_it_held() -> None:
+    directory = taught(programme())
+    mine, successor = post(Tier.CHIEF), named("successor")
+    directory.learn(PostAssumed(post_id=mine, person_id=successor, from_day=TODAY))
+    directory.learn(PostVacated(post_id=mine, person_id=person(Tier.CHIEF), from_day=TODAY))
+    assert directory.holder(mine, TODAY) == successor
+
+
+def test_the_order_of_different_aggregates_does_not_matter() -> None:
+    blocks: dict[UUID, list[tuple[UUID, Event]]] = {}
+    for aggregate, event in programme():
+        blocks.setdefault(aggregate, []).append((aggregate, event))
+    reference = taught(programme())
+    for order in list(permutations(list(blocks)[:4])):
+        rest = [key for key in blocks if key not in order]
+        told = [entry for key in (*rest, *order) for entry in blocks[key]]
+        found = taught(told).find(ASKED, to=(Tier.TASK_FORCE, Tier.UNIT_HEAD), on=TODAY)
+        assert found == reference.find(ASKED, to=(Tier.TASK_FORCE, Tier.UNIT_HEAD), on=TODAY)

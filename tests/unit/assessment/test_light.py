@@ -1,0 +1,139 @@
+from dataclasses import replace
+from datetime import date, datetime
+
+import pytest
+
+from services.assessment.domain import light as lights
+from services.assessment.domain.light import TABLE, StartLight, State, Verb
+from services.assessment.domain.moments import CHINA
+from services.assessment.domain.project import Project
+from services.assessment.domain.rules import Rules
+from shared.contracts.projects import Stage
+from shared.contracts.supervision import Light
+from tests.support.supervised import named
+
+PLANNED = date(2026, 3, 18)
+
+
+def a_light(project: Project, **changes: object) -> StartLight:
+    light = lights.plan(None, project, named("m"), PLANNED, on=date(2026, 3, 2))
+    return replace(light, **changes)  # type: ignore[arg-type]
+
+
+def seen(light: StartLight, project: Project, rules: Rules, on: date) -> StartLight:
+    for event in lights.review(light, project, rules, on=on):
+        light = lights.evolve(light, event)
+    return light
+
+
+@pytest.mark.parametrize(
+    ("on", "light"),
+    [
+        (date(2026, 3, 31), Light.GREEN),
+        (date(2026, 4, 1), Light.YELLOW),
+        (date(2026, 5, 31), Light.YELLOW),
+        (date(2026, 6, 1), Light.RED),
+        (date(2027, 1, 4), Light.RED),
+    ],
+)
+def test_yellow_after_the_planned_month_and_red_after_three(
+    on: date, light: Light, project: Project, rules: Rules
+) -> None:
+    assert seen(a_light(project), project, rules, on).light is light
+
+
+def test_only_news_is_told_and_it_says_why(project: Project, rules: Rules) -> None:
+    light = a_light(project)
+    first = lights.review(light, project, rules, on=date(2026, 3, 2))
+    assert [(one.light, one.before) for one in first] == [(Light.GREEN, None)]
+    light = lights.evolve(light, first[0])
+    assert lights.review(light, project, rules, on=date(2026, 3, 30)) == []
+    yellow = lights.review(light, project, rules, on=date(2026, 4, 1))[0]
+    assert (yellow.light, yellow.before, yellow.rule) == (Light.YELLOW, Light.GREEN, "start")
+    assert yellow.inputs == {
+        "planned_month": "2026-03",
+        "month_end": "2026-03-31",
+        "month_ends_missed": "1",
+        "month_ends_excused": "0",
+        "stage": "signed",
+    }
+    assert yellow.policy_version == "default-2026.1"
+
+
+def test_starting_ends_it_in_green(project: Project, rules: Rules) -> None:
+    red = seen(a_light(project), project, rules, date(2026, 7, 1))
+    started = replace(project, stage=Stage.STARTED)
+    ended = seen(lights.end(red), started, rules, date(2026, 7, 10))
+    assert (ended.light, ended.state) == (Light.GREEN, State.ENDED)
+    assert lights.wake_at(ended, rules, on=date(2026, 7, 10)) is None
+
+
+def test_month_ends_of_a_hold_do_not_count(project: Project, rules: Rules) -> None:
+    light = lights.suspend(seen(a_light(project), project, rules, date(2026, 4, 1)), on=date(2026, 4, 10))
+    assert lights.review(light, project, rules, on=date(2026, 9, 1)) == []
+    resumed = lights.resume(light, on=date(2026, 8, 5))  # the ends of April to July
+    assert resumed.excused == 4
+    assert seen(resumed, project, rules, date(2026, 9, 1)).light is Light.YELLOW
+    assert seen(resumed, project, rules, date(2026, 10, 9)).light is Light.RED
+
+
+def test_a_hold_before_the_planned_month_excuses_nothing(project: Project, rules: Rules) -> None:
+    light = lights.suspend(a_light(project), on=date(2026, 1, 10))
+    assert lights.resume(light, on=date(2026, 3, 1)).excused == 0
+
+
+def test_it_is_looked_at_on_the_first_working_morning_after_a_month(project: Project, rules: Rules) -> None:
+    light = a_light(project)
+    assert lights.wake_at(light, rules, on=date(2026, 1, 5)) == datetime(2026, 4, 1, 9, tzinfo=CHINA)
+    assert lights.wake_at(light, rules, on=date(2026, 9, 3)) == datetime(2026, 10, 8, 9, tzinfo=CHINA)
+
+
+def test_month_end_reds_are_counted_running(project: Project, rules: Rules) -> None:
+    light = a_light(project)
+    counted = [lights.month_end_reds(light, rules, on=day) for day in (date(2026, 5, 6), date(2026, 6, 1))]
+    assert counted == [0, 1]
+    assert lights.month_end_reds(light, rules, on=date(2026, 7, 1)) == 2
+    assert lights.month_end_reds(lights.suspend(light, on=date(2026, 5, 6)), rules, on=date(2026, 7, 1)) == 0
+
+
+def test_planning_another_day_starts_it_again(project: Project, rules: Rules) -> None:
+    red = seen(a_light(project), project, rules, date(2026, 7, 1))
+    moved = lights.plan(red, project, named("m"), date(2026, 9, 1), on=date(2026, 7, 2))
+    assert seen(moved, project, rules, date(2026, 7, 2)).light is Light.GREEN
+
+
+@pytest.mark.parametrize("state", list(State))
+@pytest.mark.parametrize("verb", list(Verb))
+def test_every_verb_in_every_state_goes_where_the_table_says(
+    state: State, verb: Verb, project: Project, rules: Rules
+) -> None:
+    suspended_on = date(2026, 4, 1) if state is State.SUSPENDED else None
+    light = a_light(project, state=state, shown=True, suspended_on=suspended_on)
+    on = date(2026, 6, 1)
+    done = {
+        Verb.PLAN: lambda: lights.plan(light, project, named("m"), PLANNED, on=on),
+        Verb.REVIEW: lambda: seen(light, project, rules, on),
+        Verb.SUSPEND: lambda: lights.suspend(light, on=on),
+        Verb.RESUME: lambda: lights.resume(light, on=on),
+        Verb.END: lambda: lights.end(light),
+    }[verb]()
+    target = TABLE[state].get(verb)
+    assert done == light if target is None else done.state is target
+
+
+@pytest.mark.parametrize(
+    ("today", "light"),
+    [
+        (date(2026, 2, 5), Light.GREEN),  # four working days left on 11 February
+        (date(2026, 2, 6), Light.YELLOW),
+        (date(2026, 2, 11), Light.YELLOW),
+        (date(2026, 2, 12), Light.RED),
+    ],
+)
+def test_a_ticket_is_yellow_with_three_working_days_left_and_red_when_overdue(
+    today: date, light: Light, rules: Rules
+) -> None:
+    ticket = lights.ticket(date(2026, 2, 11), today, rules.policy, rules.calendar)
+    assert ticket.light is light
+    assert (ticket.rule, ticket.policy_version) == ("ticket", "default-2026.1")
+    assert ticket.inputs["due_on"] == "2026-02-11"
