@@ -41,9 +41,7 @@ class Wiring:
             platform.engine,
             clock=platform.clock,
             teller=self.teller,
-            sender=lambda: Sender(
-                self.targets, answer_seconds=settings.robot_answer_seconds, connections=settings.concurrent_robots
-            ),
+            sender=lambda: Sender(self.targets, answer_seconds=settings.robot_answer_seconds),
             concurrent_robots=settings.concurrent_robots,
         )
         await dispatcher.run()

@@ -88,7 +88,7 @@ class Desk:
             engine or self.engine,
             clock=self.clock,
             teller=Teller(KEYS, links),
-            sender=lambda: Sender(LOCAL, answer_seconds=answer_seconds, connections=16),
+            sender=lambda: Sender(LOCAL, answer_seconds=answer_seconds),
             concurrent_robots=16,
         )
 

@@ -211,7 +211,7 @@ async def claimed_and_sent(desk: Desk, robot: FakeRobot, engine: AsyncEngine) ->
     teller = Teller(KEYS, Links(None, (), timedelta(days=1)))
     async with transaction(engine) as conn:
         found = await claims.claim(teller, owner=4711, loads={}, except_for=(), now=desk.clock.now(), conn=conn)
-    async with Sender(LOCAL, answer_seconds=5, connections=1) as sender:
+    async with Sender(LOCAL, answer_seconds=5) as sender:
         for one in found.outgoing:
             assert one.request
             await sender.send(one.request, one.channel)
