@@ -21,7 +21,7 @@ from services.intake.store import imports as store
 from services.intake.store import programme
 from services.intake.store.imports import KeptImport
 from services.intake.workbook import isolation
-from services.intake.workbook.problems import NotAWorkbook, WorkbookTooLarge
+from services.intake.workbook.problems import UnknownFormat, WorkbookTooLarge
 from services.intake.workbook.results import Reason, RejectedRow
 from services.intake.workbook.sheets import MAX_BYTES
 from services.intake.workbook.template import template
@@ -31,7 +31,7 @@ from shared.kit.security import Role, require
 from shared.kit.service import Platform
 
 router = APIRouter(tags=["imports"])
-STATUSES: dict[type[DomainError], int] = {NotAWorkbook: 415, WorkbookTooLarge: 413}
+STATUSES: dict[type[DomainError], int] = {UnknownFormat: 415, WorkbookTooLarge: 413}
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _AROUND_A_FILE = 64 * 1024

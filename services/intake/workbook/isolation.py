@@ -13,11 +13,11 @@ import orjson
 from pydantic import TypeAdapter
 
 from services.intake.workbook import child
-from services.intake.workbook.problems import NotAWorkbook, WorkbookRefused, WorkbookTooLarge
+from services.intake.workbook.problems import UnknownFormat, WorkbookRefused, WorkbookTooLarge
 from services.intake.workbook.results import ReadWorkbook, RejectedRow
 
 SECONDS = 180
-_REFUSALS = {kind.__name__: kind for kind in (WorkbookRefused, NotAWorkbook, WorkbookTooLarge)}
+_REFUSALS = {kind.__name__: kind for kind in (WorkbookRefused, UnknownFormat, WorkbookTooLarge)}
 _AT_ONCE = asyncio.Semaphore(2)
 _FAILED = "文件无法读取：内容异常，或表格范围过大；请在 Excel 或 WPS 中打开，删除多余的空行空列，另存为 xlsx 后重试"
 

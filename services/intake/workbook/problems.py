@@ -7,7 +7,7 @@ class WorkbookRefused(Invalid):
     """The file cannot be taken at all: encrypted, damaged, or without a list that is known here."""
 
 
-class NotAWorkbook(WorkbookRefused):
+class UnknownFormat(WorkbookRefused):
     """The file is no Excel workbook of a kind that is read here (xlsx, xlsm, xls, WPS et)."""
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import python_calamine as calamine
 
-from services.intake.workbook.problems import NotAWorkbook, WorkbookRefused, WorkbookTooLarge
+from services.intake.workbook.problems import UnknownFormat, WorkbookRefused, WorkbookTooLarge
 from services.intake.workbook.text import Raw
 
 MAX_BYTES = 20 * 1024 * 1024
@@ -64,7 +64,7 @@ def open_workbook(content: bytes) -> Workbook:
     """Read every visible sheet.
 
     Raises:
-        NotAWorkbook: neither xlsx (xlsm) nor xls (et).
+        UnknownFormat: neither xlsx (xlsm) nor xls (et).
         WorkbookTooLarge: beyond a limit of this module.
         WorkbookRefused: encrypted or damaged.
     """
@@ -76,7 +76,7 @@ def open_workbook(content: bytes) -> Workbook:
         if _ENCRYPTED_PACKAGE in content:
             raise WorkbookRefused(_ENCRYPTED)
         return _read(content, False, [])
-    raise NotAWorkbook(_NOT_EXCEL)
+    raise UnknownFormat(_NOT_EXCEL)
 
 
 def _verified(content: bytes) -> tuple[bytes, bool, list[str]]:
@@ -95,7 +95,9 @@ def _verified(content: bytes) -> tuple[bytes, bool, list[str]]:
 def _check_directory(entries: list[zipfile.ZipInfo]) -> None:
     names = {entry.filename for entry in entries}
     if "xl/workbook.xml" not in names:
-        raise NotAWorkbook("是二进制工作簿（xlsb），请另存为 xlsx 后导入" if "xl/workbook.bin" in names else _NOT_EXCEL)
+        raise UnknownFormat(
+            "是二进制工作簿（xlsb），请另存为 xlsx 后导入" if "xl/workbook.bin" in names else _NOT_EXCEL
+        )
     if len(entries) > MAX_ENTRIES or len(names) != len(entries):
         raise WorkbookRefused(_DAMAGED)
     if sum(entry.file_size for entry in entries) > MAX_UNPACKED:

@@ -97,7 +97,8 @@ def _tell(result: dict[str, Any]) -> None:
         say(f"提示：{notice}")
     refused = [row for row in result["rows"] if row["outcome"] == "refused"]
     if refused:
-        console.print(_refused(refused))
+        # Where nobody's window sets the width, wide enough that no reason is broken up.
+        console.print(_refused(refused), soft_wrap=False, width=None if console.is_terminal else 160)
     if len(refused) > _SHOWN:
         say(f"另有{len(refused) - _SHOWN}行，见错误清单")
 

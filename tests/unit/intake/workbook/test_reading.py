@@ -1,4 +1,5 @@
 from datetime import date, datetime
+from pathlib import Path
 
 import pytest
 from openpyxl import Workbook
@@ -330,6 +331,20 @@ def test_an_organisation_row_is_refused_with_its_cells() -> None:
 
     assert reasons(chief) == [("F2", "链长须写明所负责的产业链")]
     assert [cell for cell, _ in reasons(other)] == ["D3", "C3"]
+
+
+def test_the_old_format_is_read_alike() -> None:
+    first, second, third = read_workbook((Path(__file__).parent / "data" / "old-format.xls").read_bytes()).rows
+
+    assert first.project
+    assert second.project
+    assert (first.project.total_investment_wan, second.project.total_investment_wan) == (35_000, 20_000)
+    assert [row.milestones[0].due_on for row in (first.project, second.project)] == [
+        date(2026, 3, 31),
+        date(2026, 6, 30),
+    ]
+    assert second.project.responsible_org == "示例工信局"  # merged down from the row above
+    assert [cell for cell, _ in reasons(third)] == ["G5"]
 
 
 def test_a_workbook_without_a_known_heading_is_refused_whole() -> None:

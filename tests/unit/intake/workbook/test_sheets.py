@@ -6,7 +6,7 @@ import pytest
 from openpyxl import Workbook
 
 from services.intake.workbook import sheets
-from services.intake.workbook.problems import NotAWorkbook, WorkbookRefused, WorkbookTooLarge
+from services.intake.workbook.problems import UnknownFormat, WorkbookRefused, WorkbookTooLarge
 from services.intake.workbook.sheets import open_workbook
 from tests.support.workbooks import project_list, saved, workbook
 
@@ -42,7 +42,7 @@ def bomb(*, megabytes: int) -> bytes:
     "content", [b"", b"hello", "名称,总投资\n".encode(), b"%PDF-1.7", b"<html>", b"PK\x05\x06" + bytes(18)]
 )
 def test_something_else_is_not_a_workbook(content: bytes) -> None:
-    with pytest.raises(NotAWorkbook):
+    with pytest.raises(UnknownFormat):
         open_workbook(content)
 
 
@@ -50,12 +50,12 @@ def test_another_zip_is_not_a_workbook() -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr("word/document.xml", "<x/>")
-    with pytest.raises(NotAWorkbook):
+    with pytest.raises(UnknownFormat):
         open_workbook(out.getvalue())
 
 
 def test_a_binary_workbook_is_asked_to_be_saved_as_xlsx() -> None:
-    with pytest.raises(NotAWorkbook, match="xlsb"):
+    with pytest.raises(UnknownFormat, match="xlsb"):
         open_workbook(repacked(lambda target: target.writestr("xl/workbook.bin", b""), drop="xl/workbook.xml"))
 
 
