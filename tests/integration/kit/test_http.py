@@ -22,7 +22,7 @@ from shared.kit import http
 from shared.kit.database import open_engine, transaction
 from shared.kit.errors import Conflict, NotFound, VersionConflict
 from shared.kit.http import MB, Answer, By, Paging, Write, create_app, page, paging, reading, reply, writing
-from shared.kit.security import Role, make_token
+from shared.kit.security import Role, make_token, require
 from shared.kit.service import Platform, Service
 from shared.kit.settings import ServiceSettings
 from tests.support.clock import MovableClock
@@ -590,6 +590,23 @@ async def test_the_openapi_document_tells_roles_headers_and_problems(client: htt
     assert "application/problem+json" in create["responses"]["default"]["content"]
     assert document["paths"]["/v1/projects/{project_id}"]["get"]["security"] == [{"bearer": ["clerk"]}]
     assert (await client.get("/docs")).status_code == 200
+
+
+async def test_what_a_router_demands_holds_for_its_routes_and_those_it_includes(platform: Platform) -> None:
+    inner, outer = APIRouter(), APIRouter(prefix="/v1/kept", dependencies=[Depends(require(Role.OPERATOR))])
+
+    async def answer() -> str:
+        return "let in"
+
+    inner.add_api_route("/inner", answer)
+    outer.add_api_route("/outer", answer)
+    outer.include_router(inner)
+    app = create_app(Service("intake", platform.settings, [outer]), platform)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://intake") as client:
+        for path in ("/v1/kept/outer", "/v1/kept/inner"):
+            assert code(await client.get(path)) == (401, "unauthenticated")
+            assert code(await client.get(path, headers=CLERK)) == (403, "forbidden")
+            assert (await client.get(path, headers=bearer(Role.OPERATOR))).json() == "let in"
 
 
 def test_a_refusal_cannot_be_an_answer() -> None:
