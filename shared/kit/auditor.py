@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.kit import telemetry
@@ -111,6 +112,8 @@ class Auditor:
                 await self._look_at(watch)
                 watch.away = None
             except ProducerUnavailable as error:
+                if watch.away is None:
+                    log.warning("a producer's log cannot be read", error=str(error))
                 watch.away = str(error)
             _AWAY.labels(watch.producer.source).set(watch.away is not None)
 
@@ -170,6 +173,7 @@ class Auditor:
             await asyncio.sleep(EVERY / 10)
             buckets = await self._differing(watch)
         log.info("compared with a producer's log", source=source, buckets_that_differ=len(buckets))
+        await self._fetch(watch, await self._stopped(source))
         for start in range(0, len(buckets), BUCKETS_AT_ONCE):
             await self._fetch(watch, await self._contradicting(watch, buckets[start : start + BUCKETS_AT_ONCE]))
         _COMPARED.labels(source, "all").inc()
@@ -188,6 +192,11 @@ class Auditor:
         heads = {head.aggregate_id: head for bucket in buckets for head in await watch.producer.heads_in(bucket)}
         differ = {each for each, head in heads.items() if marks.get(each) != (head.seq, head.event_id)}
         return {(source, aggregate_id) for aggregate_id in differ | (marks.keys() - heads.keys())}
+
+    async def _stopped(self, source: str) -> set[Stream]:
+        """Streams that were found to contradict the producer's log: it may have been mended."""
+        async with transaction(self._engine) as conn:
+            return {(source, row.aggregate_id) for row in await conn.execute(_STOPPED, {"source": source})}
 
     async def _behind(self, source: str, heads: Sequence[Head]) -> list[Head]:
         """Those heads that our watermarks have not reached, or reached with another event."""
@@ -225,3 +234,6 @@ class Auditor:
 
 def _streams(source: str, heads: Iterable[Head]) -> set[tuple[str, UUID]]:
     return {(source, head.aggregate_id) for head in heads}
+
+
+_STOPPED = text("SELECT aggregate_id FROM parked_aggregate WHERE source = :source AND reason = 'rewound'")

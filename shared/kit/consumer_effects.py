@@ -46,7 +46,7 @@ class AskProducer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What one transaction came to: how many were `applied`, `skipped` (of unknown types) and so on; what was put aside;
+    """What one transaction came to: how many were `applied`, `skipped` (of unknown types) and so on; what it put aside;
     which streams it stopped, and how they contradict their producer's log."""
 
     counts: Counter[str]

@@ -99,11 +99,11 @@ class Inflow:
         async with _limited("beginning offsets"):
             return dict(await self._kafka.beginning_offsets(list(partitions)))
 
-    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+    async def commit(self, offsets: Mapping[TopicPartition, int], *, within: float = CALL_LIMIT) -> None:
         """Tell Kafka how far we are, for its own tools. Nothing here depends on it. Raises: BrokerUnavailable."""
         mine = {partition: offset for partition, offset in offsets.items() if partition in self.positions}
         if mine:
-            async with _limited("commit"):
+            async with _limited("commit", seconds=within):
                 await self._kafka.commit(mine)
 
     def show_lag(self) -> None:
@@ -116,13 +116,13 @@ class Inflow:
         self, *partitions: TopicPartition, at_most: int, wait: float
     ) -> dict[TopicPartition, list[ConsumerRecord[bytes | None, bytes | None]]]:
         try:
-            async with asyncio.timeout(CALL_LIMIT):
+            async with _limited("records"):
                 found = await self._kafka.getmany(*partitions, timeout_ms=int(wait * 1000), max_records=at_most)
-                return dict(found)
-        except OffsetOutOfRangeError as error:
-            raise OutOfRange(list(error.args[0])) from error
-        except _FAILURES as error:
-            raise BrokerUnavailable(f"no records from {self.address.bootstrap}: {error!r}") from error
+        except BrokerUnavailable as error:
+            if isinstance(error.__cause__, OffsetOutOfRangeError):
+                raise OutOfRange(list(error.__cause__.args[0])) from error
+            raise
+        return dict(found)
 
     async def _fetch_one_by_one(self, at_most: int) -> list[Arrival]:
         """Up to the record that cannot be read, and that one put in words: only so can it be stepped over."""
@@ -179,15 +179,21 @@ async def connected(address: BrokerAddress, *, group: str, reader: Reader) -> As
 async def _close(kafka: AIOKafkaConsumer) -> None:
     """Whatever state it is in: stop() may wait for a broker that is gone."""
     for closing in (kafka.stop, kafka._client.close):
-        with contextlib.suppress(*_FAILURES):
-            async with asyncio.timeout(CLOSE_LIMIT):
+        with contextlib.suppress(BrokerUnavailable):
+            async with _limited("close", seconds=CLOSE_LIMIT):
                 await closing()
 
 
 @asynccontextmanager
-async def _limited(what: str) -> AsyncIterator[None]:
+async def _limited(what: str, *, seconds: float = CALL_LIMIT) -> AsyncIterator[None]:
+    """A call to aiokafka: it ends in time, and in success or `BrokerUnavailable`."""
     try:
-        async with asyncio.timeout(CALL_LIMIT):
+        async with asyncio.timeout(seconds):
             yield
     except _FAILURES as error:
         raise BrokerUnavailable(f"{what}: {error!r}") from error
+    except asyncio.CancelledError as error:
+        # aiokafka cancels its own futures when a connection breaks; that does not mean us.
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            raise
+        raise BrokerUnavailable(f"{what}: given up by the client") from error

@@ -22,6 +22,7 @@ TOPICS_EVERY = 10.0
 MISSING_TOPICS_EVERY = 0.5
 INCARNATION_EVERY = 5.0
 COMMIT_EVERY = 1.0
+LAST_COMMIT_LIMIT = 1.0
 
 _OWNED = telemetry.gauge("liandu_consumer_partitions_owned", "Partitions that this process owns")
 _MEMBERS = telemetry.gauge("liandu_consumer_members", "Processes that share the service's partitions")
@@ -143,4 +144,4 @@ async def in_session(inflow: Inflow, partitions: Partitions, topics: Sequence[st
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
         with contextlib.suppress(BrokerUnavailable):
-            await inflow.commit(inflow.positions)
+            await inflow.commit(inflow.positions, within=LAST_COMMIT_LIMIT)

@@ -217,11 +217,12 @@ async def consuming(*parts: Any) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        died = [task for task in tasks if task.done()]
         for task in tasks:
             task.cancel()
-        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(outcome, Exception):
-                raise outcome
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for task in died:
+            raise AssertionError("a part ended by itself") from (None if task.cancelled() else task.exception())
 
 
 def forged(fact: LoggedFact, **changes: Any) -> Envelope:
