@@ -15,6 +15,7 @@ from shared.kit import telemetry
 from shared.kit.database import transaction
 from shared.kit.eventlog import lock_heads
 from shared.kit.service import Pending, Platform
+from shared.kit.transient import Backoff, is_transient
 
 REST = 1.0
 PAGE = 500
@@ -45,15 +46,27 @@ class Watch:
     looked_on: date | None = None
 
     async def run(self, platform: Platform) -> None:
+        """Run until cancelled. The database's failures are waited out."""
+        backoff = Backoff()
         while True:
-            now = platform.clock.now()
-            counted = await recount(platform.engine, now=now, knowledge=self.knowledge)
-            if counted:
-                telemetry.log.info("timers counted again with the new calendar", timers=counted)
-            if self.looked_on != china_date(now):
-                await self.look(platform, now)
-                self.looked_on = china_date(now)
+            try:
+                await self._round(platform)
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                telemetry.log.warning("the watch was interrupted", error=type(error).__name__)
+                await backoff.pause()
+                continue
+            backoff.reset()
             await platform.clock.sleep_until(None, at_most=REST)
+
+    async def _round(self, platform: Platform) -> None:
+        now = platform.clock.now()
+        if counted := await recount(platform.engine, now=now, knowledge=self.knowledge):
+            telemetry.log.info("timers counted again with the new calendar", timers=counted)
+        if self.looked_on != china_date(now):
+            await self.look(platform, now)
+            self.looked_on = china_date(now)
 
     async def look(self, platform: Platform, now: datetime) -> int:
         """Set the timers of obligations and cases that should have one and have none; how many."""

@@ -274,7 +274,7 @@ async def test_a_red_light_raises_the_case_of_the_start_before_the_day(supervise
 
 async def test_numbers_have_no_gaps_and_begin_anew_each_year(supervised: Supervised) -> None:
     await supervised.tell(*programme(), recorded("a"))
-    await supervised.tell(*[planned("a", f"m{n}", date(2026, 12, 21 + n)) for n in range(8)])
+    await supervised.tell(*[planned("a", f"m{n}", date(2026, 12, 24 + n)) for n in range(8)])
     await supervised.until("2027-01-29T10:00")
     opened = [one.number for one in await supervised.events(kind=CaseOpened)]
     letters = [
