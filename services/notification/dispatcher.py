@@ -7,10 +7,11 @@ message after the other, so that a chat keeps its order; many robots are served 
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import text
@@ -28,6 +29,7 @@ from shared.kit.database import advisory_key, transaction
 from shared.kit.telemetry import log
 from shared.kit.transient import Backoff, is_transient
 
+_GATHER = 0.005
 _SHORTEST_REST = 0.005
 _LONGEST_REST = 0.25
 _LOOK_FOR_THE_DEAD = 1.0
@@ -125,6 +127,7 @@ class _Session:
         self._resting: dict[str, datetime] = {}
         self._over: asyncio.Queue[Ended | None] = asyncio.Queue()
         self._slots = asyncio.Semaphore(of._concurrent)
+        self._room = asyncio.Event()
         self._stopping = False
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -163,14 +166,16 @@ class _Session:
         await asyncio.gather(recorder, return_exceptions=True)
 
     async def _claim_all(self) -> None:
+        """What was just queued is claimed at once; where there is room again, a little later and more at a time."""
         rest = _SHORTEST_REST
         while True:
             self._queued.clear()
-            if await self._claim():
-                rest = _SHORTEST_REST
-                continue
-            rang = await self._rest(rest)
-            rest = _SHORTEST_REST if rang else min(_LONGEST_REST, rest * 2)
+            self._room.clear()
+            claimed = await self._claim()
+            woke = await self._rest(_SHORTEST_REST if claimed else rest)
+            if self._room.is_set() and not self._queued.is_set():
+                await self._until(self._queued.wait(), at_most=_GATHER)
+            rest = _SHORTEST_REST if claimed or woke else min(_LONGEST_REST, rest * 2)
 
     async def _claim(self) -> bool:
         now = self._clock.now()
@@ -205,17 +210,22 @@ class _Session:
             self._broken.set_exception(error)
 
     async def _rest(self, longest: float) -> bool:
-        """Until something was queued, simulated time moved or the rest is over; whether something was queued."""
-        rang = asyncio.create_task(self._queued.wait())
-        moved = asyncio.create_task(self._clock.sleep_until(None, at_most=longest))
+        """Until something was queued, there is room, simulated time moved or the rest is over; whether it was cut."""
+        await self._until(
+            self._queued.wait(), self._room.wait(), self._clock.sleep_until(None, at_most=longest), at_most=None
+        )
+        return self._queued.is_set() or self._room.is_set()
+
+    @staticmethod
+    async def _until(*waits: Coroutine[Any, Any, object], at_most: float | None) -> None:
+        tasks = [asyncio.create_task(wait) for wait in waits]
         try:
-            await asyncio.wait([rang, moved], return_when=asyncio.FIRST_COMPLETED)
-            if moved.done():
-                moved.result()
-            return rang.done()
+            done, _ = await asyncio.wait(tasks, timeout=at_most, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
-            rang.cancel()
-            moved.cancel()
+            for task in tasks:
+                task.cancel()
 
     async def _send_all(self, lane: Lane) -> None:
         """Send what the lane holds in order; after a failure of the robot's the rest goes back to the queue."""
@@ -227,7 +237,7 @@ class _Session:
             if verdict and not _goes_on(verdict):
                 lane.stopped = True
             if lane.load == _REFILL:
-                self._queued.set()
+                self._room.set()
 
     async def _send(self, one: Outgoing, lane: Lane) -> Verdict:
         if one.request is None:
@@ -274,7 +284,7 @@ class _Session:
             lane.unrecorded -= 1
             if lane.is_idle:
                 del self._lanes[one.robot]
-        self._queued.set()
+        self._room.set()
 
     async def _bury_the_dead(self) -> None:
         """Record as unknown what processes left behind that died between the claim and the ledger."""
@@ -294,7 +304,7 @@ class _Session:
             async with transaction(self._engine) as conn:
                 lost = await records.record_lost(owner, now=self._clock.now(), limit=_RECORDED_AT_ONCE, conn=conn)
             log.warning("a sender died before it recorded its outcomes", unknown=lost)
-        self._queued.set()
+        self._room.set()
 
 
 def _goes_on(verdict: Verdict) -> bool:

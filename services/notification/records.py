@@ -73,7 +73,8 @@ async def _write(over: Sequence[Ended], flights: dict[UUID, Flight], *, now: dat
     await attempts.record(ledger, conn=conn)
     await messages.change(changes, now=now, conn=conn)
     await robots.set_conditions(sorted(conditions.items()), conn=conn)
-    await eventlog.append([_fact(one, line) for one, line in zip(over, ledger, strict=True)], conn=conn, actor=ACTOR)
+    said = [_fact(one, line) for one, line in zip(over, ledger, strict=True)]
+    await eventlog.append(said, conn=conn, actor=ACTOR, traceparent=_common_trace(over))
     for line in ledger:
         _ATTEMPTS.labels(line.channel, line.outcome.value).inc()
 
@@ -106,6 +107,12 @@ def _line(one: Ended, verdict: Verdict, step: Step, flight: Flight) -> Attempt:
 def _change(one: Ended, step: Step, flight: Flight) -> Change:
     state = move(one.message.state, step.verb)
     return Change(one.message.id, state, flight.attempt, step.tries, step.not_before, step.reason)
+
+
+def _common_trace(over: Sequence[Ended]) -> str | None:
+    """The trace that all of a batch belong to: a single message keeps that of its cause, a mixture has none."""
+    traces = {one.message.traceparent for one in over}
+    return traces.pop() if len(traces) == 1 else None
 
 
 def _fact(one: Ended, line: Attempt) -> NewFact:

@@ -47,8 +47,9 @@ LOCAL = Targets(("127.0.0.1",), allow_private=True)
 class Desk:
     """What a test does with notification."""
 
-    def __init__(self, url: str, engine: AsyncEngine, clock: MovableClock) -> None:
+    def __init__(self, url: str, engine: AsyncEngine, clock: MovableClock, *, admin_url: str) -> None:
         self.url = url
+        self.admin_url = admin_url
         self.engine = engine
         self.clock = clock
 
@@ -161,7 +162,7 @@ class Desk:
 async def desk(database: ScratchDatabase, clock: MovableClock) -> AsyncIterator[Desk]:
     url = await database.provision("notification")
     engine = open_engine(url, application="test-notification")
-    yield Desk(url, engine, clock)
+    yield Desk(url, engine, clock, admin_url=database.admin_url)
     await engine.dispose()
 
 

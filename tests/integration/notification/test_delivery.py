@@ -1,12 +1,16 @@
 """From a fact to a robot, and what the ledger says of it."""
 
+from datetime import date
+
+import asyncpg
+
 from services.notification.domain.messages import State
 from shared.contracts.deliveries import Outcome
-from shared.contracts.programme import Tier
+from shared.contracts.programme import PersonRecorded, PostAssumed, PostVacated, Tier
 from shared.kit import eventlog
 from tests.integration.notification.conftest import Desk
 from tests.support.robots import FakeRobot
-from tests.support.supervision import CHAIN, escalated, post, reminded
+from tests.support.supervision import CHAIN, UNIT, closed, escalated, post, reminded, some_id
 
 
 async def test_a_letter_reaches_its_group_once_naming_all_who_hear_it(desk: Desk, robot: FakeRobot) -> None:
@@ -64,3 +68,67 @@ async def test_without_a_route_a_message_waits_visibly_and_goes_when_one_is_adde
         await desk.all_in(State.SENT)
     assert len(robot.heard) == 2
     assert {message.number for message in await desk.all()} == {20260000001, 20260000002}
+
+
+async def test_whoever_heard_of_a_case_hears_that_it_is_closed(desk: Desk, robot: FakeRobot) -> None:
+    await desk.learn()
+    await desk.register("display", robot)
+    await desk.route("display", chain=CHAIN)
+    async with desk.sending():
+        await desk.hear(escalated())
+        await desk.hear(closed(addressees=()), closed(addressees=(), case_id=some_id("a case nobody heard of")))
+        await desk.all_in(State.SENT)
+    end = robot.texts[1]
+    assert "【办结】" in end
+    assert "主送：新型显示产业链工作专班负责人 吴磊" in end
+    assert "抄送：新型显示产业链副链长 周强" in end
+    assert "actionCard" not in robot.heard[1].payload
+
+
+async def test_the_holder_is_whoever_holds_the_post_on_the_day_it_is_sent(desk: Desk, robot: FakeRobot) -> None:
+    await desk.learn()
+    await desk.register("display", robot)
+    await desk.route("display", post=post(Tier.OFFICER))
+    successor = PersonRecorded(person_id=some_id("successor"), name="冯丽", organisation_id=UNIT)
+    await desk.hear(
+        successor,
+        PostAssumed(post_id=post(Tier.OFFICER), person_id=successor.person_id, from_day=date(2026, 1, 7)),
+        PostVacated(post_id=post(Tier.OFFICER), person_id=successor.person_id, from_day=date(2026, 1, 9)),
+    )
+    async with desk.sending():
+        for day in (5, 7, 9):
+            desk.clock.move(f"2026-01-0{day}T09:00+08:00")
+            await desk.hear(reminded())
+            await desk.all_in(State.SENT)
+    names = [text.split("主送：新型显示项目专员")[1].split("\n")[0] for text in robot.texts]
+    assert names == [" 钱芳", " 冯丽", "（空缺）"]
+
+
+async def test_sending_goes_on_after_the_database_dropped_every_connection(desk: Desk, robot: FakeRobot) -> None:
+    await desk.learn()
+    await desk.register("display", robot)
+    await desk.route("display")
+    async with desk.sending():
+        await desk.hear(reminded())
+        await desk.all_in(State.SENT)
+        admin = await asyncpg.connect(desk.admin_url)
+        await admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'test-notification'"
+        )
+        await admin.close()
+        await desk.engine.dispose()
+        await desk.hear(reminded())
+        await desk.all_in(State.SENT)
+    assert len(robot.heard) == 2
+
+
+async def test_an_address_that_cannot_be_unsealed_turns_the_robot_off(desk: Desk, robot: FakeRobot) -> None:
+    await desk.learn()
+    await desk.register("display", robot)
+    await desk.route("display")
+    await desk.execute("UPDATE robot SET target = decode('00', 'hex')")
+    async with desk.sending():
+        await desk.hear(reminded())
+        await desk.all_in(State.UNDELIVERED)
+    assert "重新登记" in (await desk.robot("display")).condition.why
+    assert not robot.heard
