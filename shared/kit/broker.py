@@ -15,6 +15,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError, ProducerClosed
+from aiokafka.producer.message_accumulator import MessageAccumulator
 from aiokafka.record import default_records
 from prometheus_client import Gauge
 
@@ -129,14 +130,27 @@ async def open_producer(address: BrokerAddress, *, client_id: str) -> AIOKafkaPr
 async def close_producer(producer: AIOKafkaProducer) -> None:
     """Close a producer at once, whatever state it is in; what it had not sent is dropped.
 
-    An idempotent producer retries for ever, and stop() waits for that: so there must be nothing left to wait for. Its
-    sender may stumble over what was taken away; aiokafka's callback for that assumes a transaction and fails itself.
+    An idempotent producer retries for ever, and stop() waits for that: so there must be nothing left to wait for. This
+    reaches into aiokafka 0.14, which offers no other way out.
     """
     if (sending := producer._sender.sender_task) is not None:
+        # The sender may stumble over what is taken away. aiokafka's callback for that assumes a transaction and fails
+        # itself; ours only takes note.
         sending.remove_done_callback(producer._sender._fail_all)
-    producer._message_accumulator.fail_all(ProducerClosed())
+        sending.add_done_callback(lambda done: done.cancelled() or done.exception())
+    _drop_unsent(producer._message_accumulator)
     await _within_limit(producer.client.close())
     await _within_limit(producer.stop())
+
+
+def _drop_unsent(accumulator: MessageAccumulator) -> None:
+    queued = [batch for batches in accumulator._batches.values() for batch in batches]
+    accumulator._batches.clear()
+    for batch in (*queued, *accumulator._pending_batches):
+        batch.failure(ProducerClosed())
+    for batch in queued:
+        batch._drain_waiter.exception()
+    accumulator._exception = ProducerClosed()
 
 
 async def _within_limit(closing: object) -> None:
