@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+import uvloop
 
 from services.notification.channels.base import Request
 from services.notification.channels.dingtalk import DingTalk
@@ -167,3 +168,21 @@ async def test_a_redirect_is_not_followed() -> None:
             verdict = await sender.send(request, DingTalk())
     assert "跳转" in verdict.mend
     assert len(taken) == 1
+
+
+async def test_it_works_alike_on_the_loop_of_production() -> None:
+    async def calls() -> None:
+        answers, connections = await asked(says(OK, again=True), times=3)
+        assert [answer.body for answer in answers] == [b"ok"] * 3
+        assert connections == 1
+        await test_what_breaks_after_the_request_is_unknown(())
+        await test_no_answer_in_time_is_unknown()
+        await test_where_nobody_listens_nothing_was_sent()
+        await test_a_server_without_tls_gets_nothing()
+        await test_answers_come_in_many_forms((b"HTTP/1.1 200 OK\r\n\r\n", b"ok"), b"ok")
+
+    def run() -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(calls())
+
+    await asyncio.to_thread(run)
