@@ -46,8 +46,8 @@ async def server(talk: Talk) -> AsyncIterator[tuple[str, list[int]]]:
 
 
 @asynccontextmanager
-async def client(answer_seconds: float = 5) -> AsyncIterator[HttpClient]:
-    made = HttpClient(as_it_is, connect_seconds=5, answer_seconds=answer_seconds)
+async def client(answer_seconds: float = 5, connect_seconds: float = 5) -> AsyncIterator[HttpClient]:
+    made = HttpClient(as_it_is, connect_seconds=connect_seconds, answer_seconds=answer_seconds)
     try:
         yield made
     finally:
@@ -144,7 +144,7 @@ async def test_where_nobody_listens_nothing_was_sent() -> None:
 
 
 async def test_a_server_without_tls_gets_nothing() -> None:
-    async with server(says(OK)) as (url, _), client() as made:
+    async with server(says(OK)) as (url, _), client(connect_seconds=0.3) as made:
         with pytest.raises(NotSent):
             await made.post(url.replace("http:", "https:"), {}, b"body")
 
