@@ -2,7 +2,7 @@
 
 import typer
 
-from services.operator.commands import clock, dead_letters, imports, robots, run, token, topics
+from services.operator.commands import clock, dead_letters, demo, imports, robots, run, token, topics
 
 app = typer.Typer(
     name="liandu",
@@ -17,6 +17,7 @@ app.command()(run.start)
 app.command()(run.migrate)
 app.command()(run.kafka)
 app.command()(run.secrets)
+app.command()(demo.demo)
 app.command()(token.token)
 app.command()(robots.robots)
 app.command("import")(imports.import_workbook)

@@ -104,7 +104,10 @@ def _tell(result: dict[str, Any]) -> None:
 
 
 def _refused(rows: list[dict[str, Any]]) -> Table:
-    table = Table("工作表", "行", "单元格", "列", "内容", "原因", title="退回的行", title_justify="left")
+    table = Table(title="退回的行", title_justify="left")
+    for heading in ("工作表", "行", "单元格", "列", "内容"):
+        table.add_column(heading, overflow="fold")
+    table.add_column("原因", overflow="fold", min_width=30)
     for row in rows[:_SHOWN]:
         for number, reason in enumerate(row["reasons"]):
             where = ("", "") if number else (row["sheet"], str(row["row"]))

@@ -1,0 +1,99 @@
+"""The account at the end: read back from the services, and refused when it is not what was promised."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.markup import escape
+
+from services.operator.demo.chat import GROUPS, Chat
+from services.operator.demo.stage import DemoFailed, Person
+from services.operator.demo.story import Told
+from services.operator.words import console
+from shared.kit.clock import CHINA
+
+_TOP = 5
+
+
+def give_account(told: Told, *, supervisor: Person, operator: Person, chat: Chat) -> None:
+    """Print what the year came to.
+
+    Raises:
+        DemoFailed: it is not what the demonstration promises.
+    """
+    console.print("\n[bold]What it came to, as the services have it[/]")
+    _imported(supervisor, told)
+    cases = [
+        supervisor.get("assessment", f"/v1/cases/{case['id']}") for case in supervisor.every("assessment", "/v1/cases")
+    ]
+    _climbs(cases)
+    _acknowledged(cases)
+    _commended(supervisor)
+    _messages(operator, chat)
+    _require(told.passed_without_intake > 0, "no message came while record keeping was down")
+    console.print(f"messages while record keeping was down: {told.passed_without_intake}")
+    undelivered = operator.every("notification", "/v1/undelivered")
+    _require(not undelivered, f"{len(undelivered)} messages are undelivered")
+    console.print("undelivered: 0")
+
+
+def _imported(supervisor: Person, told: Told) -> None:
+    latest = supervisor.get("intake", "/v1/imports")["items"][0]
+    counts = supervisor.get("intake", f"/v1/imports/{latest['id']}")["by_kind"]["project"]
+    projects = supervisor.every("intake", "/v1/projects")
+    _require(counts["imported"] == len(projects), "imported and recorded projects differ")
+    _require(counts["refused"] > 0 and bool(told.error_sheet), "the wrong rows came back in no error sheet")
+    console.print(
+        f"projects imported {counts['imported']}, refused {counts['refused']}; error sheet {told.error_sheet}"
+    )
+
+
+def _climbs(cases: Sequence[dict[str, Any]]) -> None:
+    """The first case that climbed to the top, rung by rung with its dates; and how far the others came."""
+    climbed = next((case for case in cases if case["rungs"][-1]["rung"] == _TOP), None)
+    if climbed is None:
+        raise DemoFailed("no case climbed to 总链长")
+    console.print(f"{climbed['number']} {escape(climbed['matter']['project_name'])}, due {climbed['due_on']}:")
+    for rung in climbed["rungs"]:
+        whom = "、".join(dict.fromkeys(one["tier_name"] for one in rung["addressees"]))
+        day = datetime.fromisoformat(rung["at"]).astimezone(CHINA)
+        number = f" {rung['document_number']}" if rung["document_number"] else ""
+        late = rung["working_days_late"]
+        reached = f"rung {rung['rung']}  {day:%Y-%m-%d %H:%M}  {late:>2} working days late"
+        console.print(f"  {reached}  {rung['document_name']}{number} → {whom}")
+    heights = Counter(case["rungs"][-1]["rung"] for case in cases)
+    closed = sum(case["state"] == "closed" for case in cases)
+    spread = ", ".join(f"{count} to rung {rung}" for rung, count in sorted(heights.items()))
+    console.print(f"cases: {len(cases)} ({spread}), {closed} closed")
+
+
+def _acknowledged(cases: Sequence[dict[str, Any]]) -> None:
+    pressed = [rung["acknowledgement"] for case in cases for rung in case["rungs"] if rung["acknowledgement"]]
+    _require(bool(pressed), "nothing was acknowledged")
+    console.print(f"acknowledgements: {len(pressed)} ({'; '.join(escape(one['via']) for one in pressed)})")
+
+
+def _commended(supervisor: Person) -> None:
+    proposed = supervisor.every("assessment", "/v1/commendations")
+    _require(bool(proposed), "nothing was commended")
+    for one in proposed:
+        early, name = one["working_days_early"], one["matter"]["project_name"]
+        console.print(f"commendation proposed: {escape(name)}, {early} working days early")
+
+
+def _messages(operator: Person, chat: Chat) -> None:
+    """For each robot: what notification says was sent, against what the robot says it took."""
+    chat.catch_up()
+    took = Counter(receipt["robot"] for receipt in chat.heard if receipt["accepted"])
+    for group in GROUPS:
+        sent = len(operator.every("notification", "/v1/messages", robot=group.name, state="sent"))
+        _require(sent == took[group.name], f"{group.title}: {sent} sent, {took[group.name]} received")
+        console.print(f"messages in {group.title}: {sent}")
+    refused = sum(not receipt["accepted"] for receipt in chat.heard)
+    console.print(f"refused by robots on the way: {refused}")
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise DemoFailed(otherwise)
