@@ -19,14 +19,14 @@ _FASTER_THAN_SAFE = {"fsync": "off", "synchronous_commit": "on", "full_page_writ
 
 
 @contextmanager
-def running_postgres(folder: Path) -> Iterator[str]:
-    """A private server for one test session; the superuser's URL."""
+def running_postgres(folder: Path, *, durable: bool = False) -> Iterator[str]:
+    """A private server for one test session; the superuser's URL. `durable`: with fsync, as benchmarks must have it."""
     server = EmbeddedPostgres(
         data=folder / "data",
         port=free_port(),
         password=secrets.token_hex(8),
         log=folder / "postgres.log",
-        settings=_FASTER_THAN_SAFE,
+        settings={"max_connections": "300"} if durable else _FASTER_THAN_SAFE,
     )
     process = start(server)
     try:
