@@ -69,7 +69,7 @@ class ObligationOpened(ObligationEvent):
 
 
 class ObligationMoved(ObligationEvent):
-    """`late`: asked for after the due day, so that it counts as overdue and moves nothing. `baseline` as when opened."""
+    """`late`: asked for after the due day, so it counts as overdue and moves nothing. `baseline` as when opened."""
 
     type: ClassVar[str] = "cn.liandu.obligation.moved.v1"
     due_on: date
