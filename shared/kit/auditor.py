@@ -20,7 +20,7 @@ from shared.kit import telemetry
 from shared.kit.back_fill import BackFill, LogRestored, ProducerLog
 from shared.kit.consumer import Consumer, Horizon
 from shared.kit.consumer_arrivals import Stream
-from shared.kit.consumer_effects import read_marks
+from shared.kit.consumer_effects import in_order, read_marks
 from shared.kit.consumer_taking import ProducerUnavailable
 from shared.kit.database import transaction
 from shared.kit.log_api import Head
@@ -201,7 +201,7 @@ class Auditor:
     async def _behind(self, source: str, heads: Sequence[Head]) -> list[Head]:
         """Those heads that our watermarks have not reached, or reached with another event."""
         async with transaction(self._engine) as conn:
-            marks = await read_marks(sorted(_streams(source, heads)), conn=conn)
+            marks = await read_marks(in_order(_streams(source, heads)), conn=conn)
 
         def reached(head: Head) -> bool:
             mark = marks.get((source, head.aggregate_id))
@@ -217,7 +217,7 @@ class Auditor:
         return waited < PATIENCE and not await self._consumer.has_passed(horizon)
 
     async def _fetch(self, watch: _Watch, streams: Iterable[Stream]) -> None:
-        source, ordered = watch.producer.source, sorted(streams)
+        source, ordered = watch.producer.source, in_order(streams)
         for start in range(0, len(ordered), STREAMS_AT_ONCE):
             taken = await self._consumer.catch_up(ordered[start : start + STREAMS_AT_ONCE])
             if taken.applied:

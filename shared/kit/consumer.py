@@ -20,7 +20,7 @@ from shared.kit.broker import BrokerAddress, BrokerUnavailable
 from shared.kit.clock import Clock
 from shared.kit.consumer_arrivals import Reader, Stream
 from shared.kit.consumer_copies import Copies
-from shared.kit.consumer_effects import Effects, Fenced, read_marks
+from shared.kit.consumer_effects import Effects, Fenced, in_order, read_marks
 from shared.kit.consumer_facts import Fact, Handler
 from shared.kit.consumer_inflow import connected
 from shared.kit.consumer_partitions import holding_lease
@@ -162,7 +162,7 @@ class Consumer:
 
     async def _last_taken(self, streams: Collection[Stream]) -> dict[Stream, int]:
         async with transaction(self._engine) as conn:
-            marks = await read_marks(sorted(streams), conn=conn)
+            marks = await read_marks(in_order(streams), conn=conn)
         return {stream: marks[stream].seq if stream in marks else 0 for stream in streams}
 
     def _note(self, taken: Taken) -> None:

@@ -82,7 +82,7 @@ class Effects:
             now = self._clock.now()
             await _move_offsets(arrivals, epochs, conn)
             rewound = await _park(contradicted, "rewound", conn=conn, now=now)
-            streams = sorted({arrival.stream for arrival in arrivals if arrival.counts})
+            streams = in_order({arrival.stream for arrival in arrivals if arrival.counts})
             marks = await lock_marks(streams, conn=conn)
             found = sort_out(arrivals, marks, await parked_among(streams, conn=conn))
             if found.ask:
@@ -177,8 +177,8 @@ async def _move_offsets(
 async def _move_marks(moved: Mapping[Stream, Mark], before: Mapping[Stream, Mark], conn: AsyncConnection) -> None:
     """Rows that exist are locked; one that does not may be begun by two processes at once, and the second must see."""
     for statement, streams in (
-        (_MOVE_MARKS, sorted(stream for stream in moved if stream in before)),
-        (_BEGIN_MARKS, sorted(stream for stream in moved if stream not in before)),
+        (_MOVE_MARKS, in_order(stream for stream in moved if stream in before)),
+        (_BEGIN_MARKS, in_order(stream for stream in moved if stream not in before)),
     ):
         if streams:
             marks = [moved[stream] for stream in streams]
@@ -199,7 +199,7 @@ async def _keep_apart(found: Sorted, *, conn: AsyncConnection, now: datetime) ->
 
 
 async def unpark(streams: Iterable[Stream], reason: Reason, *, conn: AsyncConnection) -> None:
-    await conn.execute(_UNPARK, {**_keys(sorted(streams)), "reason": reason})
+    await conn.execute(_UNPARK, {**_keys(in_order(streams)), "reason": reason})
 
 
 def _as_put_aside(kind: Kind, arrival: Arrival, error: str) -> PutAside:
@@ -219,10 +219,15 @@ async def _park(
     """Those that were not parked for this reason yet."""
     if not streams:
         return {}
-    keys = sorted(streams)
+    keys = in_order(streams)
     details = [streams[stream] for stream in keys]
     rows = await conn.execute(_PARK, {**_keys(keys), "details": details, "reason": reason, "now": now})
     return {stream: streams[stream] for stream in map(tuple, rows)}
+
+
+def in_order(streams: Iterable[Stream]) -> list[Stream]:
+    """The order in which everybody locks streams: PostgreSQL's order of the same columns."""
+    return sorted(streams, key=lambda stream: (stream[0], stream[1].int))
 
 
 def _keys(streams: Sequence[Stream]) -> dict[str, list[str] | list[UUID]]:

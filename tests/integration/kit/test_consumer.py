@@ -1,17 +1,24 @@
 """The consumer on real PostgreSQL and the embedded broker: once, in order, whatever arrives."""
 
+import asyncio
 from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.kit.consumer import Consumer
 from shared.kit.consumer_arrivals import Arrival
 from shared.kit.database import open_engine, transaction
+from shared.kit.dead_letters import DeadLetters
 from shared.kit.eventlog import LoggedFact
+from shared.kit.timers import Timer, Timers, set_timers
+from tests.support.clock import START, MovableClock
 from tests.support.postgres import ScratchDatabase
 from tests.support.streams import SOURCE, Alpha, Beta, Ledger, consuming, forged
 from tests.support.waiting import eventually
@@ -239,6 +246,56 @@ async def test_a_producer_that_was_restored_to_the_past_stops_its_stream(
     assert await beta.lines(aggregate) == [1, 2, 3, 4]
     assert await beta.lines(other) == [1]
     assert await beta.put_aside() == []
+
+
+@pytest.mark.parametrize("taken_before", [0, 2])
+async def test_two_processes_that_take_the_same_facts_at_once_give_them_one_effect(
+    alpha: Alpha, beta: Beta, ledger: Ledger, taken_before: int
+) -> None:
+    """As when Kafka brings what the auditor of another process fetches: a stream known already, and one that is new."""
+    aggregate = uuid4()
+    first, second = beta.consumer(ledger), beta.consumer(Ledger())
+    arrivals = [_arrived(first, alpha, fact) for fact in await alpha.note(aggregate, *"abcde")]
+    await first.taker.take(arrivals[:taken_before])
+    ledger.hold = asyncio.Event()
+
+    taking = asyncio.create_task(first.taker.take(arrivals))
+    await ledger.held.wait()
+    taking_too = asyncio.create_task(second.taker.take(arrivals))
+    await eventually(lambda: _somebody_waits(beta))
+    ledger.hold.set()
+    await asyncio.gather(taking, taking_too)
+
+    assert await beta.lines(aggregate) == await beta.journaled(aggregate) == [1, 2, 3, 4, 5]
+
+
+async def _somebody_waits(beta: Beta) -> bool:
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    return await beta.rows(waiting) == [(1,)]
+
+
+async def test_the_timers_of_a_parked_aggregate_are_held_until_it_was_redriven(
+    alpha: Alpha, beta: Beta, ledger: Ledger, clock: MovableClock
+) -> None:
+    sick, sound = uuid4(), uuid4()
+    consumer = beta.consumer(ledger)
+    fired: list[UUID | None] = []
+
+    async def fire(due: Sequence[Timer], *, conn: AsyncConnection, now: datetime) -> None:
+        fired.extend(timer.origin for timer in due)
+
+    timers = Timers(engine=beta.engine, clock=clock, fire=fire)
+    async with transaction(beta.engine) as conn:
+        await set_timers([Timer(uuid4(), "climb", START, origin=each) for each in (sick, sound)], conn=conn)
+    facts = [*await alpha.note(sick, "poison"), *await alpha.note(sound, "a")]
+    await consumer.taker.take([_arrived(consumer, alpha, fact) for fact in facts])
+
+    await timers.fire_due()
+    assert fired == [sound]
+    ledger.broken.clear()
+    await DeadLetters(engine=beta.engine, clock=clock, consumer=consumer).redrive(1, by="somebody")
+    await timers.fire_due()
+    assert fired == [sound, sick]
 
 
 async def test_a_fault_that_passes_is_waited_out_and_parks_nothing(
