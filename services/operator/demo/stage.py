@@ -32,11 +32,12 @@ class DemoFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """`data`: the demonstration's own folder. `file`: where everything listens."""
+    """A running platform. `data`: its folder. `file`: where everything listens."""
 
     data: Path
     file: PlatformFile
     environment: Mapping[str, str]
+    launcher: subprocess.Popen[bytes]
 
     def liandu(self, *words: str, codes: tuple[int, ...] = (0,)) -> str:
         """Run a `liandu` command as somebody at a terminal would; what it printed.
@@ -72,10 +73,14 @@ class Person:
         Raises:
             DemoFailed: the answer is a problem.
         """
-        response = self._http.request(method, self._services[service] + path, json=body, **more)
+        response = self.send(method, service, path, json=body, **more)
         if not response.is_success:
             raise DemoFailed(f"{method} {path}: {response.status_code} {response.text[:500]}")
         return response.json() if response.content else None
+
+    def send(self, method: str, service: str, path: str, **more: Any) -> httpx.Response:
+        """Whatever a service answers; `more` as httpx takes it."""
+        return self._http.request(method, self._services[service] + path, **more)
 
     def get(self, service: str, path: str, **params: Any) -> Any:
         return self.ask("GET", service, path, params=params)
@@ -94,21 +99,37 @@ class Person:
 
 @contextmanager
 def stage(data: Path, *, port_base: int, start: datetime) -> Iterator[Stage]:
-    """A platform with a simulated clock and the robots, on an empty folder of its own; stopped at the end.
+    """A platform as `running` gives it, on a folder that is emptied first.
+
+    Raises:
+        DemoFailed: it does not become ready, or one runs on this folder.
+    """
+    _empty(data)
+    with running(data, port_base=port_base, start=start) as platform:
+        yield platform
+
+
+@contextmanager
+def running(data: Path, *, port_base: int, start: datetime, kafka: str | None = None) -> Iterator[Stage]:
+    """`liandu run` with a simulated clock and the robots, on whatever the folder holds; stopped at the end.
+
+    `start`: where simulated time begins on an empty folder. `kafka`: `embedded` or `real`; else as KAFKA says.
 
     Raises:
         DemoFailed: it does not become ready.
     """
-    _empty(data)
+    data.mkdir(parents=True, exist_ok=True)
     environment = {**_neutral(os.environ), "LIANDU_DATA": str(data), "COLUMNS": _COLUMNS}
     words = ["run", "--clock", "simulated", "--start", start.isoformat(), "--robots", "--die-with-parent"]
-    command = [*_LIANDU, *words, "--port-base", str(port_base)]
+    words += ["--port-base", str(port_base), *(("--kafka", kafka) if kafka else ())]
     log = data / "launcher.log"
     with log.open("w") as out:
-        launcher = subprocess.Popen(command, env=environment, cwd=_ROOT, stdout=out, stderr=out, start_new_session=True)
+        launcher = subprocess.Popen(
+            [*_LIANDU, *words], env=environment, cwd=_ROOT, stdout=out, stderr=out, start_new_session=True
+        )
     try:
         _wait_until_ready(launcher, log)
-        yield Stage(data, PlatformFile.read(data), environment)
+        yield Stage(data, PlatformFile.read(data), environment, launcher)
     finally:
         launcher.send_signal(signal.SIGTERM)
         try:
@@ -124,7 +145,6 @@ def _empty(data: Path) -> None:
         if Path(f"/proc/{pid}").exists():
             raise DemoFailed(f"a demonstration is running already (process {pid}, {data})")
     shutil.rmtree(data, ignore_errors=True)
-    data.mkdir(parents=True)
 
 
 def _neutral(environment: Mapping[str, str]) -> dict[str, str]:
