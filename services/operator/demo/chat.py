@@ -41,10 +41,12 @@ class Chat:
     robots_url: str
     heard: list[dict[str, Any]] = field(default_factory=list)
 
-    def define(self, group: Group) -> dict[str, Any]:
+    def define(self, group: Group, *, limit: int | None = None) -> dict[str, Any]:
         """Make the group's robot; its address and secret, as an administrator copies them from the office app."""
         answer = httpx.post(
-            f"{self.robots_url}/_robots", json={"name": group.name, "title": group.title}, trust_env=False
+            f"{self.robots_url}/_robots",
+            json={"name": group.name, "title": group.title, "limit": limit},
+            trust_env=False,
         )
         answer.raise_for_status()
         made: dict[str, Any] = answer.json()

@@ -67,6 +67,9 @@ class Person:
         self._services = services
         self._http = httpx.Client(headers={"Authorization": f"Bearer {token}"}, timeout=30, trust_env=False)
 
+    def close(self) -> None:
+        self._http.close()
+
     def ask(self, method: str, service: str, path: str, body: Any = None, **more: Any) -> Any:
         """The JSON of an answer.
 
