@@ -1,6 +1,7 @@
 """One process of one service: its HTTP application and its loops (relay, consumer, timers, auditor) together."""
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -121,6 +122,15 @@ def run(service: Service) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         sys.exit(runner.run(_run(service)))
+
+
+def collect_seldom() -> None:
+    """Let Python look for reference cycles seldom: a batch makes tens of thousands of objects and no cycles.
+
+    With its default of 700 objects the search took a third of the consumer's time (measured).
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -36,6 +36,7 @@ from shared.kit.consumer_arrivals import Arrival, Stream
 from shared.kit.consumer_taking import ProducerUnavailable
 from shared.kit.database import open_engine, transaction
 from shared.kit.eventlog import NewFact, append, lock_heads
+from shared.kit.service import collect_seldom
 from tests.bench.relay import running_broker
 from tests.support import kafka as brokers
 from tests.support.postgres import ScratchDatabase, running_postgres
@@ -216,6 +217,7 @@ async def measure(postgres_url: str, broker: str, bootstrap: str, facts: int, *,
 def main() -> None:
     real = os.environ.get("KAFKA") == "real"
     # The embedded broker keeps five MiB of each partition: more would be gone before it is read.
+    collect_seldom()
     facts = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000 if real else 25_000
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,

@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from shared.kit.clock import SystemClock
 from shared.kit.database import open_engine
 from shared.kit.eventlog import NewFact, append
+from shared.kit.service import collect_seldom
 from shared.kit.timers import Timer, Timers, set_timers
 from tests.bench.consume import BODY, VALUE
 from tests.support.postgres import ScratchDatabase, running_postgres
@@ -130,6 +131,7 @@ async def measure(postgres_url: str, count: int) -> dict[str, float]:
 
 
 def main() -> None:
+    collect_seldom()
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 50_000
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
