@@ -180,6 +180,8 @@ def _route_standard_library(shared: Sequence[Processor], last: Processor, level:
         logger.propagate = True
     for name in ("httpx", "httpcore"):  # at INFO they write whole URLs: a robot's URL is its password
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Relay and consumer say themselves what is wrong with the broker; aiokafka says it twenty times a second.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
 def trace_headers(headers: MutableMapping[str, str] | None = None) -> Mapping[str, str]:

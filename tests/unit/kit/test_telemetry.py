@@ -72,9 +72,9 @@ def test_log_lines_carry_the_trace_they_belong_to(lines: io.StringIO) -> None:
 
 
 def test_the_standard_librarys_lines_have_the_same_form(lines: io.StringIO) -> None:
-    logging.getLogger("aiokafka").warning("node %s is gone", 3)
+    logging.getLogger("alembic").warning("table %s is gone", 3)
     said = json.loads(lines.getvalue())
-    assert (said["event"], said["level"], said["logger"]) == ("node 3 is gone", "warning", "aiokafka")
+    assert (said["event"], said["level"], said["logger"]) == ("table 3 is gone", "warning", "alembic")
 
 
 def test_an_exception_is_logged_with_its_traceback_and_without_local_variables(lines: io.StringIO) -> None:
