@@ -15,12 +15,12 @@ from tests.support.postgres import ScratchDatabase, running_postgres
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """A superuser's URL to PostgreSQL 18: a private one, or LIANDU_TEST_DATABASE_URL."""
     if given := os.environ.get("LIANDU_TEST_DATABASE_URL"):
         yield given
         return
-    with running_postgres(tmp_path_factory.mktemp("postgres")) as url:
+    with running_postgres() as url:
         yield url
 
 

@@ -221,7 +221,7 @@ def main() -> None:
     facts = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000 if real else 25_000
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-        running_postgres(Path(folder), durable=True) as postgres_url,
+        running_postgres(durable=True) as postgres_url,
         running_broker(Path(folder), real=real) as (broker, bootstrap),
     ):
         found = uvloop.run(measure(postgres_url, broker, bootstrap, facts, real=real))

@@ -10,7 +10,6 @@ import asyncio
 import json
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -183,11 +182,7 @@ def main() -> None:
         uvloop.run(be_a_robot())
         return
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 12_000
-    with (
-        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-        running_postgres(Path(folder), durable=True) as postgres_url,
-        running_robot() as port,
-    ):
+    with running_postgres(durable=True) as postgres_url, running_robot() as port:
         found = uvloop.run(measure(postgres_url, port, count))
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     RESULTS.write_text(json.dumps({"messages": count, **found}) + "\n")

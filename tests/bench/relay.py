@@ -125,7 +125,7 @@ def main() -> None:
     real = os.environ.get("KAFKA") == "real"
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-        running_postgres(Path(folder)) as postgres_url,
+        running_postgres() as postgres_url,
         running_broker(Path(folder), real=real) as (broker, bootstrap),
     ):
         found = uvloop.run(measure(postgres_url, broker, bootstrap, facts, real=real))

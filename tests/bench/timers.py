@@ -9,7 +9,6 @@ one look at the table with a thousand timers at rest, and with a million.
 
 import json
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -133,10 +132,7 @@ async def measure(postgres_url: str, count: int) -> dict[str, float]:
 def main() -> None:
     collect_seldom()
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 50_000
-    with (
-        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-        running_postgres(Path(folder), durable=True) as postgres_url,
-    ):
+    with running_postgres(durable=True) as postgres_url:
         found = uvloop.run(measure(postgres_url, count))
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     RESULTS.write_text(json.dumps({"timers": count, **found}) + "\n")

@@ -1,6 +1,9 @@
 """The ground that other tests stand on."""
 
+from pathlib import Path
+
 import asyncpg
+import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from sqlalchemy import text
 
@@ -31,6 +34,16 @@ async def test_the_server_is_postgresql_18_and_asks_for_a_password(database: Scr
 
     assert int(version) // 10000 == 18
     assert trusted == 0
+
+
+async def test_the_servers_data_outlives_the_start_of_another_session(
+    database: ScratchDatabase, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    conn = await asyncpg.connect(database.admin_url)
+    data = Path(await conn.fetchval("SHOW data_directory"))
+    await conn.close()
+
+    assert not data.is_relative_to(tmp_path_factory.getbasetemp().parent)
 
 
 async def test_the_embedded_broker_carries_a_record(embedded_kafka: str) -> None:

@@ -1,6 +1,7 @@
 """PostgreSQL for tests: a fresh database for each test, in the shape the platform gives its services."""
 
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,20 +20,24 @@ _FASTER_THAN_SAFE = {"fsync": "off", "synchronous_commit": "on", "full_page_writ
 
 
 @contextmanager
-def running_postgres(folder: Path, *, durable: bool = False) -> Iterator[str]:
-    """A private server for one test session; the superuser's URL. `durable`: with fsync, as benchmarks must have it."""
-    server = EmbeddedPostgres(
-        data=folder / "data",
-        port=free_port(),
-        password=secrets.token_hex(8),
-        log=folder / "postgres.log",
-        settings={"max_connections": "300"} if durable else _FASTER_THAN_SAFE,
-    )
-    process = start(server)
-    try:
-        yield server.url
-    finally:
-        stop(process)
+def running_postgres(*, durable: bool = False) -> Iterator[str]:
+    """A private server for one test session; the superuser's URL. `durable`: with fsync, as benchmarks must have it.
+
+    Its folder is its own: what lies below pytest's base folder is closed to PostgreSQL's user by the next session.
+    """
+    with tempfile.TemporaryDirectory(prefix="liandu-postgres-", ignore_cleanup_errors=True) as folder:
+        server = EmbeddedPostgres(
+            data=Path(folder) / "data",
+            port=free_port(),
+            password=secrets.token_hex(8),
+            log=Path(folder) / "postgres.log",
+            settings={"max_connections": "300"} if durable else _FASTER_THAN_SAFE,
+        )
+        process = start(server)
+        try:
+            yield server.url
+        finally:
+            stop(process)
 
 
 class ScratchDatabase:
