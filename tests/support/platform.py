@@ -44,12 +44,13 @@ class Platform:
         return self
 
     def down(self) -> None:
-        """As Ctrl+C does it."""
-        self._people.close()
-        for name in ("clerk", "supervisor", "operator"):
-            self.__dict__.pop(name, None)
+        """As Ctrl+C does it; tokens and addresses hold for the next start."""
         self._standing.close()
         self._stage = None
+
+    def close(self) -> None:
+        self._people.close()
+        self.down()
 
     def kill(self) -> list[psutil.Process]:
         """kill -9 of the launcher; every process there was."""
@@ -85,7 +86,12 @@ class Platform:
         self.process_of(part).kill()
 
     def process_of(self, part: str) -> psutil.Process:
-        words = {"broker": "embedded.broker", "robots": "services.operator robots", "kafka": "kafka.Kafka"}
+        words = {
+            "broker": "embedded.broker",
+            "kafka": "kafka.Kafka",
+            "postgres": "bin/postgres",
+            "robots": "services.operator robots",
+        }
         sign = words.get(part, f"services.{part}")
         [found] = [child for child in self.launcher.children() if sign in " ".join(child.cmdline())]
         return found

@@ -20,7 +20,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory, broker_kind: str) -> Iter
     try:
         yield made.up()
     finally:
-        made.down()
+        made.close()
 
 
 @pytest.fixture(scope="module")
