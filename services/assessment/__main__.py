@@ -8,7 +8,8 @@ from services.assessment.api.access import Office
 from services.assessment.handlers import facts, timers, watch
 from services.assessment.handlers.known import Knowledge
 from services.assessment.settings import AssessmentSettings
-from shared.kit.service import Service, serve_or_migrate
+from shared.kit.process.declaration import Service
+from shared.kit.process.service import serve_or_migrate
 from shared.kit.settings import read_secrets
 
 NAME = "assessment"

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from services.intake import api
 from services.intake.api import imports
-from shared.kit.service import Service, serve_or_migrate
+from shared.kit.process.declaration import Service
+from shared.kit.process.service import serve_or_migrate
 from shared.kit.settings import ServiceSettings
 
 NAME = "intake"

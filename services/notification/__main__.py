@@ -7,7 +7,8 @@ from services.notification.handlers import facts
 from services.notification.handlers.robots import RobotChanged
 from services.notification.settings import NotificationSettings
 from services.notification.wiring import Wiring
-from shared.kit.service import Service, serve_or_migrate
+from shared.kit.process.declaration import Service
+from shared.kit.process.service import serve_or_migrate
 
 NAME = "notification"
 MIGRATIONS = Path(__file__).parent / "store" / "migrations"

@@ -14,7 +14,7 @@ from services.notification.store import attempts, robots
 from services.notification.store.attempts import Flight
 from services.notification.store.robots import Robot
 from services.notification.telling import Outgoing, Teller
-from shared.kit.service import Pending
+from shared.kit.process.declaration import Pending
 
 DEPTH = 32
 """How many messages for one robot a process holds at once: what a crash may leave unknown."""

@@ -14,8 +14,8 @@ from services.notification.store.attempts import Attempt, Flight
 from services.notification.store.messages import Change, Message
 from services.notification.telling import Outgoing
 from shared.contracts.deliveries import DeliveryAttempted, Outcome
-from shared.kit import eventlog
-from shared.kit.eventlog import NewFact
+from shared.kit.log import eventlog
+from shared.kit.log.eventlog import NewFact
 from shared.kit.telemetry import counter
 
 ACTOR = "notification"

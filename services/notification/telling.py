@@ -29,9 +29,9 @@ from shared.contracts.deliveries import Outcome
 from shared.contracts.ids import rung_id
 from shared.contracts.topics import EVENT_TYPES
 from shared.kit.clock import CHINA
-from shared.kit.links import Link, sign_link
 from shared.kit.telemetry import log
 from shared.kit.vault import CannotOpen
+from shared.kit.web.links import Link, sign_link
 
 ACKNOWLEDGE = "acknowledge"
 _NO_KEY = "机器人地址无法解密，请重新登记该机器人"

@@ -8,7 +8,7 @@ from services.notification.sender import Sender
 from services.notification.settings import NotificationSettings
 from services.notification.targets import Keyring, Targets
 from services.notification.telling import Links, Teller
-from shared.kit.service import Platform
+from shared.kit.process.declaration import Platform
 from shared.kit.settings import read_secrets
 from shared.kit.vault import Vault
 

@@ -122,7 +122,7 @@ def operator_token(*, roles: Collection[str] = ("operator",)) -> str:
         return given
     from datetime import timedelta
 
-    from shared.kit.security import Role, make_token
+    from shared.kit.web.security import Role, make_token
 
     return make_token(
         jwt_secret(), subject="liandu-cli", roles=[Role(role) for role in roles], lifetime=timedelta(hours=1)

@@ -19,9 +19,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from shared.kit import telemetry
 from shared.kit.clock import Clock
+from shared.kit.consuming.set_aside import PutAside, describe, put_aside
 from shared.kit.database import transaction
-from shared.kit.eventlog import lock_heads
-from shared.kit.set_aside import PutAside, describe, put_aside
+from shared.kit.log.eventlog import lock_heads
 from shared.kit.transient import Backoff, is_transient
 
 log = telemetry.log

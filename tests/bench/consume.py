@@ -31,12 +31,12 @@ from shared.contracts.cloudevents import Envelope
 from shared.contracts.event import Event
 from shared.contracts.topics import Topic
 from shared.kit.clock import SystemClock
-from shared.kit.consumer import Consumer, Fact
-from shared.kit.consumer_arrivals import Arrival, Stream
-from shared.kit.consumer_taking import ProducerUnavailable
+from shared.kit.consuming.arrivals import Arrival, Stream
+from shared.kit.consuming.consumer import Consumer, Fact
+from shared.kit.consuming.taking import ProducerUnavailable
 from shared.kit.database import open_engine, transaction
-from shared.kit.eventlog import NewFact, append, lock_heads
-from shared.kit.service import collect_seldom
+from shared.kit.log.eventlog import NewFact, append, lock_heads
+from shared.kit.process.service import collect_seldom
 from tests.bench.relay import running_broker
 from tests.support import kafka as brokers
 from tests.support.postgres import ScratchDatabase, running_postgres

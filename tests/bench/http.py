@@ -38,11 +38,11 @@ from shared.contracts.event import Event
 from shared.kit import telemetry
 from shared.kit.clock import SystemClock
 from shared.kit.database import open_engine
-from shared.kit.eventlog import NewFact, append
-from shared.kit.http import Answer, By, Write, create_app, writing
-from shared.kit.security import Role, make_token
-from shared.kit.service import Platform, Service
+from shared.kit.log.eventlog import NewFact, append
+from shared.kit.process.declaration import Platform, Service
 from shared.kit.settings import ServiceSettings
+from shared.kit.web.http import Answer, By, Write, create_app, writing
+from shared.kit.web.security import Role, make_token
 from tests.support.postgres import ScratchDatabase
 
 SECRET = "a secret for measuring, long enough to be one"

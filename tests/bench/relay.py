@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.operator.embedded.broker import read_address
 from shared.kit.clock import SystemClock
 from shared.kit.database import open_engine
-from shared.kit.relay import Relay
+from shared.kit.log.relay import Relay
 from tests.support import kafka as brokers
 from tests.support.postgres import ScratchDatabase, running_postgres
 from tests.support.waiting import eventually

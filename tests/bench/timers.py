@@ -21,8 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.kit.clock import SystemClock
 from shared.kit.database import open_engine
-from shared.kit.eventlog import NewFact, append
-from shared.kit.service import collect_seldom
+from shared.kit.log.eventlog import NewFact, append
+from shared.kit.process.service import collect_seldom
 from shared.kit.timers import Timer, Timers, set_timers
 from tests.bench.consume import BODY, VALUE
 from tests.support.postgres import ScratchDatabase, running_postgres

@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from shared.contracts import cloudevents
 from shared.contracts.event import Event
 from shared.kit.clock import SystemClock
-from shared.kit.eventlog import NewFact, append, lock_heads
-from shared.kit.relay import Relay
+from shared.kit.log.eventlog import NewFact, append, lock_heads
+from shared.kit.log.relay import Relay
 
 NOW = datetime(2026, 1, 5, 1, tzinfo=UTC)
 ACTOR = "a test"

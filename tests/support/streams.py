@@ -17,17 +17,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from shared.contracts.cloudevents import Envelope, source_of
 from shared.contracts.event import Event
 from shared.contracts.topics import Topic
-from shared.kit import log_api
-from shared.kit.back_fill import BackFill
 from shared.kit.broker import BrokerAddress
 from shared.kit.clock import Clock, SystemClock
-from shared.kit.consumer import Consumer, Fact
+from shared.kit.consuming.back_fill import BackFill
+from shared.kit.consuming.consumer import Consumer, Fact
 from shared.kit.database import open_engine, transaction
-from shared.kit.eventlog import LoggedFact, NewFact, append, history, lock_heads
-from shared.kit.http import create_app
-from shared.kit.security import Authenticator, ServiceTokens
-from shared.kit.service import Platform, Service
+from shared.kit.log import api as log_api
+from shared.kit.log.eventlog import LoggedFact, NewFact, append, history, lock_heads
+from shared.kit.process.declaration import Platform, Service
 from shared.kit.settings import ServiceSettings
+from shared.kit.web.http import create_app
+from shared.kit.web.security import Authenticator, ServiceTokens
 from tests.support.clock import START
 
 SECRET = "a secret that two services of a test share"

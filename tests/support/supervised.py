@@ -29,9 +29,9 @@ from shared.contracts.programme import (
 from shared.contracts.projects import MilestoneMet, MilestonePlanned, ProjectKind, ProjectRecorded, Stage
 from shared.contracts.topics import EVENT_TYPES
 from shared.kit.clock import CHINA
-from shared.kit.consumer import Fact
+from shared.kit.consuming.consumer import Fact
 from shared.kit.database import transaction
-from shared.kit.eventlog import LoggedFact
+from shared.kit.log.eventlog import LoggedFact
 from shared.kit.timers import Timers
 from tests.support.clock import MovableClock
 

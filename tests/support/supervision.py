@@ -23,7 +23,7 @@ from shared.contracts.supervision import (
     ObligationReminded,
     Subject,
 )
-from shared.kit.consumer import Fact
+from shared.kit.consuming.consumer import Fact
 
 
 def some_id(name: str) -> UUID:

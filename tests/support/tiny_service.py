@@ -13,12 +13,13 @@ from fastapi import APIRouter, Depends, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts.event import Event
-from shared.kit.eventlog import NewFact, append
-from shared.kit.http import Answer, By, Write, writing
-from shared.kit.security import Role
-from shared.kit.service import Pending, Platform, Service, serve_or_migrate
+from shared.kit.log.eventlog import NewFact, append
+from shared.kit.process.declaration import Pending, Platform, Service
+from shared.kit.process.service import serve_or_migrate
 from shared.kit.settings import ServiceSettings
 from shared.kit.timers import Timer, set_timers
+from shared.kit.web.http import Answer, By, Write, writing
+from shared.kit.web.security import Role
 
 
 class ThingHappened(Event):

@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assessment.handlers.known import Knowledge
 from services.assessment.handlers.people import Acting
-from shared.kit.http import By, Paging, Write, paging, reading, writing
-from shared.kit.security import Role
-from shared.kit.service import Platform
+from shared.kit.process.declaration import Platform
+from shared.kit.web.http import By, Paging, Write, paging, reading, writing
+from shared.kit.web.security import Role
 
 READERS = (Role.CLERK, Role.REVIEWER, Role.SUPERVISOR, Role.CHIEF, Role.OPERATOR, Role.SERVICE)
 

@@ -15,7 +15,7 @@ from services.assessment.domain.case import State
 from services.assessment.handlers import people
 from services.assessment.handlers.known import Knowledge
 from services.assessment.store import queries
-from shared.kit.http import Answer, By, page, reply
+from shared.kit.web.http import Answer, By, page, reply
 
 _START = (datetime(1, 1, 1, tzinfo=UTC), UUID(int=0))
 

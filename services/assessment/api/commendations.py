@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 from services.assessment.api.access import Page, Reader
 from services.assessment.api.answers import CommendationShown
 from services.assessment.store import queries
-from shared.kit.http import Answer, page, reply
+from shared.kit.web.http import Answer, page, reply
 
 _START = (datetime(1, 1, 1, tzinfo=UTC), UUID(int=0))
 

@@ -11,7 +11,7 @@ from services.assessment.domain.moments import china_date
 from services.assessment.store import queries
 from shared.contracts.supervision import Light
 from shared.kit.errors import NotFound
-from shared.kit.http import Answer, page, reply
+from shared.kit.web.http import Answer, page, reply
 
 _FIRST = UUID(int=0)
 _MOST_MILESTONES = 500

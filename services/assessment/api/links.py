@@ -25,9 +25,9 @@ from shared.contracts.ids import rung_id
 from shared.contracts.supervision import Document
 from shared.kit.database import transaction
 from shared.kit.errors import DomainError, Invalid
-from shared.kit.http import open_reading
-from shared.kit.links import Link, LinkExpired, LinkForged, read_link
-from shared.kit.service import Platform
+from shared.kit.process.declaration import Platform
+from shared.kit.web.http import open_reading
+from shared.kit.web.links import Link, LinkExpired, LinkForged, read_link
 
 PURPOSE = "acknowledge"
 

@@ -13,7 +13,7 @@ from services.assessment.domain.moments import china_date
 from services.assessment.domain.obligation import State
 from services.assessment.handlers import people
 from services.assessment.store import queries
-from shared.kit.http import Answer, By, page, reply
+from shared.kit.web.http import Answer, By, page, reply
 
 _START = (date.min, UUID(int=0))
 

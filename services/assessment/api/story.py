@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assessment.api.answers import AcknowledgementShown, FeedbackShown, RungShown
 from shared.contracts.supervision import CaseAcknowledged, CaseEscalated, CaseFeedbackGiven
-from shared.kit.eventlog import LoggedFact, history
+from shared.kit.log.eventlog import LoggedFact, history
 
 _PAGE = 500
 

@@ -13,7 +13,7 @@ from services.assessment.domain.moments import china_date
 from services.assessment.handlers import calendar, people
 from services.assessment.handlers.known import Knowledge
 from services.assessment.store import queries
-from shared.kit.http import Answer, By, reply
+from shared.kit.web.http import Answer, By, reply
 from shared.kit.working_days import FIRST_DAY, LAST_DAY, WorkingCalendar, YearTable, published
 
 Year = Annotated[int, Path(ge=FIRST_DAY.year, le=LAST_DAY.year)]

@@ -14,7 +14,7 @@ from services.assessment.handlers.desk import CLIMB, DUE, LIGHT, RAISE, Desk
 from services.assessment.handlers.known import Knowledge
 from services.assessment.store import rules as kept
 from shared.kit.database import transaction
-from shared.kit.eventlog import lock_heads
+from shared.kit.log.eventlog import lock_heads
 from shared.kit.working_days import YearTable
 
 PAGE = 500

@@ -28,7 +28,7 @@ from shared.contracts.supervision import (
     LightChanged,
     ObligationEvent,
 )
-from shared.kit.eventlog import NewFact, append, lock_heads
+from shared.kit.log.eventlog import NewFact, append, lock_heads
 from shared.kit.timers import Timer, cancel_timers, set_timers
 
 T = TypeVar("T")

@@ -37,7 +37,7 @@ from shared.contracts.projects import (
     Stage,
     StageReached,
 )
-from shared.kit.consumer import Fact
+from shared.kit.consuming.consumer import Fact
 from shared.kit.errors import NotFound
 
 _OF_MILESTONE = (
@@ -59,7 +59,7 @@ class UnknownProject(NotFound):
 
 
 async def apply(facts: Sequence[Fact], *, conn: AsyncConnection, now: datetime, knowledge: Knowledge) -> None:
-    """Take up to 1000 facts of any streams, in order for each aggregate; see `shared.kit.consumer.Handler`.
+    """Take up to 1000 facts of any streams, in order for each aggregate; see `shared.kit.consuming.consumer.Handler`.
 
     Raises:
         UnknownProject: a milestone or stage of a project that was never recorded.

@@ -18,7 +18,7 @@ from services.assessment.handlers.known import Knowledge
 from services.assessment.store import queries
 from services.assessment.store import rules as kept
 from shared.kit.errors import Conflict, Invalid, NotAllowed, NotFound, VersionConflict
-from shared.kit.eventlog import lock_heads
+from shared.kit.log.eventlog import lock_heads
 
 BATCH = 500
 

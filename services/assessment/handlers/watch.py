@@ -13,8 +13,8 @@ from services.assessment.handlers.known import Knowledge
 from services.assessment.store import rules as kept
 from shared.kit import telemetry
 from shared.kit.database import transaction
-from shared.kit.eventlog import lock_heads
-from shared.kit.service import Pending, Platform
+from shared.kit.log.eventlog import lock_heads
+from shared.kit.process.declaration import Pending, Platform
 from shared.kit.transient import Backoff, is_transient
 
 REST = 1.0

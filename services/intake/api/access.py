@@ -7,9 +7,9 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.kit.clock import CHINA
-from shared.kit.http import Paging, Write, paging, reading, writing
-from shared.kit.security import Role
-from shared.kit.service import Platform
+from shared.kit.process.declaration import Platform
+from shared.kit.web.http import Paging, Write, paging, reading, writing
+from shared.kit.web.security import Role
 
 READERS = (Role.CLERK, Role.REVIEWER, Role.SUPERVISOR, Role.CHIEF, Role.OPERATOR, Role.SERVICE)
 

@@ -15,7 +15,7 @@ from services.intake.domain.programme import Chain
 from services.intake.handlers import programme as handlers
 from services.intake.store import programme as store
 from services.intake.store import views
-from shared.kit.http import Answer, By, page
+from shared.kit.web.http import Answer, By, page
 
 router = APIRouter(tags=["chains"])
 

@@ -26,9 +26,9 @@ from services.intake.workbook.results import Reason, RejectedRow
 from services.intake.workbook.sheets import MAX_BYTES
 from services.intake.workbook.template import template
 from shared.kit.errors import DomainError, Invalid
-from shared.kit.http import Answer, By, page, reply
-from shared.kit.security import Role, require
-from shared.kit.service import Platform
+from shared.kit.process.declaration import Platform
+from shared.kit.web.http import Answer, By, page, reply
+from shared.kit.web.security import Role, require
 
 router = APIRouter(tags=["imports"])
 STATUSES: dict[type[DomainError], int] = {UnknownFormat: 415, WorkbookTooLarge: 413}

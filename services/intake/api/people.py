@@ -13,7 +13,7 @@ from services.intake.domain.errors import RecordMissing
 from services.intake.handlers import programme as handlers
 from services.intake.store import programme as store
 from services.intake.store import views
-from shared.kit.http import Answer, By, page, reply
+from shared.kit.web.http import Answer, By, page, reply
 
 router = APIRouter()
 

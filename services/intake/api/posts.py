@@ -17,7 +17,7 @@ from services.intake.handlers.writing import today as day_of
 from services.intake.store import views
 from services.intake.store.views import PostFilter
 from shared.contracts.programme import Tier
-from shared.kit.http import Answer, By, page, reply
+from shared.kit.web.http import Answer, By, page, reply
 
 router = APIRouter(tags=["posts"])
 

@@ -22,7 +22,7 @@ from services.intake.handlers import projects as handlers
 from services.intake.store import views
 from services.intake.store.views import ProjectFilter
 from shared.contracts.projects import Stage
-from shared.kit.http import Answer, By, Paging, page, reply
+from shared.kit.web.http import Answer, By, Paging, page, reply
 
 router = APIRouter(tags=["projects"])
 Code = Annotated[ChainCode | None, Query(description="a chain's code")]

@@ -14,8 +14,8 @@ from services.intake.domain.project import Project
 from services.intake.store import projects as store
 from services.intake.store import views
 from shared.contracts.topics import EVENT_TYPES
-from shared.kit import eventlog
-from shared.kit.http import Answer
+from shared.kit.log import eventlog
+from shared.kit.web.http import Answer
 
 
 async def project_shown(project_id: UUID, *, conn: AsyncConnection) -> ProjectShown:

@@ -11,7 +11,7 @@ from services.intake.api.bodies import CancelBody, DelayBody, MetBody, Milestone
 from services.intake.api.showing import answer_with
 from services.intake.domain.project import Project
 from services.intake.handlers import timetables as handlers
-from shared.kit.http import Answer, By
+from shared.kit.web.http import Answer, By
 
 router = APIRouter(tags=["timetable"])
 ONE = "/v1/projects/{project_id}/milestones/{milestone_id}"

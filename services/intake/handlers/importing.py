@@ -26,8 +26,8 @@ from services.intake.domain.programme import Organisation, Person, Post
 from services.intake.handlers.writing import append, lock_register, today
 from services.intake.store import programme as programme_store
 from services.intake.store import projects as store
-from shared.kit.eventlog import lock_heads
-from shared.kit.http import By
+from shared.kit.log.eventlog import lock_heads
+from shared.kit.web.http import By
 
 
 async def import_projects(

@@ -15,7 +15,7 @@ from services.intake.handlers.roster import import_roster
 from services.intake.store import imports as store
 from services.intake.store.imports import KeptImport
 from services.intake.workbook.results import Place, ReadRow, ReadWorkbook, Reason, place_key
-from shared.kit.http import By
+from shared.kit.web.http import By
 
 
 class RowKind(StrEnum):

@@ -15,8 +15,8 @@ from services.intake.store import programme as store
 from shared.contracts.event import Event
 from shared.contracts.ids import chain_id, organisation_id
 from shared.contracts.programme import ChainCategory, Tier
-from shared.kit.eventlog import lock_heads
-from shared.kit.http import By
+from shared.kit.log.eventlog import lock_heads
+from shared.kit.web.http import By
 
 
 async def record_organisation(

@@ -17,8 +17,8 @@ from services.intake.handlers.writing import append, lock_register, require_vers
 from services.intake.store import programme as programme_store
 from services.intake.store import projects as store
 from shared.contracts.event import Event
-from shared.kit.eventlog import lock_heads
-from shared.kit.http import By
+from shared.kit.log.eventlog import lock_heads
+from shared.kit.web.http import By
 
 REFERENCES = {"chain": ("产业链", "chain_id"), "organisation": ("责任单位", "responsible_org_id")}
 Decide = Callable[[Project], Sequence[Event]]

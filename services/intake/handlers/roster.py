@@ -11,8 +11,8 @@ from services.intake.domain.roster import PostDraft, Roster, RosterOutcome
 from services.intake.handlers.writing import append, lock_register, today
 from services.intake.store import programme as store
 from shared.contracts.ids import organisation_id
-from shared.kit.eventlog import lock_heads
-from shared.kit.http import By
+from shared.kit.log.eventlog import lock_heads
+from shared.kit.web.http import By
 
 
 async def import_roster(drafts: Sequence[PostDraft], *, conn: AsyncConnection, by: By) -> list[RosterOutcome]:

@@ -11,7 +11,7 @@ from services.intake.domain.timetable import NewMilestone
 from services.intake.handlers.projects import holders_of, locked, save, with_holder
 from services.intake.handlers.writing import today
 from shared.contracts.event import Event
-from shared.kit.http import By
+from shared.kit.web.http import By
 
 
 async def plan_milestone(

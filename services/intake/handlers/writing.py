@@ -8,11 +8,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts.event import Event
-from shared.kit import eventlog
 from shared.kit.clock import CHINA
 from shared.kit.database import advisory_key
 from shared.kit.errors import VersionConflict
-from shared.kit.http import By
+from shared.kit.log import eventlog
+from shared.kit.web.http import By
 
 REGISTER = text("SELECT pg_advisory_xact_lock(:key)")
 

@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import Depends, Path, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.kit.http import Paging, Write, paging, reading, writing
-from shared.kit.security import Role
-from shared.kit.service import Platform
+from shared.kit.process.declaration import Platform
+from shared.kit.web.http import Paging, Write, paging, reading, writing
+from shared.kit.web.security import Role
 
 Operator = Annotated[Write, Depends(writing(Role.OPERATOR))]
 OperatorReader = Annotated[AsyncConnection, Depends(reading(Role.OPERATOR, Role.SERVICE))]

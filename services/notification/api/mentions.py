@@ -10,7 +10,7 @@ from services.notification.api.access import Operator
 from services.notification.store import directory
 from services.notification.wiring import Wiring
 from shared.kit.errors import NotFound
-from shared.kit.http import Answer, By
+from shared.kit.web.http import Answer, By
 
 
 class MentionBody(BaseModel):

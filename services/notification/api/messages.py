@@ -19,7 +19,7 @@ from services.notification.telling import told
 from shared.contracts.deliveries import Outcome
 from shared.contracts.programme import Tier
 from shared.kit.errors import NotFound
-from shared.kit.http import Answer, By, Paging, page
+from shared.kit.web.http import Answer, By, Paging, page
 
 router = APIRouter(tags=["messages"])
 

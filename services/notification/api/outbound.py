@@ -12,7 +12,7 @@ from services.notification.api.messages import MessageShown, shown
 from services.notification.handlers import robots as handlers
 from services.notification.store import messages, robots
 from services.notification.store.robots import Outbound
-from shared.kit.http import Answer, By, Write
+from shared.kit.web.http import Answer, By, Write
 
 router = APIRouter(tags=["outbound"])
 

@@ -17,7 +17,7 @@ from services.notification.handlers.robots import RobotRecord
 from services.notification.store import attempts, messages, robots
 from services.notification.store.robots import Robot
 from services.notification.wiring import Wiring
-from shared.kit.http import Answer, By, page, reply
+from shared.kit.web.http import Answer, By, page, reply
 
 
 class RobotBody(BaseModel):

@@ -14,7 +14,7 @@ from services.notification.store import robots
 from shared.contracts.programme import Tier
 from shared.contracts.supervision import Addressee
 from shared.kit.errors import NotFound
-from shared.kit.http import Answer, By, Write, page, reply
+from shared.kit.web.http import Answer, By, Write, page, reply
 
 router = APIRouter(tags=["routes"])
 

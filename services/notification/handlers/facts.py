@@ -21,7 +21,7 @@ from shared.contracts.programme import (
     PostVacated,
 )
 from shared.contracts.supervision import Addressee, CaseClosed, CaseEscalated
-from shared.kit.consumer import Fact
+from shared.kit.consuming.consumer import Fact
 
 E = TypeVar("E", bound=Event)
 Addressed = Sequence[Addressee | Listener]

@@ -24,7 +24,7 @@ def token(
 
     Roles: clerk, reviewer, supervisor, chief, operator, service, enterprise.
     """
-    from shared.kit.security import Role, make_token
+    from shared.kit.web.security import Role, make_token
 
     try:
         roles = [Role(each) for each in role]

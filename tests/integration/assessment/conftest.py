@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.assessment.__main__ import service
 from services.assessment.settings import AssessmentSettings
 from shared.kit.database import open_engine
-from shared.kit.http import create_app
-from shared.kit.security import Role, make_token
-from shared.kit.service import Platform
+from shared.kit.process.declaration import Platform
+from shared.kit.web.http import create_app
+from shared.kit.web.security import Role, make_token
 from tests.support.clock import MovableClock
 from tests.support.postgres import ScratchDatabase
 from tests.support.supervised import Supervised

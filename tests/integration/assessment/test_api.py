@@ -10,8 +10,8 @@ from shared.contracts.ids import obligation_id, rung_id
 from shared.contracts.programme import Tier
 from shared.contracts.projects import Stage
 from shared.contracts.supervision import CaseAcknowledged, CaseEscalated
-from shared.kit.links import Link, sign_link
-from shared.kit.security import Role
+from shared.kit.web.links import Link, sign_link
+from shared.kit.web.security import Role
 from tests.integration.assessment.conftest import LINK_SECRET
 from tests.support.supervised import Supervised, case_of, met, named, person, planned, post, programme, recorded
 

@@ -43,9 +43,9 @@ from shared.contracts.supervision import (
     ObligationSuspended,
 )
 from shared.contracts.topics import EVENT_TYPES, consumed_by
-from shared.kit.consumer import Fact
+from shared.kit.consuming.consumer import Fact
 from shared.kit.database import transaction
-from shared.kit.service import Platform
+from shared.kit.process.declaration import Platform
 from shared.kit.working_days import YearTable, published
 from tests.support.supervised import (
     Supervised,

@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.intake.__main__ import service
 from shared.contracts.ids import chain_id
 from shared.kit.database import open_engine
-from shared.kit.http import By, create_app
-from shared.kit.security import Principal, Role, make_token
-from shared.kit.service import Platform
+from shared.kit.process.declaration import Platform
 from shared.kit.settings import ServiceSettings
+from shared.kit.web.http import By, create_app
+from shared.kit.web.security import Principal, Role, make_token
 from tests.support.clock import MovableClock
 from tests.support.postgres import ScratchDatabase
 

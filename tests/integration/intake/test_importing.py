@@ -16,10 +16,10 @@ from shared.contracts.event import Event
 from shared.contracts.programme import Tier
 from shared.contracts.projects import Evidence, Stage
 from shared.contracts.topics import EVENT_TYPES
-from shared.kit import eventlog
 from shared.kit.database import transaction
-from shared.kit.eventlog import LoggedFact
-from shared.kit.http import By
+from shared.kit.log import eventlog
+from shared.kit.log.eventlog import LoggedFact
+from shared.kit.web.http import By
 
 
 def a_draft(name: str = "显示面板项目", **changes: Any) -> ProjectDraft:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.operator.samples.workbook import sample_workbook
 from shared.kit.database import transaction
-from shared.kit.security import Role
+from shared.kit.web.security import Role
 from tests.integration.intake.conftest import a_token
 from tests.support.clock import MovableClock
 from tests.support.workbooks import HEADING, Row, project_list, workbook

@@ -6,8 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.intake.store import tables
 from shared.contracts.ids import chain_id
 from shared.contracts.programme import ChainRecorded
-from shared.kit import eventlog
 from shared.kit.database import transaction
+from shared.kit.log import eventlog
 
 
 async def test_the_17_chains_come_with_the_schema_each_with_exactly_one_fact(engine: AsyncEngine) -> None:

@@ -2,7 +2,7 @@
 
 import httpx
 
-from shared.kit.security import Role
+from shared.kit.web.security import Role
 from tests.integration.intake.conftest import DISPLAY, Office, a_token
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.kit.http import cursor
+from shared.kit.web.http import cursor
 from tests.integration.intake.conftest import DISPLAY, Office
 
 CONTRACT = {"kind": "formal_contract", "on": "2026-01-05", "reference": "合同〔2026〕1号"}

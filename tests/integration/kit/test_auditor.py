@@ -9,11 +9,11 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from services.operator.embedded import broker as embedded
-from shared.kit import auditor as auditing
-from shared.kit import log_audit
-from shared.kit.auditor import Auditor, AuditorState
-from shared.kit.consumer import Consumer
+from shared.kit.consuming import auditor as auditing
+from shared.kit.consuming.auditor import Auditor, AuditorState
+from shared.kit.consuming.consumer import Consumer
 from shared.kit.database import transaction
+from shared.kit.log import audit as log_audit
 from tests.support import kafka as brokers
 from tests.support.streams import SOURCE, Alpha, Beta, Ledger, consuming
 from tests.support.waiting import eventually

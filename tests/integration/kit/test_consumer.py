@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.kit.consumer import Consumer
-from shared.kit.consumer_arrivals import Arrival
+from shared.kit.consuming.arrivals import Arrival
+from shared.kit.consuming.consumer import Consumer
+from shared.kit.consuming.dead_letters import DeadLetters
 from shared.kit.database import open_engine, transaction
-from shared.kit.dead_letters import DeadLetters
-from shared.kit.eventlog import LoggedFact
+from shared.kit.log.eventlog import LoggedFact
 from shared.kit.timers import Timer, Timers, set_timers
 from tests.support.clock import START, MovableClock
 from tests.support.postgres import ScratchDatabase

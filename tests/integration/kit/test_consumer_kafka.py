@@ -15,9 +15,9 @@ from aiokafka.record import default_records
 from services.operator import processes
 from services.operator.embedded import kafka as apache
 from services.operator.processes import free_port
-from shared.kit import auditor as auditing
-from shared.kit.auditor import Auditor
-from shared.kit.consumer import Consumer
+from shared.kit.consuming import auditor as auditing
+from shared.kit.consuming.auditor import Auditor
+from shared.kit.consuming.consumer import Consumer
 from tests.support import kafka as brokers
 from tests.support.streams import Alpha, Beta, Ledger, consuming
 from tests.support.waiting import eventually

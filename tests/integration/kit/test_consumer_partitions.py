@@ -11,9 +11,9 @@ import pytest_asyncio
 from aiokafka import TopicPartition
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.kit.consumer import Consumer
-from shared.kit.consumer_arrivals import Arrival
-from shared.kit.consumer_partitions import Partitions, holding_lease
+from shared.kit.consuming.arrivals import Arrival
+from shared.kit.consuming.consumer import Consumer
+from shared.kit.consuming.partitions import Partitions, holding_lease
 from shared.kit.database import open_engine
 from tests.support.postgres import ScratchDatabase
 from tests.support.streams import Alpha, Beta, Ledger, consuming

@@ -11,16 +11,16 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.kit.consumer import Consumer
-from shared.kit.consumer_arrivals import Arrival, Place
+from shared.kit.consuming.arrivals import Arrival, Place
+from shared.kit.consuming.consumer import Consumer
+from shared.kit.consuming.dead_letters import AlreadyRedriven, DeadLetters, Redriven, router_of
 from shared.kit.database import transaction
-from shared.kit.dead_letters import AlreadyRedriven, DeadLetters, Redriven, router_of
-from shared.kit.eventlog import LoggedFact
-from shared.kit.http import create_app
-from shared.kit.security import Authenticator, Role, make_token
-from shared.kit.service import Platform, Service
+from shared.kit.log.eventlog import LoggedFact
+from shared.kit.process.declaration import Platform, Service
 from shared.kit.settings import ServiceSettings
 from shared.kit.timers import Timer, Timers, set_timers
+from shared.kit.web.http import create_app
+from shared.kit.web.security import Authenticator, Role, make_token
 from tests.support.clock import START, MovableClock
 from tests.support.streams import SECRET, SOURCE, Alpha, Beta, Ledger, forged
 

@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from shared.contracts.event import Event
 from shared.kit.database import open_engine
 from shared.kit.errors import Invalid
-from shared.kit.eventlog import (
+from shared.kit.log.cursor import BEFORE_ALL, LogCursor
+from shared.kit.log.eventlog import (
     MAX_DATA_BYTES,
     CreatedMeanwhile,
     NewFact,
@@ -26,7 +27,6 @@ from shared.kit.eventlog import (
     history,
     lock_heads,
 )
-from shared.kit.log_cursor import BEFORE_ALL, LogCursor
 from tests.support.log import ACTOR, NOW, commit, gapless, on_topic, write
 from tests.support.postgres import ScratchDatabase
 

@@ -18,13 +18,13 @@ from pydantic import BaseModel, SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.kit import http
 from shared.kit.database import open_engine, transaction
 from shared.kit.errors import Conflict, NotFound, VersionConflict
-from shared.kit.http import MB, Answer, By, Paging, Write, create_app, page, paging, reading, reply, writing
-from shared.kit.security import Role, make_token, require
-from shared.kit.service import Platform, Service
+from shared.kit.process.declaration import Platform, Service
 from shared.kit.settings import ServiceSettings
+from shared.kit.web import http
+from shared.kit.web.http import MB, Answer, By, Paging, Write, create_app, page, paging, reading, reply, writing
+from shared.kit.web.security import Role, make_token, require
 from tests.support.clock import MovableClock
 from tests.support.postgres import ScratchDatabase
 from tests.support.waiting import eventually

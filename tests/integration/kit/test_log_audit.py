@@ -14,12 +14,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.contracts import cloudevents
-from shared.kit import log_api
 from shared.kit.clock import SystemClock
 from shared.kit.database import open_engine
-from shared.kit.eventlog import history
-from shared.kit.http import create_app
-from shared.kit.log_audit import (
+from shared.kit.log import api as log_api
+from shared.kit.log.audit import (
     BUCKETS,
     Head,
     HeadsCursor,
@@ -30,10 +28,12 @@ from shared.kit.log_audit import (
     heads_since,
     watermark_digests,
 )
-from shared.kit.log_cursor import LogCursor
-from shared.kit.security import Role, make_token
-from shared.kit.service import Platform, Service
+from shared.kit.log.cursor import LogCursor
+from shared.kit.log.eventlog import history
+from shared.kit.process.declaration import Platform, Service
 from shared.kit.settings import ServiceSettings
+from shared.kit.web.http import create_app
+from shared.kit.web.security import Role, make_token
 from tests.support.log import commit, on_topic, write
 from tests.support.postgres import ScratchDatabase
 

@@ -22,10 +22,10 @@ from services.operator.embedded import kafka as apache
 from services.operator.embedded.broker import read_address
 from shared.contracts import cloudevents
 from shared.kit.database import open_engine
-from shared.kit.eventlog import CreatedMeanwhile, history
-from shared.kit.log_cursor import LogCursor
-from shared.kit.publisher import Sending
-from shared.kit.relay import LeadershipLost, Relay, RestoredDump, UnsafeDatabase, reset_after_restore
+from shared.kit.log.cursor import LogCursor
+from shared.kit.log.eventlog import CreatedMeanwhile, history
+from shared.kit.log.publisher import Sending
+from shared.kit.log.relay import LeadershipLost, Relay, RestoredDump, UnsafeDatabase, reset_after_restore
 from tests.support import kafka as brokers
 from tests.support.log import (
     Happened,

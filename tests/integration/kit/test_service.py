@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer
 from services.operator import processes
 from services.operator.processes import Program, free_port
 from shared.kit.database import migrate
-from shared.kit.security import Role, make_token
+from shared.kit.web.security import Role, make_token
 from tests.support.clock import MovableClock
 from tests.support.postgres import ScratchDatabase
 from tests.support.waiting import eventually

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.contracts.event import Event
 from shared.kit.database import open_engine, transaction
-from shared.kit.eventlog import NewFact, append, lock_heads
+from shared.kit.log.eventlog import NewFact, append, lock_heads
 from shared.kit.timers import Timer, Timers, TimersState, cancel_timers, set_timers
 from tests.support.clock import START, MovableClock
 from tests.support.postgres import ScratchDatabase

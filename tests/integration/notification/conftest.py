@@ -29,7 +29,7 @@ from services.notification.telling import Links, Teller
 from shared.contracts.event import Event
 from shared.contracts.programme import Tier
 from shared.kit.database import open_engine, transaction
-from shared.kit.service import Pending
+from shared.kit.process.declaration import Pending
 from shared.kit.vault import Vault
 from tests.support.clock import MovableClock
 from tests.support.postgres import ScratchDatabase

@@ -17,9 +17,9 @@ from services.notification.__main__ import service
 from services.notification.settings import NotificationSettings
 from services.notification.wiring import Wiring
 from shared.contracts.programme import Tier
-from shared.kit.http import create_app
-from shared.kit.security import Role, make_token
-from shared.kit.service import Platform
+from shared.kit.process.declaration import Platform
+from shared.kit.web.http import create_app
+from shared.kit.web.security import Role, make_token
 from tests.integration.notification.conftest import ROBOT_SECRET, TOKEN, Desk
 from tests.support.robots import Answer, FakeRobot
 from tests.support.supervision import CHAIN, escalated, person, post, reminded, some_id

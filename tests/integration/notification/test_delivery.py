@@ -7,7 +7,7 @@ import asyncpg
 from services.notification.domain.messages import State
 from shared.contracts.deliveries import Outcome
 from shared.contracts.programme import PersonRecorded, PostAssumed, PostVacated, Tier
-from shared.kit import eventlog
+from shared.kit.log import eventlog
 from tests.integration.notification.conftest import Desk
 from tests.support.robots import FakeRobot
 from tests.support.supervision import CHAIN, UNIT, closed, escalated, post, reminded, some_id

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from shared.contracts.cloudevents import Envelope
 from shared.contracts.event import Event
 from shared.contracts.topics import Topic
-from shared.kit.consumer_arrivals import Reader, Standing
-from shared.kit.set_aside import dump_headers, load_headers
+from shared.kit.consuming.arrivals import Reader, Standing
+from shared.kit.consuming.set_aside import dump_headers, load_headers
 
 
 class Said(Event):

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts.cloudevents import Envelope
-from shared.kit.consumer_arrivals import Arrival, Standing, Stream
-from shared.kit.consumer_marks import Mark, Sorted, sort_out
+from shared.kit.consuming.arrivals import Arrival, Standing, Stream
+from shared.kit.consuming.marks import Mark, Sorted, sort_out
 
 SOURCE = "/liandu/alpha"
 AGGREGATE = uuid4()

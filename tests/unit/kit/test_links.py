@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.kit.clock import CHINA
-from shared.kit.links import Link, LinkExpired, LinkForged, read_link, sign_link
+from shared.kit.web.links import Link, LinkExpired, LinkForged, read_link, sign_link
 
 SECRET = "link secret for tests, long enough"
 OTHER = "another link secret, long enough too"

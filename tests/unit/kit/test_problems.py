@@ -14,12 +14,12 @@ from fastapi import APIRouter, File, HTTPException, Query, Request, UploadFile
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from shared.kit import problems
-from shared.kit.asgi import App
 from shared.kit.errors import Conflict, DomainError, Invalid, NotAllowed, NotFound, VersionConflict
-from shared.kit.http import MB
-from shared.kit.links import LinkExpired, LinkForged
-from shared.kit.problems import HttpProblem
+from shared.kit.web import problems
+from shared.kit.web.asgi import App
+from shared.kit.web.http import MB
+from shared.kit.web.links import LinkExpired, LinkForged
+from shared.kit.web.problems import HttpProblem
 
 
 class Stage(StrEnum):

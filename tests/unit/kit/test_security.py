@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from shared.kit.problems import HttpProblem
-from shared.kit.security import (
+from shared.kit.web.problems import HttpProblem
+from shared.kit.web.security import (
     Authenticator,
     IssuerKeys,
     Principal,

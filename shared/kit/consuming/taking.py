@@ -16,9 +16,9 @@ from typing import Protocol
 from aiokafka import TopicPartition
 
 from shared.kit import telemetry
-from shared.kit.consumer_arrivals import Arrival, Standing, Stream
-from shared.kit.consumer_effects import AskProducer, Done, Effects, Fenced
-from shared.kit.set_aside import describe
+from shared.kit.consuming.arrivals import Arrival, Standing, Stream
+from shared.kit.consuming.effects import AskProducer, Done, Effects, Fenced
+from shared.kit.consuming.set_aside import describe
 from shared.kit.transient import Backoff, is_transient
 
 log = telemetry.log

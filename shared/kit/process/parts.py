@@ -4,26 +4,26 @@ from collections.abc import Awaitable, Callable, Container, Coroutine, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain, count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastapi import APIRouter
 
 from shared.contracts.topics import TOPICS, Topic
-from shared.kit import dead_letters, log_api, telemetry
-from shared.kit.auditor import Auditor
-from shared.kit.back_fill import BackFill
-from shared.kit.consumer import Consumer
-from shared.kit.consumer_facts import Handler
+from shared.kit import telemetry
+from shared.kit.consuming import dead_letters
+from shared.kit.consuming.auditor import Auditor
+from shared.kit.consuming.back_fill import BackFill
+from shared.kit.consuming.consumer import Consumer
+from shared.kit.consuming.facts import Handler
 from shared.kit.database import transaction
-from shared.kit.http import prune_idempotency_keys
-from shared.kit.relay import Relay
-from shared.kit.security import ServiceTokens
+from shared.kit.log import api as log_api
+from shared.kit.log.relay import Relay
+from shared.kit.process.declaration import Platform, Service
 from shared.kit.settings import ServiceSettings, read_secrets
 from shared.kit.timers import Timers
 from shared.kit.transient import Backoff, is_transient
-
-if TYPE_CHECKING:
-    from shared.kit.service import Platform, Service
+from shared.kit.web.http import prune_idempotency_keys
+from shared.kit.web.security import ServiceTokens
 
 CONNECTIONS = 5
 """Beyond those that requests share: the relay's own, the consumer's lease; one each for consumer, timers, auditor."""
@@ -48,7 +48,7 @@ class State:
 class Parts:
     """The loops of a service, wired."""
 
-    def __init__(self, service: "Service", platform: "Platform") -> None:
+    def __init__(self, service: Service, platform: Platform) -> None:
         self._service = service
         self._platform = platform
         engine, clock = platform.engine, platform.clock
@@ -77,7 +77,7 @@ class Parts:
         if self._consuming is not None:
             await self._consuming.back_fill.close()
 
-    def _lasting(self, loop: Callable[["Platform"], Awaitable[None]]) -> Callable[[], Coroutine[Any, Any, None]]:
+    def _lasting(self, loop: Callable[[Platform], Awaitable[None]]) -> Callable[[], Coroutine[Any, Any, None]]:
         """Begins the loop anew whenever the database or a deadlock interrupted it."""
 
         async def lasting() -> None:
@@ -118,7 +118,7 @@ class Consuming:
     What it reads is what the topic registry names it a consumer of.
     """
 
-    def __init__(self, handler: Handler, platform: "Platform") -> None:
+    def __init__(self, handler: Handler, platform: Platform) -> None:
         """Raises ValueError when a producer's address or the secret for calling it is missing from the settings."""
         settings, engine = platform.settings, platform.engine
         read = [topic for topic in TOPICS if platform.name in topic.consumers]

@@ -29,7 +29,7 @@ from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast
 
 import orjson
 from fastapi import APIRouter, FastAPI, Query, Request, Response
@@ -39,16 +39,15 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from starlette.datastructures import FormData, UploadFile
 
-from shared.kit import openapi, problems, telemetry
-from shared.kit.asgi import App
+from shared.kit import telemetry
 from shared.kit.clock import SystemClock
 from shared.kit.database import transaction
-from shared.kit.problems import HttpProblem
-from shared.kit.security import Authenticator, Principal, Role, Unauthenticated, require
+from shared.kit.process.declaration import Platform, Service
 from shared.kit.settings import read_secrets
-
-if TYPE_CHECKING:
-    from shared.kit.service import Platform, Service
+from shared.kit.web import openapi, problems
+from shared.kit.web.asgi import App
+from shared.kit.web.problems import HttpProblem
+from shared.kit.web.security import Authenticator, Principal, Role, Unauthenticated, require
 
 MB = 1 << 20
 KEYS_KEPT = timedelta(hours=24)
@@ -287,7 +286,7 @@ async def _replay(conn: AsyncConnection, mine: Mapping[str, object], digest: byt
     return Response(kept.body, kept.status, {**kept.headers, "Idempotency-Replayed": "true"})
 
 
-async def prune_idempotency_keys(platform: "Platform") -> None:
+async def prune_idempotency_keys(platform: Platform) -> None:
     """A loop: every ten minutes forget the answers older than a day (of real time, like the retries they serve)."""
     while True:
         async with transaction(platform.engine) as conn:
@@ -344,8 +343,8 @@ Check = Callable[[], Awaitable[str | None]]
 
 
 def create_app(
-    service: "Service",
-    platform: "Platform",
+    service: Service,
+    platform: Platform,
     *,
     routers: Sequence[APIRouter] = (),
     checks: Mapping[str, Check] | None = None,
@@ -367,7 +366,7 @@ def create_app(
     return app
 
 
-def _health(platform: "Platform", checks: Mapping[str, Check]) -> APIRouter:
+def _health(platform: Platform, checks: Mapping[str, Check]) -> APIRouter:
     router = APIRouter(include_in_schema=False)
     token_file = platform.settings.metrics_token_file
     tokens = read_secrets(token_file) if token_file else ()

@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from shared.kit import telemetry
 from shared.kit.broker import CALL_LIMIT, REQUEST_TIMEOUT_MS, BrokerAddress, BrokerUnavailable
-from shared.kit.consumer_arrivals import Arrival, Place, Reader, Standing
+from shared.kit.consuming.arrivals import Arrival, Place, Reader, Standing
 
 FETCH_WAIT_MS = 100
 """How long the broker may hold an empty answer: also how long a partition just taken over may wait for its turn."""

@@ -8,12 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts.cloudevents import source_of
-from shared.kit import eventlog, log_audit
-from shared.kit.eventlog import LoggedFact
-from shared.kit.http import cursor, read_cursor, reading
-from shared.kit.log_audit import HeadsCursor
-from shared.kit.log_cursor import LogCursor
-from shared.kit.security import Role
+from shared.kit.log import audit as log_audit
+from shared.kit.log import eventlog
+from shared.kit.log.audit import HeadsCursor
+from shared.kit.log.cursor import LogCursor
+from shared.kit.log.eventlog import LoggedFact
+from shared.kit.web.http import cursor, read_cursor, reading
+from shared.kit.web.security import Role
 
 router = APIRouter(prefix="/v1/log", tags=["log"])
 

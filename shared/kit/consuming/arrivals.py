@@ -12,8 +12,8 @@ from shared.contracts import cloudevents
 from shared.contracts.cloudevents import Envelope, NotACloudEvent
 from shared.contracts.event import Event
 from shared.contracts.topics import Topic
-from shared.kit.consumer_facts import Fact
-from shared.kit.set_aside import Headers
+from shared.kit.consuming.facts import Fact
+from shared.kit.consuming.set_aside import Headers
 
 _GREATEST_SEQUENCE = 2**63 - 1
 

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ValidationError
 
 from shared.contracts.cloudevents import source_of
 from shared.contracts.topics import Topic
-from shared.kit import log_api
-from shared.kit.consumer_arrivals import Arrival, Reader, Standing, Stream
-from shared.kit.consumer_taking import ProducerUnavailable
+from shared.kit.consuming.arrivals import Arrival, Reader, Standing, Stream
+from shared.kit.consuming.taking import ProducerUnavailable
+from shared.kit.log import api as log_api
 
 PAGE = 1000
 CALL_LIMIT = 10.0

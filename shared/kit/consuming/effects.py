@@ -15,12 +15,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.kit.clock import Clock
-from shared.kit.consumer_arrivals import Arrival, Standing, Stream
-from shared.kit.consumer_facts import Handler
-from shared.kit.consumer_marks import Mark, Reason, Sorted, sort_out
-from shared.kit.consumer_partitions import MOVE_OFFSETS
+from shared.kit.consuming.arrivals import Arrival, Standing, Stream
+from shared.kit.consuming.facts import Handler
+from shared.kit.consuming.marks import Mark, Reason, Sorted, sort_out
+from shared.kit.consuming.partitions import MOVE_OFFSETS
+from shared.kit.consuming.set_aside import Kind, PutAside, put_aside
 from shared.kit.database import transaction
-from shared.kit.set_aside import Kind, PutAside, put_aside
 
 _WAITS = "waits behind a record of its aggregate that failed"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
-from shared.kit.consumer_arrivals import Arrival, Standing, Stream
+from shared.kit.consuming.arrivals import Arrival, Standing, Stream
 
 Reason = Literal["poison", "rewound"]
 """Why a stream stands still. `poison`: a record of it failed; what follows waits in order. `rewound`: its producer's

@@ -25,8 +25,8 @@ from starlette.exceptions import HTTPException
 
 from shared.kit import telemetry
 from shared.kit.errors import Conflict, DomainError, Invalid, NotAllowed, NotFound, VersionConflict
-from shared.kit.links import LinkExpired
 from shared.kit.transient import is_transient
+from shared.kit.web.links import LinkExpired
 
 MEDIA_TYPE = "application/problem+json"
 STATUSES: Mapping[type[DomainError], int] = {

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from shared.kit.problems import MEDIA_TYPE
+from shared.kit.web.problems import MEDIA_TYPE
 
 _PROBLEM = {
     "type": "object",

@@ -5,10 +5,9 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,64 +16,22 @@ from asyncpg import PostgresError
 from fastapi import APIRouter, Depends
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.kit import telemetry
 from shared.kit.broker import BrokerAddress, BrokerUnavailable
-from shared.kit.clock import Clock, open_clock
-from shared.kit.consumer import Handler
+from shared.kit.clock import open_clock
 from shared.kit.database import migrate, open_engine, schema_is_current
-from shared.kit.errors import DomainError
-from shared.kit.http import Check, create_app
-from shared.kit.parts import CONNECTIONS, Parts, State
-from shared.kit.security import Role, require
+from shared.kit.process.declaration import Platform, Service
+from shared.kit.process.parts import CONNECTIONS, Parts, State
 from shared.kit.settings import MigrationSettings, ServiceSettings
-from shared.kit.timers import Fire
 from shared.kit.transient import Backoff, is_transient
+from shared.kit.web.http import Check, create_app
+from shared.kit.web.security import Role, require
 
 _GRACE = 4
 """Real seconds that requests and loops get to end after the signal to stop."""
 _REMIND_EVERY = 15.0
-
-
-@dataclass(frozen=True, slots=True)
-class Platform:
-    """What a service's own loops and routes are given (routes find it at `request.app.state.platform`)."""
-
-    name: str
-    settings: ServiceSettings
-    engine: AsyncEngine
-    clock: Clock
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """What a service's own work (besides log, consumer and timers) still has to do: for stepping simulated time."""
-
-    reasons: tuple[str, ...] = ()
-    """Work that is due now and not done, in English, e.g. "3 messages due"."""
-    next_due_at: datetime | None = None
-
-
-async def nothing_pending(conn: AsyncConnection, now: datetime) -> Pending:
-    return Pending()
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """A service as its `__main__` declares it."""
-
-    name: str
-    settings: ServiceSettings
-    routers: Sequence[APIRouter]
-    handler: Handler | None = None
-    fire: Fire | None = None
-    loops: Sequence[Callable[[Platform], Awaitable[None]]] = ()
-    pending: Callable[[AsyncConnection, datetime], Awaitable[Pending]] = nothing_pending
-    statuses: Mapping[type[DomainError], int] = field(default_factory=dict)
-    """HTTP statuses of the service's own domain errors; the kit's bases have theirs (404, 403, 422, 409, 412)."""
-    migrations: Path | None = None
-    """The folder of its chain: then the process waits until the schema is up to date (`serve_or_migrate` sets it)."""
 
 
 def serve_or_migrate(

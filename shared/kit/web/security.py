@@ -20,8 +20,8 @@ from fastapi import Request
 
 from shared.kit import telemetry
 from shared.kit.clock import Clock, SystemClock
-from shared.kit.problems import HttpProblem
 from shared.kit.settings import ServiceSettings, read_secrets
+from shared.kit.web.problems import HttpProblem
 
 LOCAL_ISSUER = "liandu"
 _LOCAL_ALGORITHM = "HS256"

@@ -18,16 +18,16 @@ from shared.contracts.topics import Topic
 from shared.kit import telemetry
 from shared.kit.broker import BrokerAddress, BrokerUnavailable
 from shared.kit.clock import Clock
-from shared.kit.consumer_arrivals import Reader, Stream
-from shared.kit.consumer_copies import Copies
-from shared.kit.consumer_effects import Effects, Fenced, in_order, read_marks
-from shared.kit.consumer_facts import Fact, Handler
-from shared.kit.consumer_inflow import connected
-from shared.kit.consumer_partitions import holding_lease
-from shared.kit.consumer_session import Session, in_session
-from shared.kit.consumer_taking import ProducersLogs, Taken, Taker
+from shared.kit.consuming.arrivals import Reader, Stream
+from shared.kit.consuming.copies import Copies
+from shared.kit.consuming.effects import Effects, Fenced, in_order, read_marks
+from shared.kit.consuming.facts import Fact, Handler
+from shared.kit.consuming.inflow import connected
+from shared.kit.consuming.partitions import holding_lease
+from shared.kit.consuming.session import Session, in_session
+from shared.kit.consuming.set_aside import describe
+from shared.kit.consuming.taking import ProducersLogs, Taken, Taker
 from shared.kit.database import transaction
-from shared.kit.set_aside import describe
 from shared.kit.transient import Backoff, is_transient
 
 __all__ = ["Consumer", "ConsumerState", "Fact", "Handler"]

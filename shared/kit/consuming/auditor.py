@@ -17,15 +17,15 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.kit import telemetry
-from shared.kit.back_fill import BackFill, LogRestored, ProducerLog
-from shared.kit.consumer import Consumer, Horizon
-from shared.kit.consumer_arrivals import Stream
-from shared.kit.consumer_effects import in_order, read_marks
-from shared.kit.consumer_taking import ProducerUnavailable
+from shared.kit.consuming.arrivals import Stream
+from shared.kit.consuming.back_fill import BackFill, LogRestored, ProducerLog
+from shared.kit.consuming.consumer import Consumer, Horizon
+from shared.kit.consuming.effects import in_order, read_marks
+from shared.kit.consuming.set_aside import describe
+from shared.kit.consuming.taking import ProducerUnavailable
 from shared.kit.database import transaction
-from shared.kit.log_api import Head
-from shared.kit.log_audit import bucket_watermarks, watermark_digests
-from shared.kit.set_aside import describe
+from shared.kit.log.api import Head
+from shared.kit.log.audit import bucket_watermarks, watermark_digests
 from shared.kit.transient import Backoff, is_transient
 
 log = telemetry.log

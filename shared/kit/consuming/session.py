@@ -9,10 +9,10 @@ from aiokafka import TopicPartition
 
 from shared.kit import telemetry
 from shared.kit.broker import BrokerAddress, BrokerUnavailable
-from shared.kit.consumer_arrivals import Arrival
-from shared.kit.consumer_inflow import FETCH_WAIT_MS, Inflow, OutOfRange
-from shared.kit.consumer_partitions import Partitions
-from shared.kit.consumer_taking import MOST_AT_ONCE
+from shared.kit.consuming.arrivals import Arrival
+from shared.kit.consuming.inflow import FETCH_WAIT_MS, Inflow, OutOfRange
+from shared.kit.consuming.partitions import Partitions
+from shared.kit.consuming.taking import MOST_AT_ONCE
 
 log = telemetry.log
 

@@ -13,12 +13,12 @@ from prometheus_client import Counter, Gauge
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared.kit import eventlog
 from shared.kit.broker import check_c_extension
 from shared.kit.clock import Clock
 from shared.kit.database import advisory_key
-from shared.kit.log_cursor import BEFORE_ALL, LogCursor
-from shared.kit.publisher import NotPublished, Publisher, Sending
+from shared.kit.log import eventlog
+from shared.kit.log.cursor import BEFORE_ALL, LogCursor
+from shared.kit.log.publisher import NotPublished, Publisher, Sending
 from shared.kit.transient import Backoff, is_transient
 
 log = structlog.get_logger(__name__)

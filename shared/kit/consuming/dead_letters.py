@@ -19,18 +19,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.kit import telemetry
 from shared.kit.clock import Clock
-from shared.kit.consumer import Consumer
-from shared.kit.consumer_arrivals import Arrival, Standing, Stream
-from shared.kit.consumer_effects import lock_marks, read_marks, unpark
-from shared.kit.consumer_taking import ProducerUnavailable
+from shared.kit.consuming.arrivals import Arrival, Standing, Stream
+from shared.kit.consuming.consumer import Consumer
+from shared.kit.consuming.effects import lock_marks, read_marks, unpark
+from shared.kit.consuming.set_aside import Kind, describe, load_headers
+from shared.kit.consuming.taking import ProducerUnavailable
 from shared.kit.database import transaction
 from shared.kit.errors import Conflict, NotFound
-from shared.kit.http import Paging, page, paging
-from shared.kit.problems import HttpProblem
-from shared.kit.security import Principal, Role, require
-from shared.kit.set_aside import Kind, describe, load_headers
 from shared.kit.timers import from_put_aside, set_timers_again
 from shared.kit.transient import is_transient
+from shared.kit.web.http import Paging, page, paging
+from shared.kit.web.problems import HttpProblem
+from shared.kit.web.security import Principal, Role, require
 
 log = telemetry.log
 

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 from shared.contracts.topics import dead_letters
 from shared.kit import telemetry
 from shared.kit.broker import BrokerAddress, close_producer, open_producer
-from shared.kit.consumer_arrivals import Arrival
+from shared.kit.consuming.arrivals import Arrival
 
 log = telemetry.log
 

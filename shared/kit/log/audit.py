@@ -15,7 +15,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.kit.errors import Conflict
-from shared.kit.log_cursor import LogCursor
+from shared.kit.log.cursor import LogCursor
 
 BUCKETS = 1024
 GRACE_SECONDS = 10.0

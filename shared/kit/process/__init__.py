@@ -1,0 +1,1 @@
+"""One process of one service: its declaration, its loops, its start and end."""

@@ -1,0 +1,1 @@
+"""HTTP: the application frame, problem details, who calls, signed links."""
