@@ -2,10 +2,11 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH ?= relay consume timers deliveries http
 LIANDU := $(BIN)/liandu
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo kafka migrate test test-unit lint format schemas lock compose-secrets clean
+.PHONY: help run demo kafka migrate test test-unit bench lint format schemas lock compose-secrets clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +32,9 @@ test: $(VENV)/dev ## all tests that can run here (ARGS="-k word" to choose; LIAN
 
 test-unit: $(VENV)/dev ## the tests without any input or output: seconds
 	$(BIN)/pytest tests/unit $(ARGS)
+
+bench: $(VENV)/dev ## the paths' figures as ratios to floors measured in the same run (BENCH="relay timers" to choose)
+	@for each in $(BENCH); do echo "== $$each"; $(BIN)/python -m tests.bench.$$each || exit 1; done
 
 lint: $(VENV)/dev ## ruff, mypy (strict), the borders between the packages, drift of the schemas
 	$(BIN)/ruff check .

@@ -41,6 +41,9 @@ PATIENCE = 60.0
 PATIENCE_WITHOUT_BROKER = 5.0
 """The same while there is no connection to the broker: it may just be starting."""
 
+WARN_AFTER_LOOKS = 5
+"""Looks in vain before the log says that a producer is away: services that start together miss each other's first."""
+
 STREAMS_AT_ONCE = 200
 BUCKETS_AT_ONCE = 32
 
@@ -77,6 +80,7 @@ class _Watch:
     late: list[_Late] = field(default_factory=list)
     full_at: float = 0.0
     away: str | None = None
+    looks_in_vain: int = 0
 
 
 class Auditor:
@@ -110,11 +114,12 @@ class Auditor:
         for watch in self._watches:
             try:
                 await self._look_at(watch)
-                watch.away = None
+                watch.away, watch.looks_in_vain = None, 0
             except ProducerUnavailable as error:
-                if watch.away is None:
-                    log.warning("a producer's log cannot be read", error=str(error))
                 watch.away = str(error)
+                watch.looks_in_vain += 1
+                if watch.looks_in_vain == WARN_AFTER_LOOKS:
+                    log.warning("a producer's log cannot be read", error=str(error))
             _AWAY.labels(watch.producer.source).set(watch.away is not None)
 
     async def state(self) -> AuditorState:
