@@ -134,11 +134,13 @@ class Platform:
         assert self.file.robots is not None
         return Chat(self.file.robots)
 
-    def robot(self, name: str) -> "Robot":
-        return Robot(name, self)
+    @cached_property
+    def everyone(self) -> "Robot":
+        """A group where all messages go that have no group of their own."""
+        return self.connect_robot("everyone")
 
     def connect_robot(self, name: str, **reach: str) -> "Robot":
-        """A group with a robot and no limit, and the route to it: the default one unless `reach` says otherwise."""
+        """A group whose robot has no limit, and the route to it: the default one unless `reach` says otherwise."""
         made = self.robots.define(Group(name, f"{name}群", ()), limit=0)
         body = {"name": name, "channel": "dingtalk", "url": made["url"], "secret": made["secret"], "per_minute": 0}
         self.operator.ask("PUT", "notification", f"/v1/robots/{name}", body)
@@ -180,10 +182,10 @@ class Bureau:
 
     def __init__(self, platform: Platform) -> None:
         self._clerk = platform.clerk
-        self._name = f"示例单位{next(self._numbers)}"
-        self.id = self._make("/v1/organisations", {"name": self._name})
-        self.posts: dict[Tier, str] = {}
-        self.people: dict[Tier, str] = {}
+        self.name = f"示例单位{next(self._numbers)}"
+        self.id = self._make("/v1/organisations", {"name": self.name})
+        self.posts: dict[str, str] = {}
+        self.people: dict[str, str] = {}
         for tier in Tier:
             self._staff(tier)
 
@@ -206,9 +208,12 @@ class Bureau:
         """A line of a timetable that no stage meets."""
         return {"name": name, "due_on": due_on, "responsible_post_id": self.posts[Tier.OFFICER]}
 
+    def title(self, tier: str) -> str:
+        return f"{self.name}{tier}"
+
     def _staff(self, tier: Tier) -> None:
         chains = [] if tier in (Tier.OFFICER, Tier.UNIT_HEAD, Tier.CHIEF_GENERAL) else [str(CHAIN)]
-        body = {"title": f"{self._name}{tier}", "tier": tier, "organisation_id": self.id, "chain_ids": chains}
+        body = {"title": self.title(tier), "tier": tier, "organisation_id": self.id, "chain_ids": chains}
         self.posts[tier] = self._make("/v1/posts", body)
         self.people[tier] = self._make("/v1/people", {"name": f"某{tier}", "organisation_id": self.id})
         term = {"person_id": self.people[tier], "from_day": "2025-01-01"}

@@ -1,26 +1,37 @@
-"""The whole platform, one for each module: its tests use names of their own."""
+"""The whole platform. Most tests share one and use names of their own; a module that breaks more has one for itself."""
 
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from tests.support.platform import Bureau, Platform, Robot
 
 
-@pytest.fixture(scope="module")
-def broker_kind() -> str:
-    """`embedded` or `real`; a module that needs Apache Kafka says so."""
-    return "embedded"
+@contextmanager
+def running(*, kafka: str = "embedded") -> Iterator[Platform]:
+    """A platform on a folder of its own: not one of pytest's, which the next session closes to PostgreSQL's user."""
+    with tempfile.TemporaryDirectory(prefix="liandu-", ignore_cleanup_errors=True) as folder:
+        platform = Platform(Path(folder) / "data", kafka=kafka)
+        try:
+            yield platform.up()
+        finally:
+            platform.close()
+
+
+@pytest.fixture(scope="session")
+def shared_platform() -> Iterator[Platform]:
+    """For tests that leave it running, with nothing parked and every robot well."""
+    with running() as platform:
+        yield platform
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory, broker_kind: str) -> Iterator[Platform]:
-    """A running platform; a test that stops parts of it starts them again."""
-    made = Platform(tmp_path_factory.mktemp("platform") / "liandu", kafka=broker_kind)
-    try:
-        yield made.up()
-    finally:
-        made.close()
+def platform(shared_platform: Platform) -> Platform:
+    """The platform of a module's tests; a module that needs its own has a fixture of this name."""
+    return shared_platform
 
 
 @pytest.fixture(scope="module")
@@ -31,5 +42,5 @@ def bureau(platform: Platform) -> Bureau:
 
 @pytest.fixture(scope="module")
 def everyone(platform: Platform) -> Robot:
-    """The one group where all messages go that have no group of their own."""
-    return platform.connect_robot("everyone")
+    """The group where all messages go that have no group of their own."""
+    return platform.everyone

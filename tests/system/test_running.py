@@ -2,18 +2,27 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import psutil  # type: ignore[import-untyped]
+import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from services.operator.embedded import broker
 from tests.support.load import Load
 from tests.support.platform import Bureau, Platform, Robot
 from tests.support.waiting import eventually
+from tests.system.conftest import running
 
 SOON = "2026-01-08"
 """Three working days after the clock's start: its reminder is due at once."""
+
+
+@pytest.fixture(scope="module")
+def platform() -> Iterator[Platform]:
+    with running() as own:
+        yield own
 
 
 async def test_a_fact_posted_while_assessment_is_down_reaches_it_after_its_start(
