@@ -23,7 +23,7 @@ def running(*, kafka: str = "embedded") -> Iterator[Platform]:
 
 @pytest.fixture(scope="session")
 def shared_platform() -> Iterator[Platform]:
-    """For tests that leave it running, with nothing parked and every robot well."""
+    """For tests that leave it running and whatever is not theirs alone."""
     with running() as platform:
         yield platform
 

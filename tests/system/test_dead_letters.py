@@ -1,0 +1,167 @@
+"""What has no business in a topic, and what a service cannot do: put aside, shown to operators; the rest goes on."""
+
+import json
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from services.operator.embedded import broker
+from tests.support.platform import Bureau, Platform, Robot
+from tests.support.waiting import eventually
+
+SOON = "2026-01-08"
+"""Three working days after the clock's start: its reminder is due at once."""
+
+GARBAGE = [("ce_id", b"\xff\xfe"), ("ce_type", b"?"), ("anything", b"")]
+
+
+async def write(platform: Platform, *, key: str | None, headers: list[tuple[str, bytes]], value: bytes) -> None:
+    """Write to liandu.projects as `kcat -P` does: with whatever key, headers and value."""
+    producer = AIOKafkaProducer(bootstrap_servers=broker.read_address(platform.data / "broker.json"))
+    await producer.start()
+    try:
+        await producer.send_and_wait("liandu.projects", value, key.encode() if key else None, headers=headers)
+    finally:
+        await producer.stop()
+
+
+def forged(project: str, sequence: int) -> list[tuple[str, bytes]]:
+    """Headers as intake writes them, for a fact that intake has not."""
+    words = {
+        "ce_specversion": "1.0",
+        "ce_id": str(uuid4()),
+        "ce_source": "/liandu/intake",
+        "ce_type": "cn.liandu.project.terminated.v1",
+        "ce_time": "2026-01-05T09:00:00+08:00",
+        "ce_subject": project,
+        "ce_sequence": str(sequence),
+        "content-type": "application/json",
+    }
+    return [(name, word.encode()) for name, word in words.items()]
+
+
+def put_aside(platform: Platform) -> dict[str, dict[str, Any]]:
+    """What assessment has put aside, by id."""
+    letters = platform.operator.every("assessment", "/v1/dead-letters")
+    return {str(letter["id"]): letter for letter in letters}
+
+
+async def newly_put_aside(platform: Platform, before: dict[str, dict[str, Any]], count: int = 1) -> list[str]:
+    """The ids of what has come since."""
+    found = await eventually(lambda: len(put_aside(platform)) >= len(before) + count and put_aside(platform))
+    assert isinstance(found, dict)
+    return sorted(found.keys() - before.keys(), key=int)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A record that somebody else writes under a project's key. `sequence`: forged headers with this number."""
+
+    error: str
+    sequence: int | None = None
+    headers: Sequence[tuple[str, bytes]] = ()
+    value: bytes | None = None
+
+
+RECORDS = {
+    "no headers": Written("headers missing: ce_specversion", value=b"hello"),
+    "garbage for headers": Written("headers missing: ce_specversion", headers=GARBAGE, value=b"\x00\xff"),
+    "a number far ahead": Written("the producer's log has no such event", sequence=7),
+    "the next number and nonsense": Written("the producer's log has no such event", sequence=2, value=b'{"reason": 1}'),
+    "a number that was taken": Written("the producer's event 1 is", sequence=1),
+}
+
+
+@pytest.mark.parametrize("kind", RECORDS)
+async def test_a_record_written_by_somebody_else_is_put_aside_and_the_genuine_facts_arrive(
+    platform: Platform, bureau: Bureau, everyone: Robot, kind: str
+) -> None:
+    own, before = bureau.project(f"混入{kind}")["id"], put_aside(platform)
+    platform.settle()
+    written = RECORDS[kind]
+    headers = forged(own, written.sequence) if written.sequence else list(written.headers)
+    sound = json.dumps({"project_id": own, "on": "2026-01-05", "reason": "伪造"}).encode()
+
+    await write(platform, key=own, headers=headers, value=written.value or sound)
+
+    [letter] = await newly_put_aside(platform, before)
+    assert re.search(rf"assessment\s+{letter}\s+record", platform.liandu("dead-letters", "list"))
+    shown = json.loads(platform.liandu("dead-letters", "show", letter, "--service", "assessment"))
+    assert written.error in shown["error"]
+    assert (shown["topic"], shown["key"]) == ("liandu.projects", own)
+    platform.clerk.ask("POST", "intake", f"/v1/projects/{own}/milestones", bureau.line(SOON))
+    await eventually(lambda: everyone.messages(f"混入{kind}"))
+    [obligation] = platform.supervisor.every("assessment", "/v1/obligations", project=own)
+    assert obligation["state"] == "open"
+
+
+async def test_a_well_made_forgery_of_the_next_fact_stops_its_project_when_the_genuine_one_comes(
+    platform: Platform, bureau: Bureau, everyone: Robot
+) -> None:
+    """Who may write to the topic can pass for intake once: that takes the broker's access list, and a person to see."""
+    own = bureau.project("以假乱真")["id"]
+    platform.settle()
+    value = json.dumps({"project_id": own, "on": "2026-01-05", "reason": "伪造"}).encode()
+    await write(platform, key=own, headers=forged(own, 2), value=value)
+    platform.settle()
+
+    platform.clerk.ask("POST", "intake", f"/v1/projects/{own}/milestones", bureau.line(SOON))
+
+    await eventually(lambda: any("streams stopped" in each for each in problems(platform)))
+    bureau.project("其余照常", milestones=[bureau.line(SOON)])
+    await eventually(lambda: everyone.messages("其余照常"))
+
+
+def problems(platform: Platform) -> list[str]:
+    return list(platform.operator.get("assessment", "/v1/platform/state")["problems"])
+
+
+async def test_an_aggregate_that_is_parked_is_brought_back_in_order(
+    platform: Platform, bureau: Bureau, everyone: Robot
+) -> None:
+    before = put_aside(platform)
+    project = bureau.project("暂存待办")
+    platform.settle()
+    path = f"/v1/projects/{project['id']}/milestones"
+
+    async with refused_by_the_database(platform, "过不去"):
+        platform.clerk.ask("POST", "intake", path, bureau.line(SOON, "过不去"))
+        [poison] = await newly_put_aside(platform, before)
+        platform.clerk.ask("POST", "intake", path, bureau.line("2026-01-09", "随后一项"))
+        [_, waiting] = await newly_put_aside(platform, before, 2)
+        bureau.project("旁边照常", milestones=[bureau.line(SOON)])
+        await eventually(lambda: everyone.messages("旁边照常"))
+        assert (put_aside(platform)[poison]["kind"], put_aside(platform)[waiting]["kind"]) == ("record", "waiting")
+        again = platform.liandu("dead-letters", "redrive", poison, "--service", "assessment", codes=(1,))
+        assert "fails again" in again
+        assert platform.supervisor.every("assessment", "/v1/obligations", project=project["id"]) == []
+
+    assert "done, 2 put right" in platform.liandu("dead-letters", "redrive", poison, "--service", "assessment")
+
+    await eventually(lambda: everyone.messages("暂存待办"))
+    obligations = platform.supervisor.every("assessment", "/v1/obligations", project=project["id"])
+    assert [each["matter"]["milestone_name"] for each in obligations] == ["过不去", "随后一项"]
+    assert put_aside(platform).keys() == before.keys()
+
+
+@asynccontextmanager
+async def refused_by_the_database(platform: Platform, name: str) -> AsyncIterator[None]:
+    """While this lasts, assessment cannot store an obligation of this name: a fault that only its owner can mend."""
+    table = "assessment.obligation"
+    password = (platform.data / "secrets" / "postgres_password").read_text().strip()
+    admin = await asyncpg.connect(f"postgresql://postgres@{platform.file.database}", password=password)
+    try:
+        await admin.execute(
+            f"ALTER TABLE assessment.obligation ADD CONSTRAINT fault CHECK (name <> '{name}') NOT VALID"
+        )
+        yield
+    finally:
+        await admin.execute(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS fault")
+        await admin.close()
