@@ -4,6 +4,7 @@ Only TCP on 127.0.0.1 with SCRAM passwords; no socket file that trusts. PostgreS
 runs it as another user (PG_USER), for whom the folders on the way are opened for passing through, not for reading.
 """
 
+import contextlib
 import importlib.util
 import os
 import pwd
@@ -145,10 +146,10 @@ class EmbeddedPostgres:
         """
         leftovers = _processes_in(self.data)
         for process in leftovers:
-            process.send_signal(signal.SIGINT)
+            _signal(process, signal.SIGINT)
         _, alive = psutil.wait_procs(leftovers, timeout=10)
         for process in alive:
-            process.kill()
+            _signal(process, signal.SIGKILL)
         if psutil.wait_procs(alive, timeout=5)[1]:
             raise PostgresFailed(f"a PostgreSQL server of an earlier start still uses {self.data}")
         (self.data / "postmaster.pid").unlink(missing_ok=True)
@@ -207,6 +208,12 @@ def _open_way(path: Path, user: int) -> None:
         mode = folder.stat().st_mode
         if folder.stat().st_uid != user and not mode & stat.S_IXOTH:
             folder.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
+
+
+def _signal(process: psutil.Process, number: signal.Signals) -> None:
+    """The server's own processes end each other: one may be gone since it was listed."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.send_signal(number)
 
 
 def _processes_in(data: Path) -> list[psutil.Process]:
