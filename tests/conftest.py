@@ -14,6 +14,10 @@ from tests.support.clock import MovableClock
 from tests.support.postgres import ScratchDatabase, running_postgres
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: a minute or more; left out with -m 'not slow'")
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A superuser's URL to PostgreSQL 18: a private one, or LIANDU_TEST_DATABASE_URL."""
