@@ -11,9 +11,8 @@ from services.operator.demo.chat import GROUPS, Chat
 from services.operator.demo.stage import DemoFailed, Person
 from services.operator.demo.story import Told
 from services.operator.words import console
+from shared.contracts.supervision import ObligationReminded
 from shared.kit.clock import CHINA
-
-_TOP = 5
 
 
 def give_account(told: Told, *, supervisor: Person, operator: Person, chat: Chat) -> None:
@@ -27,7 +26,7 @@ def give_account(told: Told, *, supervisor: Person, operator: Person, chat: Chat
     cases = [
         supervisor.get("assessment", f"/v1/cases/{case['id']}") for case in supervisor.every("assessment", "/v1/cases")
     ]
-    _climbs(cases)
+    _climbs(cases, operator, followed=told.followed)
     _acknowledged(cases)
     _commended(supervisor)
     _messages(operator, chat)
@@ -49,23 +48,29 @@ def _imported(supervisor: Person, told: Told) -> None:
     )
 
 
-def _climbs(cases: Sequence[dict[str, Any]]) -> None:
-    """The first case that climbed to the top, rung by rung with its dates; and how far the others came."""
-    climbed = next((case for case in cases if case["rungs"][-1]["rung"] == _TOP), None)
-    if climbed is None:
-        raise DemoFailed("no case climbed to 总链长")
-    console.print(f"{climbed['number']} {escape(climbed['matter']['project_name'])}, due {climbed['due_on']}:")
+def _climbs(cases: Sequence[dict[str, Any]], operator: Person, *, followed: str) -> None:
+    """The case that the story followed, from the reminder on, rung by rung with its dates; how far the others came."""
+    climbed = next((case for case in cases if case["matter"]["project_name"] == followed), None)
+    if climbed is None or [rung["rung"] for rung in climbed["rungs"]] != [1, 2, 3, 4, 5]:
+        raise DemoFailed(f"the case of {followed} did not climb to 总链长 rung by rung")
+    console.print(f"{climbed['number']} {escape(followed)}, due {climbed['due_on']}:")
+    for message in operator.every("notification", "/v1/messages", project=climbed["matter"]["project_id"]):
+        if message["kind"] == ObligationReminded.type:
+            whom = "、".join(one["tier_name"] for one in message["listeners"])
+            console.print(f"  before  {_day(message['decided_at'])}  提醒 → {whom}")
     for rung in climbed["rungs"]:
         whom = "、".join(dict.fromkeys(one["tier_name"] for one in rung["addressees"]))
-        day = datetime.fromisoformat(rung["at"]).astimezone(CHINA)
         number = f" {rung['document_number']}" if rung["document_number"] else ""
-        late = rung["working_days_late"]
-        reached = f"rung {rung['rung']}  {day:%Y-%m-%d %H:%M}  {late:>2} working days late"
+        reached = f"rung {rung['rung']}  {_day(rung['at'])}  {rung['working_days_late']:>2} working days late"
         console.print(f"  {reached}  {rung['document_name']}{number} → {whom}")
     heights = Counter(case["rungs"][-1]["rung"] for case in cases)
     closed = sum(case["state"] == "closed" for case in cases)
     spread = ", ".join(f"{count} to rung {rung}" for rung, count in sorted(heights.items()))
     console.print(f"cases: {len(cases)} ({spread}), {closed} closed")
+
+
+def _day(at: str) -> str:
+    return f"{datetime.fromisoformat(at).astimezone(CHINA):%Y-%m-%d %H:%M}"
 
 
 def _acknowledged(cases: Sequence[dict[str, Any]]) -> None:

@@ -22,6 +22,8 @@ END = datetime(2026, 12, 31, 18, tzinfo=CHINA)
 class Told:
     """What the story keeps for the account at its end."""
 
+    followed: str = ""
+    """The project whose case nobody answers."""
     import_report: str = ""
     error_sheet: str = ""
     passed_without_intake: int = 0
@@ -35,7 +37,7 @@ class Story:
         self._clerk = stage.as_("clerk", "专班办公室示例员")
         self.supervisor = stage.as_("supervisor", "督查室示例员")
         self.operator = stage.as_("operator", "运维示例员")
-        self.told = Told()
+        self.told = Told(followed=self._programme.missed)
 
     def tell(self) -> Told:
         self._groups_are_connected()
