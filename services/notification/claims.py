@@ -18,6 +18,8 @@ from shared.kit.process.declaration import Pending
 
 DEPTH = 32
 """How many messages for one robot a process holds at once: what a crash may leave unknown."""
+_DEPTH_WITH_A_LIMIT = 4
+"""The same where the limit sets the pace, as for every chat: more at once would gain nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ async def _wants(
     resting: dict[str, datetime] = {}
     for robot in mine:
         free = budget.room(limits[robot.id], used.get(robot.id, ()), now=now)
-        want = _depth(robot, loads.get(robot.id, 0))
+        want = _depth(robot, limits[robot.id]) - loads.get(robot.id, 0)
         if want > 0 and (free is None or free > 0):
             wants.append((robot.id, want if free is None else min(want, free), robot.condition.state is RobotState.OFF))
         elif free == 0 and (at := budget.next_room_at(limits[robot.id], used[robot.id], now=now)):
@@ -73,9 +75,11 @@ async def _wants(
     return wants, resting
 
 
-def _depth(robot: Robot, load: int) -> int:
+def _depth(robot: Robot, limits: Sequence[Limit]) -> int:
     """A robot that failed is tried with one message before the rest follow."""
-    return (1 if robot.condition.failures or robot.condition.state is not RobotState.OPEN else DEPTH) - load
+    if robot.condition.failures or robot.condition.state is not RobotState.OPEN:
+        return 1
+    return _DEPTH_WITH_A_LIMIT if limits else DEPTH
 
 
 def _flight(one: Outgoing, *, owner: int, now: datetime) -> Flight:

@@ -77,6 +77,7 @@ _END = text("""
 DELETE FROM flight WHERE message_id = ANY (CAST(:ids AS uuid[])) AND owner = :owner
 RETURNING message_id, attempt, robot_id, owner, claimed_at, body_sha256, body_text
 """)
+_RELEASE = text("DELETE FROM flight WHERE owner = :owner")
 _OWNERS = text("SELECT DISTINCT owner FROM flight WHERE owner <> :me")
 _OWNED = text("SELECT message_id FROM flight WHERE owner = :owner LIMIT :limit")
 _RECORD = text("""
@@ -145,6 +146,11 @@ async def end(message_ids: Collection[UUID], *, owner: int, conn: AsyncConnectio
     """Take these attempts off the way; only those still there are this owner's to record."""
     rows = await conn.execute(_END, {"ids": list(message_ids), "owner": owner})
     return {row.message_id: Flight(*row) for row in rows}
+
+
+async def release(owner: int, *, conn: AsyncConnection) -> None:
+    """Put back all that this owner still holds; for an owner that certainly sent none of it."""
+    await conn.execute(_RELEASE, {"owner": owner})
 
 
 async def other_owners(*, me: int, conn: AsyncConnection) -> list[int]:

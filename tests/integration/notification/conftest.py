@@ -26,6 +26,7 @@ from services.notification.store.robots import Robot
 from services.notification.store.robots import find as find_robot
 from services.notification.targets import Keyring, Targets
 from services.notification.telling import Links, Teller
+from shared.contracts.deliveries import Outcome
 from shared.contracts.event import Event
 from shared.contracts.programme import Tier
 from shared.kit.database import open_engine, transaction
@@ -40,7 +41,8 @@ from tests.support.waiting import eventually
 LINK_SECRET = "planted-link-secret-0123456789abcdef"
 ROBOT_SECRET = "SECplantedrobotsecret"
 TOKEN = "planted-access-token"
-KEYS = Keyring(Vault(["planted-vault-key-0123456789abcdef"]))
+VAULT_KEY = "planted-vault-key-0123456789abcdef"
+KEYS = Keyring(Vault([VAULT_KEY]))
 LOCAL = Targets(("127.0.0.1",), allow_private=True)
 
 
@@ -91,6 +93,7 @@ class Desk:
             teller=Teller(KEYS, links),
             sender=lambda: Sender(LOCAL, answer_seconds=answer_seconds),
             concurrent_robots=16,
+            mourning_seconds=0,
         )
 
     @asynccontextmanager
@@ -156,6 +159,16 @@ class Desk:
             return bool(states)
 
         await eventually(reached, what=f"all messages {state}")
+
+
+async def outcomes(desk: Desk, which: int = 0) -> list[Outcome]:
+    return [attempt.outcome for attempt in await desk.story((await desk.all())[which])]
+
+
+async def one_route(desk: Desk, robot: FakeRobot, *, per_minute: int | None = 0) -> None:
+    await desk.learn()
+    await desk.register("display", robot, per_minute=per_minute)
+    await desk.route("display")
 
 
 @pytest_asyncio.fixture

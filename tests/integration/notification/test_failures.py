@@ -1,24 +1,19 @@
-"""Robots that limit, refuse and break; processes that die at the worst moment."""
+"""Robots that limit, refuse and break."""
 
-import asyncio
 import json
 import logging
 from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.notification import claims, records
 from services.notification.domain.messages import State
 from services.notification.domain.outcome import RobotState
 from services.notification.handlers import redrive, robots
-from services.notification.sender import Sender
 from services.notification.store.attempts import Attempt
-from services.notification.telling import Links, Teller
 from shared.contracts.deliveries import Outcome
 from shared.kit.database import open_engine, transaction
-from tests.integration.notification.conftest import KEYS, LINK_SECRET, LOCAL, ROBOT_SECRET, TOKEN, Desk
+from tests.integration.notification.conftest import LINK_SECRET, ROBOT_SECRET, TOKEN, Desk, one_route, outcomes
 from tests.support.robots import Answer, FakeRobot, Heard, listening
 from tests.support.supervision import escalated, reminded
 from tests.support.waiting import eventually
@@ -28,16 +23,6 @@ TOO_FAST = Answer({"errcode": 130101, "errmsg": "send too fast, exceed 20 times 
 NO_ROBOT = Answer({"errcode": 300005, "errmsg": "token is not exist"})
 UNSAFE = Answer({"errcode": 430101, "errmsg": "unsafe"})
 CUT = Answer(cut=True)
-
-
-async def outcomes(desk: Desk, which: int = 0) -> list[Outcome]:
-    return [attempt.outcome for attempt in await desk.story((await desk.all())[which])]
-
-
-async def one_route(desk: Desk, robot: FakeRobot, *, per_minute: int | None = 0) -> None:
-    await desk.learn()
-    await desk.register("display", robot, per_minute=per_minute)
-    await desk.route("display")
 
 
 async def test_a_200_with_an_error_code_is_no_delivery(desk: Desk, robot: FakeRobot) -> None:
@@ -206,61 +191,6 @@ async def test_an_unknown_code_is_retried_and_then_given_up(desk: Desk, robot: F
     assert await outcomes(desk) == [Outcome.RETRY] * 5
 
 
-async def claimed_and_sent(desk: Desk, robot: FakeRobot, engine: AsyncEngine) -> None:
-    """What a process does before it dies: claim, commit, send; no outcome is written."""
-    teller = Teller(KEYS, Links(None, (), timedelta(days=1)))
-    async with transaction(engine) as conn:
-        found = await claims.claim(teller, owner=4711, loads={}, except_for=(), now=desk.clock.now(), conn=conn)
-    async with Sender(LOCAL, answer_seconds=5) as sender:
-        for one in found.outgoing:
-            assert one.request
-            await sender.send(one.request, one.channel)
-
-
-async def test_a_crash_between_answer_and_ledger_is_unknown_and_repeated_once(desk: Desk, robot: FakeRobot) -> None:
-    await one_route(desk, robot)
-    await desk.hear(escalated())
-    await claimed_and_sent(desk, robot, desk.engine)
-    assert len(robot.heard) == 1
-    async with desk.sending():
-        await desk.all_in(State.SENT)
-    assert await outcomes(desk) == [Outcome.UNKNOWN, Outcome.SENT]
-    assert "可能重复" in robot.texts[1]
-    assert "可能重复" not in robot.texts[0]
-
-
-async def test_a_process_that_lives_keeps_what_it_is_sending(desk: Desk, robot: FakeRobot) -> None:
-    await one_route(desk, robot)
-    robot.gate.clear()
-    other = open_engine(desk.url, application="test-other")
-    try:
-        async with desk.sending(), desk.sending(engine=other):
-            await desk.hear(escalated())
-            await eventually(lambda: robot.heard)
-            await asyncio.sleep(0)
-            assert await desk.flights() == 1
-            robot.gate.set()
-            await desk.all_in(State.SENT)
-    finally:
-        await other.dispose()
-    assert len(robot.heard) == 1
-
-
-async def test_stopping_lets_the_answer_come_and_puts_the_rest_back(desk: Desk, robot: FakeRobot) -> None:
-    await one_route(desk, robot)
-    robot.gate.clear()
-    async with desk.sending() as sending:
-        await desk.hear(*(reminded() for _ in range(5)))
-        await eventually(lambda: robot.heard)
-        sending.cancel()
-        await asyncio.sleep(0)
-        robot.gate.set()
-    assert await desk.flights() == 0
-    states = await desk.states()
-    assert (states.count(State.SENT), states.count(State.QUEUED)) == (1, 4)
-    assert len(robot.heard) == 1
-
-
 async def test_two_processes_share_one_limit(desk: Desk, robot: FakeRobot) -> None:
     """45 messages at 20 a minute: 20 at once, 20 when a minute is over, 5 after another; never more in any window."""
     await one_route(desk, robot, per_minute=None)
@@ -345,20 +275,3 @@ async def test_no_secret_is_left_anywhere(desk: Desk, robot: FakeRobot, caplog: 
 async def tables(desk: Desk) -> list[str]:
     rows = await desk.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'notification'")
     return [row.tablename for row in rows]
-
-
-async def test_recording_twice_writes_once(desk: Desk, robot: FakeRobot) -> None:
-    """The recorder repeats a transaction of which it does not know whether it was committed."""
-    await one_route(desk, robot)
-    await desk.hear(escalated())
-    teller = Teller(KEYS, Links(None, (), timedelta(days=1)))
-    now = desk.clock.now()
-    async with transaction(desk.engine) as conn:
-        [one] = (await claims.claim(teller, owner=1, loads={}, except_for=(), now=now, conn=conn)).outgoing
-    over = [records.ended(one, one.channel.read(200, {}, b'{"errcode":0}'), at=now)]
-    counts = []
-    for _ in range(2):
-        async with transaction(desk.engine) as conn:
-            counts.append(await records.record(over, owner=1, now=now, conn=conn))
-    assert counts == [1, 0]
-    assert await outcomes(desk) == [Outcome.SENT]
