@@ -146,6 +146,30 @@ def test_an_idempotency_key_is_good_for_one_request_only(platform: Platform, bur
     assert said["detail"] == "该 Idempotency-Key 已用于另一个请求，请换一个"
 
 
+def test_numbers_beyond_any_record_are_answered_like_other_bad_input(
+    platform: Platform, negotiating: dict[str, Any]
+) -> None:
+    huge = 10**30
+    cursor = base64.urlsafe_b64encode(f"[{huge}]".encode()).rstrip(b"=").decode()
+    project = f"/v1/projects/{negotiating['id']}"
+    events = f"/v1/log/aggregates/{negotiating['id']}/events"
+
+    asked = {
+        "letter": platform.operator.send("GET", "assessment", f"/v1/dead-letters/{huge}"),
+        "redriven": platform.operator.send("POST", "assessment", f"/v1/dead-letters/{huge}:redrive"),
+        "events": platform.operator.send("GET", "intake", events, params={"after": huge}),
+        "message": platform.operator.send("GET", "notification", f"/v1/messages/{huge}"),
+        "year": platform.supervisor.send("GET", "assessment", f"/v1/calendar/{huge}"),
+    }
+
+    for answer in asked.values():
+        problem(answer, 422, "invalid-request")
+    for service, path in (("intake", f"{project}/history"), ("assessment", "/v1/dead-letters")):
+        answer = platform.operator.send("GET", service, path, params={"after": cursor})
+        said = problem(answer, 400, "malformed-cursor")
+        assert said["detail"] == "分页位置 after 无效，请从第一页重新开始"
+
+
 def an_hour_ago(secret: str, *, algorithm: str = "HS256", **more: Any) -> str:
     """A clerk's token that ended an hour ago, unless `more` says otherwise."""
     ended = datetime.now(UTC) - timedelta(hours=1)

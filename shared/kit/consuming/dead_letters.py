@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -36,6 +36,7 @@ log = telemetry.log
 
 _Operator = Annotated[Principal, Depends(require(Role.OPERATOR))]
 _Paging = Annotated[Paging, Depends(paging)]
+_LetterId = Annotated[int, Path(ge=1, lt=1 << 63)]
 
 
 class Letter(BaseModel):
@@ -221,12 +222,12 @@ def router_of(letters: DeadLetters) -> APIRouter:
         return page(found, (found[-1].id,) if len(found) == asked.limit else None)
 
     @router.get("/dead-letters/{letter_id}")
-    async def show_dead_letter(_: _Operator, letter_id: int) -> OpenedLetter:
+    async def show_dead_letter(_: _Operator, letter_id: _LetterId) -> OpenedLetter:
         """One of them, with everything that came."""
         return await letters.letter(letter_id)
 
     @router.post("/dead-letters/{letter_id}:redrive")
-    async def redrive_dead_letter(operator: _Operator, letter_id: int) -> Redriven:
+    async def redrive_dead_letter(operator: _Operator, letter_id: _LetterId) -> Redriven:
         """Try one again, with the run it stands in."""
         try:
             return await letters.redrive(letter_id, by=_name(operator))

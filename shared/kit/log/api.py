@@ -100,7 +100,7 @@ async def events(
     aggregate_id: UUID,
     conn: _Reading,
     request: Request,
-    after: Annotated[int, Query(ge=0)] = 0,
+    after: Annotated[int, Query(ge=0, lt=1 << 63)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> Records:
     """The facts of one aggregate after the sequence `after`, in order; no records when there are none."""
