@@ -207,7 +207,7 @@ class Consumer:
         if session is not None and session.sharing():
             unsettled.append("partitions are changing hands")
         if kept.rewound:
-            problems.append(f"{kept.rewound} streams stopped: their producer was restored to the past")
+            problems.append(f"{kept.rewound} streams stopped: their producer's log contradicts what was taken")
         if kept.parked:
             problems.append(f"{kept.parked} aggregates parked")
         return ConsumerState(

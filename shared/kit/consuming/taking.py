@@ -206,7 +206,7 @@ class _Run:
         self._taken.put_aside += done.put_aside
         self._taken.rewound.update(done.rewound)
         for (source, aggregate_id), how in done.rewound.items():
-            log.error("stream stopped: its producer was restored to the past", source=source,
+            log.error("stream stopped: its producer's log contradicts what was taken", source=source,
                       aggregate=str(aggregate_id), detail=how)  # fmt: skip
 
 

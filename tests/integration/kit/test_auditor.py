@@ -149,7 +149,9 @@ async def test_a_producer_restored_to_the_past_is_noticed_and_released_when_it_i
         await auditor.look()
 
         assert await beta.parked() == sorted([(aggregate, "rewound"), (vanished, "rewound")])
-        assert (await consumer.state()).problems == ("2 streams stopped: their producer was restored to the past",)
+        assert (await consumer.state()).problems == (
+            "2 streams stopped: their producer's log contradicts what was taken",
+        )
         await alpha.note(aggregate, *"zuvw")
         consumer.audit_wanted.set()
         await auditor.look()

@@ -211,7 +211,7 @@ async def test_a_forged_record_that_came_first_stops_its_stream_when_the_genuine
         state = await consumer.state()
 
     assert await beta.parked() == [(aggregate, "rewound")]
-    assert state.problems == ("1 streams stopped: their producer was restored to the past",)
+    assert state.problems == ("1 streams stopped: their producer's log contradicts what was taken",)
     assert await beta.lines(other) == [1]
 
 
