@@ -49,7 +49,7 @@ def _of(kind: type[E], events: Sequence[Event]) -> list[E]:
 async def _queue(facts: Sequence[Fact], *, conn: AsyncConnection, now: datetime) -> None:
     if not facts:
         return
-    routes = await robots.routing(conn=conn)
+    routes = await robots.routing(conn=conn, hold=True)
     heard = _Heard(await _heard_before(facts, conn=conn))
     new = [message for fact in facts for message in _messages(fact, routes, heard)]
     await messages.insert(new, now=now, conn=conn)

@@ -21,7 +21,7 @@ async def redrive(number: int, *, by: str, now: datetime, conn: AsyncConnection)
     if message is None:
         raise NotFound("没有这个编号的消息", number=number)
     move(message.state, Verb.REDRIVE)
-    await robot_handlers.require(message.robot or "", conn=conn)
+    await robot_handlers.require(message.robot or "", conn=conn, lock=True)
     await messages.redrive([message.id], reason=_reason(by), now=now, conn=conn)
 
 
@@ -31,7 +31,7 @@ async def redrive_all(robot_id: str, *, by: str, now: datetime, conn: AsyncConne
     Raises:
         NotFound: there is no such robot.
     """
-    await robot_handlers.require(robot_id, conn=conn)
+    await robot_handlers.require(robot_id, conn=conn, lock=True)
     ids = await messages.undelivered_of(robot_id, conn=conn)
     return await messages.redrive(ids, reason=_reason(by), now=now, conn=conn)
 

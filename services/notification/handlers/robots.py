@@ -96,7 +96,7 @@ async def try_out(robot_id: str, *, now: datetime, traceparent: str | None, conn
     Raises:
         NotFound: there is no such robot.
     """
-    await require(robot_id, conn=conn)
+    await require(robot_id, conn=conn, lock=True)
     test = NewMessage(
         id=uuid4(),
         cause_id=uuid4(),

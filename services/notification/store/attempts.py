@@ -54,6 +54,7 @@ SELECT robot_id, done_at FROM attempt WHERE robot_id = ANY (CAST(:ids AS text[])
 _FOREIGN = text("""
 SELECT DISTINCT robot_id FROM flight WHERE robot_id = ANY (CAST(:ids AS text[])) AND owner <> :me
 """)
+# An array, not a join: the queue is then read in its order, and no further than is wanted.
 _DUE = text("""
 SELECT message.*
   FROM unnest(CAST(:ids AS text[]), CAST(:wants AS integer[]), CAST(:tests AS boolean[]))
@@ -62,7 +63,7 @@ SELECT message.*
        SELECT * FROM message
         WHERE robot_id = wanted.id AND state = 'queued' AND not_before <= :now
           AND (kind = 'test' OR NOT wanted.only_tests)
-          AND NOT EXISTS (SELECT FROM flight WHERE flight.message_id = message.id)
+          AND message.id <> ALL (ARRAY(SELECT message_id FROM flight WHERE flight.robot_id = wanted.id))
         ORDER BY number
         LIMIT wanted.want) AS message
 """)

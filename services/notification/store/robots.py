@@ -41,13 +41,18 @@ _ALL = text("SELECT * FROM robot ORDER BY id")
 _LOCKED = text("SELECT * FROM robot WHERE id = ANY (CAST(:ids AS text[])) ORDER BY id FOR UPDATE")
 
 # A robot is taken when something of its own is due: what the dispatcher sends next, it decides under this lock.
+# Each subquery is one look into an index for each robot, however many messages wait (an EXISTS may become a scan of
+# all that wait); a robot that is off is looked at through the index of tests, for its queue may be long.
 _TAKE = text("""
 SELECT * FROM robot
  WHERE NOT id = ANY (CAST(:except AS text[]))
    AND (resume_at IS NULL OR resume_at <= :now)
    AND NOT (SELECT paused FROM outbound)
-   AND EXISTS (SELECT FROM message WHERE message.robot_id = robot.id AND message.state = 'queued'
-                                     AND message.not_before <= :now AND (robot.state <> 'off' OR message.kind = 'test'))
+   AND CASE WHEN robot.state = 'off'
+            THEN (SELECT true FROM message WHERE message.robot_id = robot.id AND message.state = 'queued'
+                                             AND message.kind = 'test' AND message.not_before <= :now LIMIT 1)
+            ELSE (SELECT true FROM message WHERE message.robot_id = robot.id AND message.state = 'queued'
+                                             AND message.not_before <= :now LIMIT 1) END
  ORDER BY id
    FOR UPDATE SKIP LOCKED
 """)
@@ -72,6 +77,7 @@ UPDATE robot SET state = new.state, resume_at = new.resume_at, failures = new.fa
 """)
 
 _ROUTES = text("SELECT * FROM route ORDER BY id")
+_HOLD_ROUTES = text("LOCK TABLE route IN SHARE MODE")
 _ROUTE = text("SELECT * FROM route WHERE id = :id")
 _ROUTE_LOCKED = text("SELECT * FROM route WHERE id = :id FOR UPDATE")
 _PUT_ROUTE = text("""
@@ -145,7 +151,11 @@ async def routes(*, conn: AsyncConnection) -> list[tuple[Route, int]]:
     return [(_route(row), row.version) for row in await conn.execute(_ROUTES)]
 
 
-async def routing(*, conn: AsyncConnection) -> Routes:
+async def routing(*, conn: AsyncConnection, hold: bool = False) -> Routes:
+    """`hold`: the routes stay as they are until the transaction ends, so that whoever then changes them sees what was
+    queued, or left without a route, under these. Not for a transaction that changes routes itself."""
+    if hold:
+        await conn.execute(_HOLD_ROUTES)
     return Routes(route for route, _ in await routes(conn=conn))
 
 

@@ -1,16 +1,21 @@
 """From a fact to a robot, and what the ledger says of it."""
 
+import asyncio
 from datetime import date
+from functools import partial
 
 import asyncpg
 
 from services.notification.domain.messages import State
+from services.notification.handlers import facts
 from shared.contracts.deliveries import Outcome
 from shared.contracts.programme import PersonRecorded, PostAssumed, PostVacated, Tier
+from shared.kit.database import transaction
 from shared.kit.log import eventlog
 from tests.integration.notification.conftest import Desk
 from tests.support.robots import FakeRobot
-from tests.support.supervision import CHAIN, UNIT, closed, escalated, post, reminded, some_id
+from tests.support.supervision import CHAIN, UNIT, closed, escalated, fact, post, reminded, some_id
+from tests.support.waiting import eventually
 
 
 async def test_a_letter_reaches_its_group_once_naming_all_who_hear_it(desk: Desk, robot: FakeRobot) -> None:
@@ -68,6 +73,21 @@ async def test_without_a_route_a_message_waits_visibly_and_goes_when_one_is_adde
         await desk.all_in(State.SENT)
     assert len(robot.heard) == 2
     assert {message.number for message in await desk.all()} == {20260000001, 20260000002}
+
+
+async def test_a_route_that_is_added_meanwhile_finds_what_was_left_without_one(desk: Desk, robot: FakeRobot) -> None:
+    await desk.register("display", robot)
+    now = desk.clock.now()
+    async with transaction(desk.engine) as conn:
+        await facts.apply([fact(escalated(), at=now)], conn=conn, now=now)
+        adding = asyncio.create_task(desk.route("display"))
+        await eventually(partial(somebody_waits, desk))
+    await adding
+    assert await desk.states() == [State.QUEUED]
+
+
+async def somebody_waits(desk: Desk) -> bool:
+    return bool(await desk.execute("SELECT 1 FROM pg_locks WHERE NOT granted"))
 
 
 async def test_whoever_heard_of_a_case_hears_that_it_is_closed(desk: Desk, robot: FakeRobot) -> None:

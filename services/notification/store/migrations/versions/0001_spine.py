@@ -111,7 +111,10 @@ CREATE TABLE message (
     UNIQUE NULLS NOT DISTINCT (cause_id, robot_id, part)
 ) WITH (fillfactor = 70);
 CREATE INDEX message_queue ON message (robot_id, number) WHERE state = 'queued';
-CREATE INDEX message_trouble ON message (state, number) WHERE state IN ('unroutable', 'undelivered');
+CREATE INDEX message_test ON message (robot_id, number) WHERE state = 'queued' AND kind = 'test';
+CREATE INDEX message_waiting ON message (number) WHERE state = 'queued';
+CREATE INDEX message_undelivered ON message (number) WHERE state = 'undelivered';
+CREATE INDEX message_unroutable ON message (number) WHERE state = 'unroutable';
 CREATE INDEX message_case ON message (case_id, number) WHERE case_id IS NOT NULL;
 CREATE INDEX message_project ON message (project_id, number);
 CREATE INDEX message_robot ON message (robot_id, number);
