@@ -12,6 +12,7 @@ from services.notification.domain.outcome import Condition, Fault, Step, Verdict
 from services.notification.store import attempts, messages, robots
 from services.notification.store.attempts import Attempt, Flight
 from services.notification.store.messages import Change, Message
+from services.notification.store.robots import Robot
 from services.notification.telling import Outgoing
 from shared.contracts.deliveries import DeliveryAttempted, Outcome
 from shared.kit.log import eventlog
@@ -21,15 +22,18 @@ from shared.kit.telemetry import counter
 ACTOR = "notification"
 LOST = Verdict(Outcome.UNKNOWN, "lost", "the sender ended before it recorded the outcome", Fault.SENDER)
 
+_LONGEST_WORDS = 500
 _ATTEMPTS = counter("liandu_delivery_attempts_total", "Attempts to send, by outcome.", ("channel", "outcome"))
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An attempt that is over. `verdict` is None when the message never left and goes back to the queue."""
+    """An attempt that is over. `verdict` is None when the message never left and goes back to the queue. `version`:
+    of the robot's record as it was sent with."""
 
     message: Message
     robot: str
+    version: int
     channel: str
     clean: bool
     verdict: Verdict | None
@@ -39,9 +43,10 @@ class Ended:
 def ended(one: Outgoing, verdict: Verdict | None, *, at: datetime) -> Ended:
     """How a claimed message ended; the robot's words lose what no record may show, and what none can hold."""
     if verdict:
-        words = one.redacted(verdict.text).replace("\0", "").encode(errors="replace").decode()
+        words = one.redacted(verdict.text)[:_LONGEST_WORDS].replace("\0", "").encode(errors="replace").decode()
         verdict = replace(verdict, text=words, code=verdict.code[:40])
-    return Ended(one.message, one.robot.id, one.robot.channel, one.robot.condition == Condition(), verdict, at)
+    robot = one.robot
+    return Ended(one.message, robot.id, robot.version, robot.channel, robot.condition == Condition(), verdict, at)
 
 
 async def record(over: Sequence[Ended], *, owner: int, now: datetime, conn: AsyncConnection) -> int:
@@ -58,13 +63,14 @@ async def record(over: Sequence[Ended], *, owner: int, now: datetime, conn: Asyn
 
 
 async def _write(over: Sequence[Ended], flights: dict[UUID, Flight], *, now: datetime, conn: AsyncConnection) -> None:
-    conditions = await _conditions(over, conn=conn)
+    touched = await _touched(over, conn=conn)
+    conditions = {robot.id: robot.condition for robot in touched.values()}
     ledger: list[Attempt] = []
     changes: list[Change] = []
     for one in over:
         assert one.verdict
         before = conditions.get(one.robot, Condition())
-        after = robot_after(before, one.verdict, now=one.done_at)
+        after = robot_after(before, one.verdict, now=one.done_at) if _concerns(one, touched.get(one.robot)) else before
         if one.robot in conditions:
             conditions[one.robot] = after
         step = step_after(one.verdict, one.message.tries, robot=after, now=one.done_at)
@@ -79,11 +85,15 @@ async def _write(over: Sequence[Ended], flights: dict[UUID, Flight], *, now: dat
         _ATTEMPTS.labels(line.channel, line.outcome.value).inc()
 
 
-async def _conditions(over: Sequence[Ended], *, conn: AsyncConnection) -> dict[str, Condition]:
+async def _touched(over: Sequence[Ended], *, conn: AsyncConnection) -> dict[str, Robot]:
     """The robots whose condition these outcomes may change; a message that simply arrived changes none."""
-    touched = {one.robot for one in over if one.verdict and (one.verdict.outcome is not Outcome.SENT or not one.clean)}
-    locked = await robots.lock(sorted(touched), conn=conn) if touched else {}
-    return {robot_id: robot.condition for robot_id, robot in locked.items()}
+    ids = {one.robot for one in over if one.verdict and (one.verdict.outcome is not Outcome.SENT or not one.clean)}
+    return await robots.lock(sorted(ids), conn=conn) if ids else {}
+
+
+def _concerns(one: Ended, robot: Robot | None) -> bool:
+    """Whether this outcome says anything of the robot: not of one whose record was mended meanwhile."""
+    return robot is None or robot.version == one.version
 
 
 def _line(one: Ended, verdict: Verdict, step: Step, flight: Flight) -> Attempt:
@@ -135,10 +145,12 @@ async def record_lost(owner: int, *, now: datetime, limit: int, conn: AsyncConne
     """Record as unknown what a dead process left on its way; how many there were, at most `limit`."""
     ids = await attempts.owned(owner, limit=limit, conn=conn)
     found = await messages.by_id(ids, conn=conn)
-    channels = {robot.id: robot.channel for robot in await robots.every(conn=conn)}
-    lost = [
-        Ended(message, message.robot or "", channels.get(message.robot or "", ""), False, LOST, now)
-        for message in found.values()
-    ]
+    known = {robot.id: robot for robot in await robots.every(conn=conn)}
+    lost = [_lost(message, known.get(message.robot or ""), now=now) for message in found.values()]
     await record(lost, owner=owner, now=now, conn=conn)
     return len(ids)
+
+
+def _lost(message: Message, robot: Robot | None, *, now: datetime) -> Ended:
+    version, channel = (robot.version, robot.channel) if robot else (0, "")
+    return Ended(message, message.robot or "", version, channel, False, LOST, now)

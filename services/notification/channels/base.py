@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from services.notification.domain.budget import Limit
 from services.notification.domain.outcome import Fault, Verdict
@@ -17,6 +17,7 @@ from shared.contracts.deliveries import Outcome
 from shared.kit.errors import Invalid
 
 CUT = "…（内容过长，已截断）"
+_SHORTEST_SECRET = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +108,25 @@ def fit(build: Callable[[str], bytes], text: str, *, most: int) -> tuple[str, by
 def integer_code(body: bytes, *names: str) -> tuple[int | None, str]:
     """The first of these fields that is an integer in a JSON object, and the robot's own words.
 
-    Otherwise None and the start of the text. A truth value is no integer.
+    Otherwise None and the whole text: it is cut only when its secrets are hidden. A truth value is no integer.
     """
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
-        return None, body[:200].decode(errors="replace")
+        return None, body.decode(errors="replace")
     if not isinstance(answer, dict):
-        return None, body[:200].decode(errors="replace")
+        return None, body.decode(errors="replace")
     code = next((answer[name] for name in names if type(answer.get(name)) is int), None)
     words = next((answer[name] for name in ("errmsg", "msg") if isinstance(answer.get(name), str)), "")
-    return code, (words or body.decode(errors="replace"))[:500]
+    return code, words or body.decode(errors="replace")
+
+
+def secrets_in(address: str) -> tuple[str, ...]:
+    """An address and those parts of it that may be secrets by themselves, as they are written and as they are meant."""
+    parts = urlsplit(address)
+    pieces = (*parts.path.split("/"), *(pair.partition("=")[2] for pair in parts.query.split("&")))
+    long = [piece for piece in pieces if len(piece) >= _SHORTEST_SECRET]
+    return (address, *long, *map(unquote, long)) if address else ()
 
 
 def by_status(status: int, headers: Mapping[str, str], text: str = "") -> Verdict:

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import parse_qs, quote, urlsplit
 
-from services.notification.channels.base import Request, Target, by_status, compact, fit, integer_code, require_http
+from services.notification.channels.base import (
+    Request,
+    Target,
+    by_status,
+    compact,
+    fit,
+    integer_code,
+    require_http,
+    secrets_in,
+)
 from services.notification.domain.budget import Limit
 from services.notification.domain.outcome import Fault, Verdict
 from services.notification.domain.rendering import Draft
@@ -135,7 +144,6 @@ def _token(url: str) -> str:
 
 
 def _secrets(draft: Draft, target: Target, url: str) -> tuple[str, ...]:
-    signature = next(iter(parse_qs(urlsplit(url).query).get("sign", [])), "")
     link = draft.button.url if draft.button else ""
-    known = (url, target.url, _token(target.url), target.secret or "", signature, link, *draft.mentions)
+    known = (*secrets_in(url), target.url, _token(target.url), target.secret or "", *secrets_in(link), *draft.mentions)
     return tuple(secret for secret in known if secret)

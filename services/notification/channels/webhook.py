@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from services.notification.channels.base import Request, Target, by_status, compact, fit, require_http
+from services.notification.channels.base import Request, Target, by_status, compact, fit, require_http, secrets_in
 from services.notification.domain.budget import Limit
 from services.notification.domain.outcome import Verdict
 from services.notification.domain.rendering import Draft
@@ -64,7 +64,7 @@ class Webhook:
         """Here HTTP decides: any 2xx is a delivery, 410 means that the receiver wants no more."""
         if 200 <= status < 300:
             return Verdict(Outcome.SENT, f"http {status}")
-        return by_status(status, headers, body[:500].decode(errors="replace"))
+        return by_status(status, headers, body.decode(errors="replace"))
 
 
 def _body(draft: Draft, text: str, *, now: datetime) -> bytes:
@@ -75,14 +75,15 @@ def _body(draft: Draft, text: str, *, now: datetime) -> bytes:
 
 
 def _secrets(draft: Draft, target: Target, signature: str) -> tuple[str, ...]:
-    parts = urlsplit(target.url)
+    link = draft.button.url if draft.button else ""
     secret = target.secret or ""
     known = (
-        target.url,
-        parts.query,
+        *secrets_in(target.url),
+        urlsplit(target.url).query,
         secret,
         secret.removeprefix(PREFIX),
         signature,
-        draft.button.url if draft.button else "",
+        *secrets_in(link),
+        *draft.mentions,
     )
-    return tuple(one for one in (*known, *draft.mentions) if one)
+    return tuple(one for one in known if one)

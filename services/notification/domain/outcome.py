@@ -100,12 +100,12 @@ def robot_after(robot: Condition, verdict: Verdict, *, now: datetime) -> Conditi
             return Condition()
         case Outcome.GIVE_UP, Fault.ROBOT:
             return replace(robot, state=RobotState.OFF, resume_at=None, why=verdict.mend)
-        case _ if robot.state is RobotState.OFF:
-            return robot
-        case Outcome.GIVE_UP, _:
-            return Condition()
         case _, Fault.SENDER:
             return robot
+        case _ if robot.state is RobotState.OFF:
+            return replace(robot, failures=robot.failures + 1)
+        case Outcome.GIVE_UP, _:
+            return Condition()
     failures = robot.failures + 1
     wait = verdict.wait or backoff(failures)
     return Condition(RobotState.COOLING, now + wait, failures, _cooling_because(verdict))
@@ -121,15 +121,20 @@ def step_after(verdict: Verdict, tries: Tries, *, robot: Condition, now: datetim
         case Outcome.UNKNOWN:
             return _after_unknown(replace(tries, unknowns=tries.unknowns + 1), robot=robot, now=now)
         case Outcome.COOL_DOWN:
-            return Step(Verb.DELAY, tries, robot.resume_at or now, _cooling_because(verdict))
+            return Step(Verb.DELAY, tries, _again_at(verdict, robot, now=now), _cooling_because(verdict))
     if verdict.fault is Fault.LINE:
-        return Step(Verb.DELAY, tries, robot.resume_at or now, _cooling_because(verdict))
+        return Step(Verb.DELAY, tries, _again_at(verdict, robot, now=now), _cooling_because(verdict))
     refused = replace(tries, refusals=tries.refusals + 1)
     if refused.refusals >= verdict.most:
         return Step(
             Verb.FAIL, refused, reason=f"已重试{refused.refusals}次仍未成功（{verdict.code}），请检查机器人后补发"
         )
-    return Step(Verb.DELAY, refused, robot.resume_at or now, _cooling_because(verdict))
+    return Step(Verb.DELAY, refused, _again_at(verdict, robot, now=now), _cooling_because(verdict))
+
+
+def _again_at(verdict: Verdict, robot: Condition, *, now: datetime) -> datetime:
+    """When the robot's pause is over; one that is off has none, but what tests it waits all the same."""
+    return robot.resume_at or now + (verdict.wait or backoff(robot.failures))
 
 
 def _after_unknown(tries: Tries, *, robot: Condition, now: datetime) -> Step:

@@ -213,6 +213,17 @@ async def nobody_gets_in(desk: Desk) -> AsyncIterator[None]:
         await admin.close()
 
 
+async def test_a_chat_with_a_limit_never_has_many_messages_on_their_way(desk: Desk, robot: FakeRobot) -> None:
+    await one_route(desk, robot, per_minute=None)
+    robot.gate.clear()
+    async with desk.sending():
+        await desk.hear(*(reminded(working_days_left=left) for left in range(1, 11)))
+        await eventually(lambda: robot.heard)
+        assert await desk.flights() == 4
+        robot.gate.set()
+        await desk.all_in(State.SENT)
+
+
 async def test_a_claim_whose_commit_nobody_saw_is_put_back(desk: Desk, robot: FakeRobot) -> None:
     await one_route(desk, robot)
     await desk.hear(escalated())

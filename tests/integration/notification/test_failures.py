@@ -2,8 +2,9 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 
@@ -146,6 +147,19 @@ async def test_a_robot_that_refuses_for_good_is_off_until_it_is_mended(desk: Des
     assert len(robot.heard) == 3
 
 
+async def test_an_answer_to_the_old_address_says_nothing_of_the_new(desk: Desk, robot: FakeRobot) -> None:
+    await one_route(desk, robot)
+    robot.gate.clear()
+    robot.answers.append(NO_ROBOT)
+    async with desk.sending():
+        await desk.hear(escalated())
+        await eventually(lambda: robot.heard)
+        await desk.register("display", robot, token="a-new-token")
+        robot.gate.set()
+        await desk.all_in(State.UNDELIVERED)
+        assert (await desk.robot("display")).condition.state is RobotState.OPEN
+
+
 async def redriven(desk: Desk, robot_id: str) -> int:
     async with transaction(desk.engine) as conn:
         return await redrive.redrive_all(robot_id, by="运维", now=desk.clock.now(), conn=conn)
@@ -244,16 +258,44 @@ async def test_the_ledger_can_only_grow(desk: Desk, robot: FakeRobot) -> None:
             await desk.execute(statement)
 
 
-async def test_no_secret_is_left_anywhere(desk: Desk, robot: FakeRobot, caplog: pytest.LogCaptureFixture) -> None:
-    """A robot that echoes all it was told, one that is refused, one that breaks: nothing of it stays in clear."""
+def all_it_was_told(heard: Heard) -> object:
+    words = json.dumps([heard.query, heard.headers, heard.payload], ensure_ascii=False) + f" {TOKEN} {ROBOT_SECRET}"
+    return {"errcode": -1, "errmsg": words}
+
+
+def the_token_where_words_are_cut(heard: Heard) -> object:
+    return {"errcode": -1, "errmsg": "x" * (500 - len(TOKEN) // 2) + heard.query["access_token"]}
+
+
+def the_token_in_a_page(heard: Heard) -> object:
+    return f"<html>{'x' * (194 - len(TOKEN) // 2)}{heard.query['access_token']}".encode()
+
+
+def the_link_as_another_encoder_writes_it(heard: Heard) -> object:
+    return json.dumps([TOKEN, heard.payload["actionCard"]["singleURL"]]).replace("/", "\\/").encode()
+
+
+def the_request_line(heard: Heard) -> object:
+    return f"bad request: {heard.path}?sign={quote(heard.query['sign'], safe='')} {TOKEN}".encode()
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        all_it_was_told,
+        the_token_where_words_are_cut,
+        the_token_in_a_page,
+        the_link_as_another_encoder_writes_it,
+        the_request_line,
+    ],
+)
+async def test_no_secret_is_left_anywhere(
+    desk: Desk, robot: FakeRobot, caplog: pytest.LogCaptureFixture, says: Callable[[Heard], object]
+) -> None:
+    """A robot that echoes what it was told, one that is refused, one that breaks: nothing of it stays in clear."""
     caplog.set_level(logging.INFO)
     await one_route(desk, robot)
-
-    def echo(heard: Heard) -> None:
-        words = json.dumps([heard.query, heard.headers, heard.payload], ensure_ascii=False) + f" {TOKEN} {ROBOT_SECRET}"
-        robot.answers.append(Answer({"errcode": -1, "errmsg": words}))
-
-    robot.on_heard = echo
+    robot.on_heard = lambda heard: robot.answers.append(Answer(says(heard)))
     async with desk.sending():
         await desk.hear(escalated())
         await desk.settled()
@@ -263,12 +305,14 @@ async def test_no_secret_is_left_anywhere(desk: Desk, robot: FakeRobot, caplog: 
         await desk.settled()
     [heard, _] = robot.heard
     live = heard.payload["actionCard"]["singleURL"]
-    planted = [TOKEN, ROBOT_SECRET, LINK_SECRET, heard.query["sign"], live, live.rpartition("/")[2]]
+    sign = heard.query["sign"]
+    planted = [TOKEN, TOKEN[: len(TOKEN) // 2], ROBOT_SECRET, LINK_SECRET, live, live.rpartition("/")[2]]
+    planted += [sign, quote(sign, safe="")]
     [message] = await desk.all()
     story: Sequence[Attempt] = await desk.story(message)
     assert "已隐去" in story[0].answer
-    dumps = [str(await desk.execute(f"SELECT {table}::text FROM {table}")) for table in await tables(desk)]
-    everything = "\n".join([*dumps, caplog.text])
+    rows = [row for table in await tables(desk) for row in await desk.execute(f"SELECT one::text FROM {table} AS one")]
+    everything = "\n".join([*(row[0] for row in rows), caplog.text])
     assert [secret for secret in planted if secret in everything] == []
 
 

@@ -62,6 +62,19 @@ def test_a_robot_that_is_off_stays_off_until_something_gets_through(verdict: Ver
     assert robot_after(OFF, SENT, now=NOW) == OPEN
 
 
+@pytest.mark.parametrize("verdict", [DOWN, BUSY])
+def test_what_tests_a_robot_that_is_off_waits_longer_each_time(verdict: Verdict) -> None:
+    robot, waits = OFF, []
+    for _ in range(4):
+        robot = robot_after(robot, verdict, now=NOW)
+        step = step_after(verdict, Tries(), robot=robot, now=NOW)
+        assert step.not_before
+        waits.append((step.not_before - NOW).total_seconds())
+    assert waits == [5, 10, 20, 40]
+    throttled = step_after(THROTTLED, Tries(), robot=robot_after(robot, THROTTLED, now=NOW), now=NOW)
+    assert throttled.not_before == NOW + timedelta(minutes=10)
+
+
 def test_what_gets_through_forgets_earlier_failures() -> None:
     failing = OPEN
     for _ in range(3):
