@@ -2,7 +2,7 @@
 
 import typer
 
-from services.operator.commands import clock, dead_letters, demo, imports, robots, run, token, topics
+from services.operator.commands import clock, connect, dead_letters, demo, imports, robots, run, token, topics
 
 app = typer.Typer(
     name="liandu",
@@ -20,6 +20,7 @@ app.command()(run.secrets)
 app.command()(demo.demo)
 app.command()(token.token)
 app.command()(robots.robots)
+app.command()(connect.connect_robots)
 app.command("import")(imports.import_workbook)
 app.command("sample-workbook")(imports.sample_workbook)
 app.add_typer(topics.app, name="topics")

@@ -37,7 +37,7 @@ def end_of_demonstration(data: Path) -> str:
 
 
 def test_the_imported_and_the_refused_are_counted_and_the_error_sheet_is_there(account: str) -> None:
-    found = re.search(r"projects imported (\d+), refused (\d+); error sheet (\S+)", account)
+    found = re.search(r"projects imported (\d+), refused (\d+); 错误清单 error sheet (\S+)", account)
     assert found is not None
 
     imported, refused, sheet = int(found[1]), int(found[2]), Path(found[3])
@@ -64,7 +64,7 @@ def test_every_group_had_messages_and_nothing_is_undelivered(account: str) -> No
 
     assert list(counts) == GROUPS
     assert all(counts.values())
-    assert "undelivered: 0" in account.splitlines()
+    assert "未送达 undelivered: 0" in account.splitlines()
 
 
 def test_somebody_acknowledged_somebody_was_early_and_the_outage_was_outlived(account: str) -> None:

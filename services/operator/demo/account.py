@@ -21,7 +21,7 @@ def give_account(told: Told, *, supervisor: Person, operator: Person, chat: Chat
     Raises:
         DemoFailed: it is not what the demonstration promises.
     """
-    console.print("\n[bold]What it came to, as the services have it[/]")
+    console.print("\n[bold]各服务的记录 · What it came to, as the services have it[/]")
     _imported(supervisor, told)
     cases = [
         supervisor.get("assessment", f"/v1/cases/{case['id']}") for case in supervisor.every("assessment", "/v1/cases")
@@ -31,10 +31,10 @@ def give_account(told: Told, *, supervisor: Person, operator: Person, chat: Chat
     _commended(supervisor)
     _messages(operator, chat)
     _require(told.passed_without_intake > 0, "no message came while record keeping was down")
-    console.print(f"messages while record keeping was down: {told.passed_without_intake}")
+    console.print(f"记录服务停机期间 messages while record keeping was down: {told.passed_without_intake}")
     undelivered = operator.every("notification", "/v1/undelivered")
     _require(not undelivered, f"{len(undelivered)} messages are undelivered")
-    console.print("undelivered: 0")
+    console.print("未送达 undelivered: 0")
 
 
 def _imported(supervisor: Person, told: Told) -> None:
@@ -44,7 +44,7 @@ def _imported(supervisor: Person, told: Told) -> None:
     _require(counts["imported"] == len(projects), "imported and recorded projects differ")
     _require(counts["refused"] > 0 and bool(told.error_sheet), "the wrong rows came back in no error sheet")
     console.print(
-        f"projects imported {counts['imported']}, refused {counts['refused']}; error sheet {told.error_sheet}"
+        f"项目导入 projects imported {counts['imported']}, refused {counts['refused']}; 错误清单 error sheet {told.error_sheet}"
     )
 
 
@@ -66,7 +66,7 @@ def _climbs(cases: Sequence[dict[str, Any]], operator: Person, *, followed: str)
     heights = Counter(case["rungs"][-1]["rung"] for case in cases)
     closed = sum(case["state"] == "closed" for case in cases)
     spread = ", ".join(f"{count} to rung {rung}" for rung, count in sorted(heights.items()))
-    console.print(f"cases: {len(cases)} ({spread}), {closed} closed")
+    console.print(f"督办件 cases: {len(cases)} ({spread}), {closed} closed")
 
 
 def _day(at: str) -> str:
@@ -76,7 +76,7 @@ def _day(at: str) -> str:
 def _acknowledged(cases: Sequence[dict[str, Any]]) -> None:
     pressed = [rung["acknowledgement"] for case in cases for rung in case["rungs"] if rung["acknowledgement"]]
     _require(bool(pressed), "nothing was acknowledged")
-    console.print(f"acknowledgements: {len(pressed)} ({'; '.join(escape(one['via']) for one in pressed)})")
+    console.print(f"签收 acknowledgements: {len(pressed)} ({'; '.join(escape(one['via']) for one in pressed)})")
 
 
 def _commended(supervisor: Person) -> None:
@@ -84,7 +84,7 @@ def _commended(supervisor: Person) -> None:
     _require(bool(proposed), "nothing was commended")
     for one in proposed:
         early, name = one["working_days_early"], one["matter"]["project_name"]
-        console.print(f"commendation proposed: {escape(name)}, {early} working days early")
+        console.print(f"激励建议 commendation proposed: {escape(name)}, {early} working days early")
 
 
 def _messages(operator: Person, chat: Chat) -> None:
@@ -94,9 +94,9 @@ def _messages(operator: Person, chat: Chat) -> None:
     for group in GROUPS:
         sent = len(operator.every("notification", "/v1/messages", robot=group.name, state="sent"))
         _require(sent == took[group.name], f"{group.title}: {sent} sent, {took[group.name]} received")
-        console.print(f"messages in {group.title}: {sent}")
+        console.print(f"消息 messages in {group.title}: {sent}")
     refused = sum(not receipt["accepted"] for receipt in chat.heard)
-    console.print(f"refused by robots on the way: {refused}")
+    console.print(f"机器人拒收 refused by robots on the way: {refused}")
 
 
 def _require(holds: bool, otherwise: str) -> None:

@@ -67,10 +67,11 @@ class Chat:
 
     def show(self) -> None:
         """Print what arrived since last time, the latest where it is much."""
-        arrived = [receipt for receipt in self.catch_up() if receipt["accepted"] and receipt["message"]]
+        news = [receipt for receipt in self.catch_up() if receipt["accepted"] and receipt["message"]]
+        arrived = sorted(news, key=lambda receipt: (receipt["at"], _number_in(receipt["message"]["text"])))
         if len(arrived) > _SHOWN_AT_ONCE:
             console.print(
-                f"  … {len(arrived) - _SHOWN_AT_ONCE} earlier messages, on the page of the robots", style="dim"
+                f"  … {len(arrived) - _SHOWN_AT_ONCE} 条较早的消息从略 · earlier messages, not shown", style="dim"
             )
         for receipt in arrived[-_SHOWN_AT_ONCE:]:
             _show(receipt)
@@ -82,6 +83,11 @@ class Chat:
             if receipt["robot"] == robot and receipt["accepted"] and words in message["text"] and message["buttons"]:
                 return str(message["buttons"][0]["url"])
         raise LookupError(f"no message with a link in {robot} says {words!r}")
+
+
+def _number_in(text: str) -> str:
+    """The message's number, which stands at the end of its text: robots of one moment are heard in any order."""
+    return text.rstrip()[-11:]
 
 
 def _show(receipt: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 from rich.markup import escape
 
-from services.operator.demo.chat import GROUPS, Chat
+from services.operator.demo.chat import Chat
 from services.operator.demo.stage import Person, Stage
 from services.operator.samples.programme import Programme, sample_programme
 from services.operator.words import console
@@ -60,55 +60,51 @@ class Story:
         self._chat.show()
 
     def _groups_are_connected(self) -> None:
-        self._act("1  Five groups get a robot, and each tier its group")
-        for group in GROUPS:
-            robot = self._chat.define(group)
-            body = {"name": group.title, "channel": "dingtalk", "url": robot["url"], "secret": robot["secret"]}
-            self.operator.ask("PUT", "notification", f"/v1/robots/{group.name}", body)
-            for tier in group.tiers:
-                self.operator.ask("POST", "notification", "/v1/routes", {"robot": group.name, "tier": tier})
-            console.print(f"  {group.title}: {'、'.join(group.tiers)}")
+        self._act("1  五个群接入机器人，各层级各归其群 · Five groups get a robot, and each tier its group")
+        console.print(self._stage.liandu("connect-robots"))
 
     def _the_workbook_comes_in(self) -> None:
-        self._act("2  The office's workbook comes in, with all its mess")
+        self._act("2  导入办公室的项目清单 · The office's workbook comes in, with all its mess")
         file = self._stage.data / "示例项目清单.xlsx"
         self._stage.liandu("sample-workbook", str(file), "--start", f"{START:%Y-%m-%d}")
         self.told.import_report = self._stage.liandu("import", str(file), codes=(0, 3))
+        console.print(f"  {file}")
         console.print(escape(self.told.import_report))
         sheet = file.with_name(f"{file.stem}-错误清单.xlsx")
         self.told.error_sheet = str(sheet) if sheet.exists() else ""
         self._stage.liandu("clock", "settle")
 
     def _the_baseline_is_settled(self) -> None:
-        self._act("3  What was late before: a baseline, which climbs only where 督查室 confirms it")
+        self._act("3  存量逾期经督查室确认后才督办 · What was late before climbs only where 督查室 confirms it")
         late = self.supervisor.every("assessment", "/v1/obligations", baseline=True)
         for obligation in late:
             matter = obligation["matter"]
             console.print(f"  {obligation['due_on']}  {matter['project_name']}：{matter['milestone_name']}")
         self.supervisor.ask("POST", "assessment", f"/v1/obligations/{late[-1]['id']}:confirm")
-        console.print(f"  confirmed: {late[-1]['matter']['project_name']}")
+        console.print(f"  督查室确认 confirmed: {late[-1]['matter']['project_name']}")
+        self._to(1, 30)
 
     def _nobody_answers(self) -> None:
-        self._act("4  A start is missed and nobody answers: the climb begins")
+        self._act("4  逾期未开工，无人反馈，逐级上报 · A start is missed and nobody answers: the climb begins")
         console.print(f"  {self._programme.missed}，计划2月28日开工（星期六，调休上班）")
         self._to(2, 25)
         self._to(3, 2)
         self._to(3, 6)
 
     def _record_keeping_is_down(self) -> None:
-        self._act("5  Record keeping is down for two weeks; supervision is not")
+        self._act("5  记录服务停机，督导照常 · Record keeping is down for two weeks; supervision is not")
         before = len(self._chat.heard)
         self._stage.liandu("stop", "intake")
-        console.print("  intake is stopped")
+        console.print("  记录服务已停止 · intake is stopped")
         self._to(3, 13)
         self._to(3, 20)
         self._to(3, 27)
         self.told.passed_without_intake = len(self._chat.heard) - before
         self._stage.liandu("start", "intake")
-        console.print("  intake is up again")
+        console.print("  记录服务已恢复 · intake is up again")
 
     def _somebody_answers(self) -> None:
-        self._act("6  Another is missed; a vacant post is passed over; somebody answers")
+        self._act("6  岗位空缺逐级上报，签收并反馈 · Another is missed; a vacant post is passed over; somebody answers")
         name = self._programme.passing_over
         self._to(4, 1)
         self._press(name, "units")
@@ -125,13 +121,13 @@ class Story:
         self._chat.show()
 
     def _somebody_is_early(self) -> None:
-        self._act("7  A start comes early: a commendation is proposed")
+        self._act("7  提前开工，提出激励建议 · A start comes early: a commendation is proposed")
         self._start(self._programme.early, "2026-04-16")
         self._stage.liandu("clock", "settle")
         self._chat.show()
 
     def _the_year_goes_on(self) -> None:
-        self._act("8  The year goes on to its end")
+        self._act("8  走完全年 · The year goes on to its end")
         for month in (6, 9, 12):
             self._to(month, 30, hour=18)
         self._stage.advance_to(END)
