@@ -43,9 +43,8 @@ def _imported(supervisor: Person, told: Told) -> None:
     projects = supervisor.every("intake", "/v1/projects")
     _require(counts["imported"] == len(projects), "imported and recorded projects differ")
     _require(counts["refused"] > 0 and bool(told.error_sheet), "the wrong rows came back in no error sheet")
-    console.print(
-        f"项目导入 projects imported {counts['imported']}, refused {counts['refused']}; 错误清单 error sheet {told.error_sheet}"
-    )
+    taken = f"项目导入 projects imported {counts['imported']}, refused {counts['refused']}"
+    console.print(f"{taken}; 错误清单 error sheet {told.error_sheet}")
 
 
 def _climbs(cases: Sequence[dict[str, Any]], operator: Person, *, followed: str) -> None:
