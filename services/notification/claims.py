@@ -60,13 +60,11 @@ async def _wants(
     mine: Sequence[Robot], loads: Mapping[str, int], *, now: datetime, conn: AsyncConnection
 ) -> tuple[list[tuple[str, int, bool]], dict[str, datetime]]:
     limits = {robot.id: limits_of(robot) for robot in mine}
-    used = await attempts.taken(
-        [robot_id for robot_id, own in limits.items() if own], since=now - budget.LONGEST_WINDOW, conn=conn
-    )
+    used = await used_of(limits, now=now, conn=conn)
     wants: list[tuple[str, int, bool]] = []
     resting: dict[str, datetime] = {}
     for robot in mine:
-        free = budget.room(limits[robot.id], used.get(robot.id, ()), now=now)
+        free = budget.room(limits[robot.id], used[robot.id], now=now)
         want = _depth(robot, limits[robot.id]) - loads.get(robot.id, 0)
         if want > 0 and (free is None or free > 0):
             wants.append((robot.id, want if free is None else min(want, free), robot.condition.state is RobotState.OFF))
@@ -90,6 +88,15 @@ def limits_of(robot: Robot) -> tuple[Limit, ...]:
     return budget.effective(CHANNELS[robot.channel].limits, per_minute=robot.per_minute)
 
 
+async def used_of(
+    limits: Mapping[str, Sequence[Limit]], *, now: datetime, conn: AsyncConnection
+) -> Mapping[str, Sequence[datetime | None]]:
+    """The attempts that count towards the limits of these robots (budget.room); none where there is no limit."""
+    limited = [robot_id for robot_id, own in limits.items() if own]
+    used = await attempts.taken(limited, since=now - budget.LONGEST_WINDOW, conn=conn)
+    return {robot_id: used.get(robot_id, ()) for robot_id in limits}
+
+
 async def pending(conn: AsyncConnection, now: datetime) -> Pending:
     """What is due and has not left, and when the next message may: what stepping simulated time waits for."""
     queues, flying = await attempts.queues(conn=conn)
@@ -98,7 +105,7 @@ async def pending(conn: AsyncConnection, now: datetime) -> Pending:
         return Pending(tuple(reasons))
     known = {robot.id: robot for robot in await robots.every(conn=conn) if robot.condition.state is not RobotState.OFF}
     waiting = [known[robot_id] for robot_id in queues if robot_id in known]
-    used = await attempts.taken([robot.id for robot in waiting], since=now - budget.LONGEST_WINDOW, conn=conn)
+    used = await used_of({robot.id: limits_of(robot) for robot in waiting}, now=now, conn=conn)
     moments = {robot.id: _goes_at(robot, queues[robot.id], used[robot.id], now=now) for robot in waiting}
     due = [robot_id for robot_id, at in moments.items() if at is None or at <= now]
     if due:

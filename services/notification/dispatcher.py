@@ -16,7 +16,7 @@ from services.notification.keeper import MOURNING_SECONDS, Keeper, Undertaker
 from services.notification.lanes import Lanes
 from services.notification.recorder import Recorder
 from services.notification.sender import Sender
-from services.notification.store import messages
+from services.notification.store import signal
 from services.notification.telling import Teller
 from shared.kit.clock import Clock
 from shared.kit.database import transaction
@@ -48,7 +48,7 @@ class Dispatcher:
         self._open_sender = sender
         self._concurrent_robots = concurrent_robots
         self._mourning_seconds = mourning_seconds
-        self._queued = messages.queued(engine)
+        self._queued = signal.queued(engine)
 
     async def run(self) -> None:
         """Send until cancelled. Sessions end when the database goes away, and begin anew when it is back.

@@ -34,6 +34,7 @@ from shared.kit.vault import CannotOpen
 from shared.kit.web.links import Link, sign_link
 
 ACKNOWLEDGE = "acknowledge"
+_BELATED = timedelta(days=1)
 _NO_KEY = "机器人地址无法解密，请重新登记该机器人"
 _UNTELLABLE = "消息无法生成，请联系系统运维"
 
@@ -140,6 +141,7 @@ class Teller:
         if event is None:
             raise ValueError(f"nothing is known to say about {message.kind}")
         asks = asks_acknowledgement(event, message.listeners)
+        late = now - message.decided_at > _BELATED
         return render(
             event,
             message.listeners,
@@ -148,6 +150,7 @@ class Teller:
             decided_on=message.decided_at.astimezone(CHINA).date(),
             link=self.links.acknowledge(message, now=now) if asks else None,
             repeat=repeat,
+            belated_on=now.astimezone(CHINA).date() if late else None,
         )
 
 

@@ -36,6 +36,7 @@ from shared.contracts.deliveries import Outcome
 from shared.contracts.programme import Tier
 from shared.kit.clock import SystemClock
 from shared.kit.database import open_engine, transaction
+from shared.kit.process.service import collect_seldom
 from shared.kit.vault import Vault
 from tests.support.postgres import ScratchDatabase, running_postgres
 from tests.support.supervision import escalated, fact, post, programme
@@ -178,6 +179,7 @@ async def measure(postgres_url: str, port: int, count: int) -> dict[str, float]:
 
 
 def main() -> None:
+    collect_seldom()
     if sys.argv[1:] == ["robot"]:
         uvloop.run(be_a_robot())
         return

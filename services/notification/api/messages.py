@@ -12,7 +12,7 @@ from services.notification.api.access import MessageReader, Number, Operator, Pa
 from services.notification.domain.messages import STATE_NAMES, State
 from services.notification.domain.rendering import TIER_NAMES, title_of
 from services.notification.handlers import redrive as handlers
-from services.notification.store import attempts, messages
+from services.notification.store import attempts, views
 from services.notification.store.attempts import Attempt
 from services.notification.store.messages import TEST, Message
 from services.notification.telling import told
@@ -107,7 +107,7 @@ async def list_messages(
     project: UUID | None = None,
 ) -> dict[str, Any]:
     """Messages, the newest first."""
-    found = await messages.page(
+    found = await views.page(
         states=state,
         robot=robot,
         case=case,
@@ -125,14 +125,14 @@ async def list_undelivered(
 ) -> dict[str, Any]:
     """What has not arrived and needs an eye, the oldest first: given up, without a route, waiting for a robot that is
     off, or tried in vain so far."""
-    found = await messages.troubled(robot=robot, after=_after(paging), limit=paging.limit, conn=conn)
+    found = await views.troubled(robot=robot, after=_after(paging), limit=paging.limit, conn=conn)
     return _page(found, paging.limit)
 
 
 @router.get("/v1/messages/{number}")
 async def show_message(number: Number, conn: MessageReader) -> StoryShown:
     """The whole story of a message: the fact behind it and every attempt."""
-    message = await messages.find(number, conn=conn)
+    message = await views.find(number, conn=conn)
     if message is None:
         raise NotFound("没有这个编号的消息", number=number)
     lines = [_line(attempt) for attempt in await attempts.story(message.id, conn=conn)]
@@ -145,7 +145,7 @@ async def redrive_message(number: Number, write: Operator) -> Response:
 
     async def work(conn: AsyncConnection, by: By) -> Answer:
         await handlers.redrive(number, by=by.actor, now=by.now, conn=conn)
-        message = await messages.find(number, conn=conn)
+        message = await views.find(number, conn=conn)
         assert message
         return Answer(shown(message), status=202)
 

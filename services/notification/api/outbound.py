@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.notification.api.access import Operator, OperatorReader, Wired
 from services.notification.api.messages import MessageShown, shown
 from services.notification.handlers import robots as handlers
-from services.notification.store import messages, robots
+from services.notification.store import robots, views
 from services.notification.store.robots import Outbound
 from shared.kit.web.http import Answer, By, Write
 
@@ -63,12 +63,12 @@ async def _switch(write: Write, *, paused: bool, reason: str) -> Response:
 
 
 async def _shown(state: Outbound, *, conn: AsyncConnection, now: datetime, limit: int) -> OutboundShown:
-    due = await messages.waiting(now=now, limit=limit, conn=conn)
+    due = await views.waiting(now=now, limit=limit, conn=conn)
     return OutboundShown(
         paused=state.paused,
         reason=state.reason,
         by=state.by,
         since=state.since,
-        waiting=await messages.counts(conn=conn),
+        waiting=await views.counts(conn=conn),
         would_go=[shown(message) for message in due],
     )

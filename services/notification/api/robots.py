@@ -9,12 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notification.api.access import Operator, OperatorReader, RobotId, Wired
 from services.notification.channels.base import Target
-from services.notification.claims import limits_of
+from services.notification.claims import limits_of, used_of
 from services.notification.domain import budget
 from services.notification.domain.outcome import ROBOT_STATE_NAMES, RobotState
 from services.notification.handlers import robots as handlers
 from services.notification.handlers.robots import RobotRecord
-from services.notification.store import attempts, messages, robots
+from services.notification.store import robots, views
 from services.notification.store.robots import Robot
 from services.notification.wiring import Wiring
 from shared.kit.web.http import Answer, By, page, reply
@@ -129,7 +129,7 @@ async def try_robot(robot_id: RobotId, write: Operator) -> Response:
 
 async def _shown(robot: Robot, *, conn: AsyncConnection, now: datetime) -> RobotShown:
     limits = limits_of(robot)
-    used = await attempts.taken([robot.id], since=now - budget.LONGEST_WINDOW, conn=conn)
+    used = await used_of({robot.id: limits}, now=now, conn=conn)
     return RobotShown(
         id=robot.id,
         name=robot.name,
@@ -140,7 +140,7 @@ async def _shown(robot: Robot, *, conn: AsyncConnection, now: datetime) -> Robot
         resume_at=robot.condition.resume_at,
         failures=robot.condition.failures,
         why=robot.condition.why,
-        waiting=await messages.count_waiting(robot.id, conn=conn),
+        waiting=await views.count_waiting(robot.id, conn=conn),
         next_room_at=budget.next_room_at(limits, used[robot.id], now=now),
         version=robot.version,
     )

@@ -37,12 +37,21 @@ DOCUMENT_NAMES = {
     Document.REMINDER: "提醒",
     Document.URGE: "催办",
     Document.LETTER: "督办函",
-    Document.TALK: "约谈",
-    Document.TALK_CHIEF: "约谈（链长）",
+    Document.TALK: "提请约谈",
+    Document.TALK_CHIEF: "提请链长约谈",
     Document.CIRCULAR: "通报（拟稿）",
 }
 PERHAPS_REPEATED = "（可能重复）"
-_INTERNAL_NOTICE = "说明：本消息为内部督办提示，正式文书以签发件为准"
+_INTERNAL_NOTICE = "本消息为内部督办提示，正式文书以签发件为准"
+_FOR_INFORMATION = "以上情况供掌握"
+_WEEKDAYS = "一二三四五六日"
+# What comes after a rung of the default ladder. An event says when, not what: another ladder's rungs are not named.
+_NEXT_STEPS = {
+    (1, Document.URGE): "向工作专班发督办函",
+    (2, Document.LETTER): "报请副链长约谈",
+    (3, Document.TALK): "报请链长约谈",
+    (4, Document.TALK_CHIEF): "报请总链长通报",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +101,19 @@ def render(
     decided_on: date,
     link: str | None = None,
     repeat: bool = False,
+    belated_on: date | None = None,
 ) -> Draft:
     """The message of an event for those of its addressees that one robot reaches.
 
     `decided_on` is the day of the event: what is said of delay holds for that day, however late the message leaves.
     `link`: the signed address behind 签收. `repeat`: an earlier attempt may have shown it already.
+    `belated_on`: the day it leaves, when that is long after the event.
     """
-    title, lines = _say(event, names, decided_on)
+    title, lines = _say(event, names, decided_on, informed=_informed(event, listeners))
+    belated = f"（补发，原定{_near(decided_on, belated_on)}）" if belated_on else ""
     return Draft(
-        title=(PERHAPS_REPEATED if repeat else "") + title,
-        lines=(*_addressed(listeners, names), *lines),
+        title=belated + (PERHAPS_REPEATED if repeat else "") + title,
+        lines=(*_addressed(event, listeners, names), *filter(None, lines)),
         tail=_tail(number),
         number=number,
         button=Button("签收", link) if link else None,
@@ -129,46 +141,50 @@ def asks_acknowledgement(event: Told, listeners: Sequence[Listener]) -> bool:
     return isinstance(event, CaseEscalated) and any(not listener.copy_only for listener in listeners)
 
 
-def _say(event: Told, names: Names, decided_on: date) -> tuple[str, tuple[str, ...]]:
+def _informed(event: Told, listeners: Sequence[Listener]) -> str | None:
+    """What stands instead of a demand where all hear it for information; None where somebody is addressed."""
+    if not listeners or any(not one.copy_only for one in listeners):
+        return None
+    if isinstance(event, CommendationProposed) and any(one.tier is Tier.OFFICER for one in listeners):
+        return "特此告知，待审批后生效"
+    return _FOR_INFORMATION
+
+
+def _say(event: Told, names: Names, decided_on: date, *, informed: str | None = None) -> tuple[str, tuple[str, ...]]:
     match event:
         case ObligationReminded():
-            return _reminder(event, names)
+            return _reminder(event, names, informed)
         case CaseEscalated():
-            return _escalation(event, names, decided_on)
+            return _escalation(event, names, decided_on, informed)
         case CaseClosed():
-            return _closing(event, names)
+            return _closing(event, names, informed)
         case CommendationProposed():
-            return _commendation(event, names)
+            return _commendation(event, names, informed)
 
 
-def _reminder(event: ObligationReminded, names: Names) -> tuple[str, tuple[str, ...]]:
+def _reminder(event: ObligationReminded, names: Names, informed: str | None) -> tuple[str, tuple[str, ...]]:
     left = f"还有{event.working_days_left}个工作日到期" if event.working_days_left > 0 else "今日到期"
     return f"【提醒】{_matter(event.subject)}{left}", (
         *_about(event.subject, names),
         f"期限：{chinese_date(event.subject.due_on)}（{left}）",
-        "要求：请抓紧推进；如确需延期，请于到期前说明理由、进展和新的完成日期并提出申请",
+        informed or "要求：请抓紧推进；如确需延期，请于到期前说明理由、进展和新的完成日期并提出申请",
     )
 
 
-def _escalation(event: CaseEscalated, names: Names, decided_on: date) -> tuple[str, tuple[str, ...]]:
+def _escalation(
+    event: CaseEscalated, names: Names, decided_on: date, informed: str | None
+) -> tuple[str, tuple[str, ...]]:
     late = f"逾期{event.working_days_late}个工作日" if event.working_days_late > 0 else "红灯预警"
     head = f"【{DOCUMENT_NAMES[event.document]}】{event.document_number or event.number} {_matter(event.subject)}{late}"
-    lines = [
+    number = (f"督办件：{event.number}",) if event.document_number else ()
+    climb = _climb(event, decided_on)
+    return head, (
+        *number,
         *_about(event.subject, names),
         f"期限：{chinese_date(event.subject.due_on)}，截至{chinese_date(decided_on)}{_standing(event)}",
-        f"要求：{_asked(event)}",
-    ]
-    if event.next_at:
-        lines.append(f"升级：如未按要求办理，将于{chinese_date(event.next_at.astimezone(CHINA).date())}上报上一级")
-    if event.raised_by_light:
-        lines.append("说明：项目连续亮红灯，依规提前升级")
-    if event.skipped:
-        lines.append(f"说明：{'、'.join(TIER_NAMES[tier] for tier in event.skipped)}岗位空缺，依次报上一级")
-    if event.provisional:
-        lines.append("说明：相关年度放假安排尚未公布，日期按暂定工作日推算")
-    if event.rung > 1:
-        lines.append(_INTERNAL_NOTICE)
-    return head, tuple(lines)
+        *((climb, informed) if informed else (_asked(event, decided_on), climb)),
+        _remarks(event),
+    )
 
 
 def _standing(event: CaseEscalated) -> str:
@@ -176,31 +192,72 @@ def _standing(event: CaseEscalated) -> str:
     return f"逾期{late}个工作日" if late > 0 else "尚未逾期，项目已亮红灯"
 
 
-def _asked(event: CaseEscalated) -> str:
-    by = f"于{chinese_date(event.reply_by)}前" if event.reply_by else "尽快"
+def _asked(event: CaseEscalated, today: date) -> str:
     match event.document:
         case Document.TALK | Document.TALK_CHIEF:
-            return f"请约谈责任单位，督促其{by}反馈整改措施和完成时限"
+            return f"拟办意见：建议对责任单位进行约谈，督促其{_by(event.reply_by, today)}反馈整改措施和完成时限"
         case Document.CIRCULAR:
-            return f"请审定通报，并督促责任单位{by}反馈办理情况"
-    return f"请签收，并{by}反馈办理情况、存在问题和预计完成时间"
+            reply = f"，并督促责任单位{_by(event.reply_by, today)}反馈办理情况" if event.reply_by else ""
+            return f"拟办意见：现拟予通报{reply}，妥否，请批示"
+    by = _by(event.reply_by, today) or "尽快"
+    return f"要求：请签收，并请{by}反馈办理情况、存在问题和预计完成时间"
 
 
-def _closing(event: CaseClosed, names: Names) -> tuple[str, tuple[str, ...]]:
+def _by(day: date | None, today: date) -> str:
+    return f"于{_near(day, today)}（星期{_WEEKDAYS[day.weekday()]}）下班前" if day else ""
+
+
+def _climb(event: CaseEscalated, today: date) -> str:
+    """What follows if nobody answers; empty at the top."""
+    if event.next_at is None:
+        return ""
+    unanswered = "逾期未反馈的" if event.reply_by else "如仍未反馈"
+    step = _NEXT_STEPS.get((event.rung, event.document), "进入下一级督办")
+    return f"{unanswered}，将于{_near(event.next_at.astimezone(CHINA).date(), today)}{step}"
+
+
+def _remarks(event: CaseEscalated) -> str:
+    remarks = ["项目连续亮红灯，依规提前升级"] if event.raised_by_light else []
+    remarks += _vacancies(event)
+    if event.provisional:
+        remarks.append("相关年度放假安排尚未公布，日期按暂定工作日推算")
+    if event.rung > 1:
+        remarks.append(_INTERNAL_NOTICE)
+    if len(remarks) < 2:
+        return "".join(f"说明：{remark}" for remark in remarks)
+    return "说明：" + " ".join(f"{index}.{remark}" for index, remark in enumerate(remarks, start=1))
+
+
+def _vacancies(event: CaseEscalated) -> list[str]:
+    """Which posts are vacant, and who was addressed instead: the nearest tier above. A copy merely falls away."""
+    upward = tuple(reversed(TIER_NAMES))
+    addressed = [one.tier for one in event.addressees if not one.copy_only]
+    skipped: dict[Tier | None, list[str]] = {}
+    for tier in event.skipped:
+        above = (other for other in upward[upward.index(tier) + 1 :] if other in addressed)
+        skipped.setdefault(next(above, None), []).append(TIER_NAMES[tier])
+    return [
+        f"因{'、'.join(tiers)}岗位空缺，直接报{TIER_NAMES[instead]}" if instead else f"{'、'.join(tiers)}岗位空缺"
+        for instead, tiers in skipped.items()
+    ]
+
+
+def _closing(event: CaseClosed, names: Names, informed: str | None) -> tuple[str, tuple[str, ...]]:
     return f"【办结】{_matter(event.subject)}督办件已办结", (
         *_about(event.subject, names),
         f"原定期限：{chinese_date(event.subject.due_on)}；办结日期：{chinese_date(event.closed_on)}",
         f"办结原因：{_line(event.reason)}",
-        "要求：督办件予以销号，无需再办",
+        "该督办件已销号",
+        informed or "",
     )
 
 
-def _commendation(event: CommendationProposed, names: Names) -> tuple[str, tuple[str, ...]]:
+def _commendation(event: CommendationProposed, names: Names, informed: str | None) -> tuple[str, tuple[str, ...]]:
     early = f"提前{event.working_days_early}个工作日完成"
     return f"【激励建议】{_matter(event.subject)}{early}", (
         *_about(event.subject, names),
         f"期限：{chinese_date(event.subject.due_on)}；完成：{chinese_date(event.met_on)}（{early}）",
-        "要求：请研究是否列入激励名单；本建议须经审批后生效",
+        informed or "要求：请研究是否列入激励名单；本建议须经审批后生效",
     )
 
 
@@ -215,10 +272,15 @@ def _about(subject: Subject, names: Names) -> tuple[str, ...]:
     )
 
 
-def _addressed(listeners: Sequence[Listener], names: Names) -> tuple[str, ...]:
-    to = [_called(names.posts.get(one.post_id), one.tier) for one in listeners if not one.copy_only]
-    copies = [_called(names.posts.get(one.post_id), one.tier) for one in listeners if one.copy_only]
-    return (*((f"主送：{'、'.join(to)}",) if to else ()), *((f"抄送：{'、'.join(copies)}",) if copies else ()))
+def _addressed(event: Told, listeners: Sequence[Listener], names: Names) -> tuple[str, ...]:
+    """A line for each way of being addressed: what asks for a decision, and whatever the 总链长 gets, is 呈."""
+    draft = isinstance(event, CaseEscalated) and event.document is Document.CIRCULAR
+    ways: dict[str, list[str]] = {"呈": [], "主送": [], "抄送": []}
+    for one in listeners:
+        upward = draft or one.tier is Tier.CHIEF_GENERAL
+        way = "抄送" if one.copy_only else "呈" if upward else "主送"
+        ways[way].append(_called(names.posts.get(one.post_id), one.tier))
+    return tuple(f"{way}：{'、'.join(called)}" for way, called in ways.items() if called)
 
 
 def _called(post: Post | None, tier: Tier) -> str:
@@ -234,6 +296,11 @@ def _mentions(listeners: Sequence[Listener], names: Names) -> tuple[str, ...]:
 
 def _matter(subject: Subject) -> str:
     return f"{_line(subject.project_name)}“{_line(subject.milestone_name)}”"
+
+
+def _near(day: date, today: date) -> str:
+    """A day as one says it: without its year in the same year."""
+    return f"{day.month}月{day.day}日" if day.year == today.year else chinese_date(day)
 
 
 def _tail(number: int) -> str:

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notification.channels import CHANNELS
 from services.notification.channels.base import Target
-from services.notification.store import messages, robots
+from services.notification.store import messages, robots, signal
 from services.notification.store.messages import TEST, NewMessage
 from services.notification.store.robots import Outbound, Robot
 from services.notification.targets import Keyring, Targets
@@ -53,7 +53,7 @@ async def register(
     version = await robots.put(
         record.id, name=record.name, channel=record.channel, target=sealed, per_minute=record.per_minute, conn=conn
     )
-    await messages.mark_queued(conn)
+    await signal.mark_queued(conn)
     return version
 
 
@@ -128,5 +128,5 @@ async def switch_outbound(*, paused: bool, reason: str, by: str, now: datetime, 
         return present
     state = Outbound(paused, reason, by, now)
     await robots.switch(state, conn=conn)
-    await messages.mark_queued(conn)
+    await signal.mark_queued(conn)
     return state

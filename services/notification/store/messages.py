@@ -1,6 +1,5 @@
 """Messages: rows that wait, go, arrive or do not."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,21 +7,18 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Row, event, text
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notification.domain.messages import State, number_of
 from services.notification.domain.outcome import Tries
 from services.notification.domain.routing import Listener
+from services.notification.store import signal
 from shared.contracts.programme import Tier
 from shared.kit.clock import CHINA
 
 TEST = "test"
 """The kind of a message that only tries a robot."""
-
-_QUEUED = "liandu.notification.queued"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +113,6 @@ UPDATE message
 """)
 
 _BY_ID = text("SELECT * FROM message WHERE id = ANY (CAST(:ids AS uuid[]))")
-_BY_NUMBER = text("""
-SELECT message.*, flight.message_id IS NOT NULL AS sending
-  FROM message LEFT JOIN flight ON flight.message_id = message.id
- WHERE message.number = :number
-""")
 _UNROUTABLE = text("SELECT * FROM message WHERE state = 'unroutable' ORDER BY number FOR UPDATE")
 _ROUTE = text("""
 UPDATE message SET robot_id = :robot, listeners = CAST(:listeners AS jsonb), part = :part, state = 'queued',
@@ -135,45 +126,6 @@ SELECT coalesce(max(part), 0) FROM message WHERE cause_id = :cause AND robot_id 
 _HEARD = text("""
 SELECT case_id, listeners FROM message WHERE case_id = ANY (CAST(:cases AS uuid[])) ORDER BY number
 """)
-_PAGE = text("""
-SELECT message.*, flight.message_id IS NOT NULL AS sending
-  FROM message LEFT JOIN flight ON flight.message_id = message.id
- WHERE (CAST(:states AS text[]) IS NULL OR message.state = ANY (CAST(:states AS text[])))
-   AND (CAST(:robot AS text) IS NULL OR message.robot_id = CAST(:robot AS text))
-   AND (CAST(:case AS uuid) IS NULL OR message.case_id = CAST(:case AS uuid))
-   AND (CAST(:project AS uuid) IS NULL OR message.project_id = CAST(:project AS uuid))
-   AND (CAST(:after AS bigint) IS NULL OR message.number < CAST(:after AS bigint))
- ORDER BY message.number DESC
- LIMIT :limit
-""")
-# What an operator has to look at: what failed, what finds no route, what waits for a robot that is off or failing.
-# State by state, so that each is read from its index and the sent are never looked at.
-_TROUBLED = text("""
-WITH open AS (
-    (SELECT id FROM message
-      WHERE state = 'undelivered' AND (CAST(:robot AS text) IS NULL OR robot_id = :robot) AND number > :after
-      ORDER BY number LIMIT :limit)
-     UNION ALL
-    (SELECT id FROM message
-      WHERE state = 'unroutable' AND CAST(:robot AS text) IS NULL AND number > :after
-      ORDER BY number LIMIT :limit)
-     UNION ALL
-    (SELECT message.id FROM message LEFT JOIN robot ON robot.id = message.robot_id
-      WHERE message.state = 'queued' AND (CAST(:robot AS text) IS NULL OR robot_id = :robot) AND number > :after
-        AND (robot.id IS NULL OR robot.state = 'off' OR message.attempts > 0)
-      ORDER BY number LIMIT :limit))
-SELECT message.*, flight.message_id IS NOT NULL AS sending
-  FROM message JOIN open ON open.id = message.id LEFT JOIN flight ON flight.message_id = message.id
- ORDER BY message.number
- LIMIT :limit
-""")
-_WAITING = text("""
-SELECT * FROM message WHERE state = 'queued' AND not_before <= :now ORDER BY number LIMIT :limit
-""")
-_COUNTS = text("""
-SELECT robot_id, count(*) AS waiting FROM message WHERE state = 'queued' GROUP BY robot_id ORDER BY robot_id
-""")
-_COUNT = text("SELECT count(*) FROM message WHERE state = 'queued' AND robot_id = :robot")
 _REDRIVE = text("""
 UPDATE message SET state = 'queued', refusals = 0, not_before = :now, settled_at = NULL, reason = :reason
  WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'undelivered'
@@ -193,7 +145,7 @@ async def insert(messages: Sequence[NewMessage], *, now: datetime, conn: AsyncCo
     last: int = (await conn.execute(_NUMBERS, {"year": year, "count": len(messages)})).scalar_one()
     numbers = [number_of(year, last - len(messages) + 1 + place) for place in range(len(messages))]
     await conn.execute(_INSERT, {"now": now, "numbers": numbers, **_columns(messages)})
-    await mark_queued(conn)
+    await signal.mark_queued(conn)
     return numbers
 
 
@@ -238,58 +190,9 @@ async def by_id(ids: Sequence[UUID], *, conn: AsyncConnection) -> dict[UUID, Mes
     return {row.id: message_of(row) for row in await conn.execute(_BY_ID, {"ids": list(ids)})}
 
 
-async def find(number: int, *, conn: AsyncConnection) -> Message | None:
-    row = (await conn.execute(_BY_NUMBER, {"number": number})).one_or_none()
-    return message_of(row) if row else None
-
-
 async def lock(number: int, *, conn: AsyncConnection) -> Message | None:
     row = (await conn.execute(_ONE_LOCKED, {"number": number})).one_or_none()
     return message_of(row) if row else None
-
-
-async def page(
-    *,
-    states: Sequence[State] | None,
-    robot: str | None,
-    case: UUID | None,
-    project: UUID | None,
-    after: int | None,
-    limit: int,
-    conn: AsyncConnection,
-) -> list[Message]:
-    """The newest first, below the number `after`."""
-    asked = {
-        "states": [state.value for state in states] if states else None,
-        "robot": robot,
-        "case": case,
-        "project": project,
-        "after": after,
-        "limit": limit,
-    }
-    return [message_of(row) for row in await conn.execute(_PAGE, asked)]
-
-
-async def troubled(*, robot: str | None, after: int | None, limit: int, conn: AsyncConnection) -> list[Message]:
-    """What has not arrived and needs somebody's eye, the oldest first, above the number `after`."""
-    rows = await conn.execute(_TROUBLED, {"robot": robot, "after": after or 0, "limit": limit})
-    return [message_of(row) for row in rows]
-
-
-async def waiting(*, now: datetime, limit: int, conn: AsyncConnection) -> list[Message]:
-    """What would go out next, in order."""
-    return [message_of(row) for row in await conn.execute(_WAITING, {"now": now, "limit": limit})]
-
-
-async def counts(*, conn: AsyncConnection) -> dict[str, int]:
-    """How many wait for each robot."""
-    return {row.robot_id: row.waiting for row in await conn.execute(_COUNTS)}
-
-
-async def count_waiting(robot: str, *, conn: AsyncConnection) -> int:
-    """How many wait for one robot."""
-    count: int = (await conn.execute(_COUNT, {"robot": robot})).scalar_one()
-    return count
 
 
 async def unroutable(*, conn: AsyncConnection) -> list[Message]:
@@ -303,7 +206,7 @@ async def route(
     """Hand an unroutable message to a robot."""
     values = {"id": message_id, "robot": robot, "listeners": _listeners_json(listeners), "part": part, "now": now}
     await conn.execute(_ROUTE, values)
-    await mark_queued(conn)
+    await signal.mark_queued(conn)
 
 
 async def narrow(message_id: UUID, listeners: tuple[Listener, ...], *, conn: AsyncConnection) -> None:
@@ -332,32 +235,12 @@ async def redrive(ids: Sequence[UUID], *, reason: str, now: datetime, conn: Asyn
     """Queue again those of these that are undelivered; how many were."""
     values = {"ids": list(ids), "now": now, "reason": reason}
     moved = (await conn.execute(_REDRIVE, values)).all()
-    await mark_queued(conn)
+    await signal.mark_queued(conn)
     return len(moved)
 
 
 async def undelivered_of(robot: str, *, conn: AsyncConnection) -> list[UUID]:
     return [row.id for row in await conn.execute(_UNDELIVERED, {"robot": robot})]
-
-
-async def mark_queued(conn: AsyncConnection) -> None:
-    """Say that something may be due once this transaction is over."""
-    (await conn.get_raw_connection()).info[_QUEUED] = True
-
-
-def queued(engine: AsyncEngine) -> asyncio.Event:
-    """An event that is set each time a transaction of this engine that queued something is over.
-
-    It is set when the connection goes back to its pool, for only then the commit is visible.
-    """
-    signal = asyncio.Event()
-
-    def over(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
-        if entry.info.pop(_QUEUED, False):
-            signal.set()
-
-    event.listen(engine.sync_engine, "checkin", over)
-    return signal
 
 
 def message_of(row: Row[Any]) -> Message:

@@ -1,9 +1,13 @@
 """notification as a process would run it, on a real database, against real HTTP robots, with time that tests move."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,13 +23,14 @@ from services.notification.domain.routing import Route
 from services.notification.handlers import facts, robots, routing
 from services.notification.handlers.robots import RobotRecord
 from services.notification.sender import Sender
-from services.notification.store import attempts, messages
+from services.notification.store import attempts, views
 from services.notification.store.attempts import Attempt
 from services.notification.store.messages import Message
 from services.notification.store.robots import Robot
 from services.notification.store.robots import find as find_robot
 from services.notification.targets import Keyring, Targets
 from services.notification.telling import Links, Teller
+from services.operator.processes import free_port
 from shared.contracts.deliveries import Outcome
 from shared.contracts.event import Event
 from shared.contracts.programme import Tier
@@ -112,7 +117,7 @@ class Desk:
 
     async def all(self) -> list[Message]:
         def ask(conn: AsyncConnection) -> Awaitable[list[Message]]:
-            return messages.page(states=None, robot=None, case=None, project=None, after=None, limit=1000, conn=conn)
+            return views.page(states=None, robot=None, case=None, project=None, after=None, limit=1000, conn=conn)
 
         found: list[Message] = await self.read(ask)
         return found[::-1]
@@ -183,3 +188,30 @@ async def desk(database: ScratchDatabase, clock: MovableClock) -> AsyncIterator[
 async def robot() -> AsyncIterator[FakeRobot]:
     async with listening() as one:
         yield one
+
+
+@contextmanager
+def running(desk: Desk, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """The service itself, as a process; without a broker and its neighbours, which sending does not need."""
+    secrets = {"VAULT_KEY": VAULT_KEY, "LINK_SECRET": LINK_SECRET, "JWT_SECRET": "planted-jwt-secret-0123456789abcdef"}
+    env = {
+        "LIANDU_ENV": "test",
+        "LIANDU_CLOCK": desk.clock.spec,
+        "LIANDU_DATABASE_URL": desk.url,
+        "LIANDU_KAFKA_BOOTSTRAP": f"127.0.0.1:{free_port()}",
+        "LIANDU_PORT": str(free_port()),
+        "LIANDU_PUBLIC_URL": "https://liandu.example",
+        "LIANDU_INTAKE_URL": f"http://127.0.0.1:{free_port()}",
+        "LIANDU_ASSESSMENT_URL": f"http://127.0.0.1:{free_port()}",
+    }
+    for name, value in secrets.items():
+        (folder / name).write_text(value)
+        env[f"LIANDU_{name}_FILE"] = str(folder / name)
+    command = [sys.executable, "-m", "services.notification"]
+    with (folder / "log").open("ab") as log:
+        process = subprocess.Popen(command, env=os.environ | env, stdout=log, stderr=log)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()

@@ -1,12 +1,9 @@
 """Processes that die, are stopped, paused or cut off from the database at the worst moment: one repeat at most."""
 
 import asyncio
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from math import inf
@@ -22,40 +19,12 @@ from services.notification.keeper import Keeper, Undertaker
 from services.notification.recorder import Recorder
 from services.notification.sender import Sender
 from services.notification.telling import Links, Teller
-from services.operator.processes import free_port
 from shared.contracts.deliveries import Outcome
 from shared.kit.database import open_engine, transaction
-from tests.integration.notification.conftest import KEYS, LINK_SECRET, LOCAL, VAULT_KEY, Desk, one_route, outcomes
+from tests.integration.notification.conftest import KEYS, LOCAL, Desk, one_route, outcomes, running
 from tests.support.robots import FakeRobot
 from tests.support.supervision import escalated, reminded
 from tests.support.waiting import eventually
-
-
-@contextmanager
-def running(desk: Desk, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """The service itself, as a process; without a broker and its neighbours, which sending does not need."""
-    secrets = {"VAULT_KEY": VAULT_KEY, "LINK_SECRET": LINK_SECRET, "JWT_SECRET": "planted-jwt-secret-0123456789abcdef"}
-    env = {
-        "LIANDU_ENV": "test",
-        "LIANDU_CLOCK": desk.clock.spec,
-        "LIANDU_DATABASE_URL": desk.url,
-        "LIANDU_KAFKA_BOOTSTRAP": f"127.0.0.1:{free_port()}",
-        "LIANDU_PORT": str(free_port()),
-        "LIANDU_PUBLIC_URL": "https://liandu.example",
-        "LIANDU_INTAKE_URL": f"http://127.0.0.1:{free_port()}",
-        "LIANDU_ASSESSMENT_URL": f"http://127.0.0.1:{free_port()}",
-    }
-    for name, value in secrets.items():
-        (folder / name).write_text(value)
-        env[f"LIANDU_{name}_FILE"] = str(folder / name)
-    command = [sys.executable, "-m", "services.notification"]
-    with (folder / "log").open("ab") as log:
-        process = subprocess.Popen(command, env=os.environ | env, stdout=log, stderr=log)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
 
 
 async def test_killed_between_the_robots_answer_and_the_ledger_it_is_repeated_once(

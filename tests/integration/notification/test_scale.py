@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import TextClause, text
 
-from services.notification.store import attempts, messages, robots
+from services.notification.store import attempts, messages, robots, views
 from shared.kit.database import transaction
 from tests.integration.notification.conftest import Desk
 
@@ -27,10 +27,10 @@ LOOKS: list[tuple[TextClause, dict[str, Any]]] = [
     (robots._TAKE, {"except": []}),
     (attempts._DUE, {"ids": ALL, "wants": [4] * 10, "tests": [False] * 10}),
     (attempts._DUE, {"ids": ALL[:1], "wants": [1], "tests": [True]}),
-    (messages._WAITING, {"limit": 50}),
-    (messages._TROUBLED, {"robot": None, "after": 0, "limit": 50}),
-    (messages._TROUBLED, {"robot": "robot-3", "after": 0, "limit": 50}),
-    (messages._COUNT, {"robot": "robot-3"}),
+    (views._WAITING, {"limit": 50}),
+    (views._TROUBLED, {"robot": None, "after": 0, "limit": 50}),
+    (views._TROUBLED, {"robot": "robot-3", "after": 0, "limit": 50}),
+    (views._COUNT, {"robot": "robot-3"}),
     (messages._UNDELIVERED, {"robot": "robot-3"}),
     (messages._UNROUTABLE, {}),
 ]

@@ -77,10 +77,19 @@ RUNGS = [
 ]
 
 
-def drafted(event: Told, names: Names = NAMES, *, repeat: bool = False) -> Draft:
+def drafted(event: Told, names: Names = NAMES, *, repeat: bool = False, belated_on: date | None = None) -> Draft:
     listeners = tuple(Listener(one.post_id, one.tier, one.copy_only) for one in event.addressees)
     link = "https://liandu.example/links/…" if asks_acknowledgement(event, listeners) else None
-    return render(event, listeners, names, number=20260000012, decided_on=date(2026, 3, 9), link=link, repeat=repeat)
+    return render(
+        event,
+        listeners,
+        names,
+        number=20260000012,
+        decided_on=date(2026, 3, 9),
+        link=link,
+        repeat=repeat,
+        belated_on=belated_on,
+    )
 
 
 def as_read(draft: Draft) -> str:
@@ -99,6 +108,9 @@ CASES: dict[str, Draft] = {
     "closed": drafted(closed()),
     "commendation": drafted(commended()),
     "repeated": drafted(escalated(), repeat=True),
+    "belated": drafted(RUNGS[2], belated_on=date(2026, 3, 11)),
+    "letter_copy": drafted(escalated(addressees=to(copy=(Tier.DEPUTY_CHIEF,)))),
+    "commendation_copy": drafted(commended(addressees=to(copy=(Tier.OFFICER,)))),
     "unknown_directory": drafted(escalated(), Names()),
     "test": render_test(number=20260000012, robot="新型显示产业链群"),
 }
@@ -144,3 +156,32 @@ def test_a_list_shows_the_same_title_as_the_message() -> None:
     events: list[Told] = [reminded(), *RUNGS, closed(), commended()]
     for event in events:
         assert title_of(event) == drafted(event).title
+
+
+def test_whoever_only_hears_of_it_is_asked_for_nothing() -> None:
+    events: list[Told] = [reminded(), *RUNGS, closed(), commended()]
+    for event in events:
+        copied = event.model_copy(update={"addressees": to(copy=(Tier.DEPUTY_CHIEF,))})
+        draft = drafted(copied)
+        assert "以上情况供掌握" in draft.lines
+        assert draft.button is None
+        assert not any(word in line for line in draft.lines for word in ("请", "要求", "签收") if "报请" not in line)
+
+
+def test_whoever_is_addressed_instead_of_a_vacant_post_is_named() -> None:
+    above = escalated(rung=1, skipped=(Tier.TASK_FORCE_OFFICE,), addressees=to(Tier.UNIT_HEAD, Tier.TASK_FORCE))
+    assert any("因专班办公室岗位空缺，直接报工作专班" in line for line in drafted(above).lines)
+    two = escalated(skipped=(Tier.DEPUTY_CHIEF, Tier.CHIEF), addressees=to(Tier.CHIEF_GENERAL))
+    assert any("因副链长、链长岗位空缺，直接报总链长" in line for line in drafted(two).lines)
+    copy = escalated(skipped=(Tier.DEPUTY_CHIEF,), addressees=to(Tier.TASK_FORCE))
+    assert any("1.副链长岗位空缺 2." in line for line in drafted(copy).lines)
+
+
+def test_the_next_step_of_an_unusual_ladder_is_not_named() -> None:
+    lines = drafted(escalated(rung=2, document=Document.URGE)).lines
+    assert "逾期未反馈的，将于3月16日进入下一级督办" in lines
+
+
+def test_a_day_of_another_year_is_said_with_its_year() -> None:
+    lines = drafted(escalated(reply_by=date(2027, 1, 4))).lines
+    assert any("请于2027年1月4日（星期一）下班前反馈" in line for line in lines)
