@@ -1,6 +1,9 @@
 """`liandu import`: an office's workbook into record keeping; and the sample workbook to try it with."""
 
 import asyncio
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +14,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from services.operator.platform import NoPlatform, Refused, answer_of, client
+from services.operator.platform import NoPlatform, Refused, client, service_urls
 from services.operator.words import console, fail, say
 
 SOME_REFUSED = 3
@@ -21,6 +24,11 @@ _KINDS = {"organisation": "机构人员", "project": "项目"}
 _OUTCOMES = {"imported": "新增", "changed": "更新", "unchanged": "无变化", "refused": "退回"}
 _SHOWN = 50
 _SECONDS = 600
+_TABLE_FROM = 120
+"""Columns of a terminal from which a table holds every reason."""
+_VALUE = 40
+_ROWS_NAMED = 10
+_ERROR_SHEET = re.compile(r"(.+)-错误清单(?:-(\d+))?")
 
 
 def import_workbook(
@@ -39,12 +47,15 @@ def import_workbook(
     try:
         with console.status(f"正在导入 {escape(file.name)} …"):
             result, sheet = asyncio.run(_import(file.name, file.read_bytes(), dry_run=dry_run))
-    except (NoPlatform, Refused, httpx.TransportError) as reason:
-        fail(str(reason) or repr(reason))
+    except (NoPlatform, Refused) as reason:
+        fail(str(reason))
+    except httpx.TransportError as reason:
+        fail(_unreachable(reason))
+    say(f"工作簿：{file}")
     _tell(result)
     if sheet is None:
         return
-    target = errors or file.with_name(f"{file.stem}-错误清单.xlsx")
+    target = errors or _error_sheet(file)
     target.write_bytes(sheet)
     say(f"错误清单：{target}（改正后可直接再次导入）")
     raise typer.Exit(SOME_REFUSED)
@@ -77,13 +88,41 @@ async def _import(name: str, content: bytes, *, dry_run: bool) -> tuple[dict[str
             files={"file": (name, content)},
             headers={"Idempotency-Key": f"import-{uuid4()}"},
         )
-        result: dict[str, Any] = await answer_of(answer)
+        _require_success(answer)
+        result: dict[str, Any] = answer.json()
         if result["error_sheet"] is None:
             return result, None
         sheet = await intake.get(result["error_sheet"])
-        if not sheet.is_success:
-            await answer_of(sheet)
+        _require_success(sheet)
         return result, sheet.content
+
+
+def _require_success(response: httpx.Response) -> None:
+    """Raises Refused with what a clerk can read: the problem's detail alone."""
+    if response.is_success:
+        return
+    try:
+        problem = response.json()
+    except ValueError:
+        problem = {}
+    raise Refused(problem.get("detail") or problem.get("title") or f"intake 返回 {response.status_code}")
+
+
+def _unreachable(reason: httpx.TransportError) -> str:
+    url = service_urls()["intake"]
+    if isinstance(reason, httpx.ConnectError | httpx.ConnectTimeout):
+        return f"无法连接 intake（{url}），请确认平台已启动：make run 或 liandu start intake"
+    if isinstance(reason, httpx.TimeoutException):
+        return f"intake（{url}）{_SECONDS}秒内没有应答；导入可能仍在进行，稍后可重新导入同一文件"
+    return f"与 intake（{url}）的连接中断；可重新导入同一文件（{str(reason) or type(reason).__name__}）"
+
+
+def _error_sheet(file: Path) -> Path:
+    """Beside the file, and never the file itself: a mended error sheet gives NAME-错误清单-2, then -3."""
+    earlier = _ERROR_SHEET.fullmatch(file.stem)
+    if earlier is None:
+        return file.with_name(f"{file.stem}-错误清单.xlsx")
+    return file.with_name(f"{earlier[1]}-错误清单-{int(earlier[2] or 1) + 1}.xlsx")
 
 
 def _tell(result: dict[str, Any]) -> None:
@@ -95,21 +134,61 @@ def _tell(result: dict[str, Any]) -> None:
             say(f"{name}：{'，'.join(f'{word}{counts[outcome]}' for outcome, word in _OUTCOMES.items())}")
     for notice in result["notices"]:
         say(f"提示：{notice}")
-    refused = [row for row in result["rows"] if row["outcome"] == "refused"]
-    if refused:
-        # Where nobody's window sets the width, wide enough that no reason is broken up.
-        console.print(_refused(refused), soft_wrap=False, width=None if console.is_terminal else 160)
-    if len(refused) > _SHOWN:
-        say(f"另有{len(refused) - _SHOWN}行，见错误清单")
+    refusals = list(_refusals(row for row in result["rows"] if row["outcome"] == "refused"))
+    if not refusals:
+        return
+    if console.is_terminal and console.width >= _TABLE_FROM:
+        console.print(_table(refusals[:_SHOWN]), soft_wrap=False)
+    else:
+        say("退回的行：")
+        for refusal in refusals[:_SHOWN]:
+            say(f"  {refusal.line}")
+    if len(refusals) > _SHOWN:
+        say(f"另有{len(refusals) - _SHOWN}处，见错误清单")
 
 
-def _refused(rows: list[dict[str, Any]]) -> Table:
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """One reason, with the rows that it refuses: several where the sheet as a whole gives it."""
+
+    sheet: str
+    rows: tuple[int, ...]
+    cell: str
+    column: str
+    value: str
+    reason: str
+
+    @property
+    def numbers(self) -> str:
+        more = f"等{len(self.rows)}" if len(self.rows) > _ROWS_NAMED else ""
+        return "、".join(map(str, self.rows[:_ROWS_NAMED])) + more
+
+    @property
+    def line(self) -> str:
+        value = f"“{self.value}”" if self.value else ""
+        place = " ".join(filter(None, (self.sheet, f"第{self.numbers}行", self.cell, f"{self.column}{value}")))
+        return f"{place}：{self.reason}"
+
+
+def _refusals(rows: Iterable[dict[str, Any]]) -> Iterator[_Refusal]:
+    """Every reason of every row; what no cell is to blame for, such as a missing column, once for a sheet."""
+    found: dict[tuple[str, ...], tuple[dict[str, Any], list[int]]] = {}
+    for row in rows:
+        for reason in row["reasons"]:
+            where = (row["sheet"], str(row["row"]), reason["cell"]) if reason["cell"] else (row["sheet"],)
+            _, numbers = found.setdefault((*where, reason["column"], reason["reason"]), (reason, []))
+            numbers.append(row["row"])
+    for (sheet, *_), (reason, numbers) in found.items():
+        value = " ".join(reason["value"].split())
+        shown = value if len(value) <= _VALUE else f"{value[:_VALUE]}…"
+        yield _Refusal(sheet, tuple(numbers), reason["cell"], reason["column"], shown, reason["reason"])
+
+
+def _table(refusals: Iterable[_Refusal]) -> Table:
     table = Table(title="退回的行", title_justify="left")
     for heading in ("工作表", "行", "单元格", "列", "内容"):
         table.add_column(heading, overflow="fold")
     table.add_column("原因", overflow="fold", min_width=30)
-    for row in rows[:_SHOWN]:
-        for number, reason in enumerate(row["reasons"]):
-            where = ("", "") if number else (row["sheet"], str(row["row"]))
-            table.add_row(*map(escape, (*where, reason["cell"], reason["column"], reason["value"], reason["reason"])))
+    for item in refusals:
+        table.add_row(*map(escape, (item.sheet, item.numbers, item.cell, item.column, item.value, item.reason)))
     return table

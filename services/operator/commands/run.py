@@ -15,7 +15,7 @@ from services.operator.supervisor import Wish
 from services.operator.words import fail, moment, say
 
 Kafka = Literal["embedded", "real"]
-PortBase = Annotated[int, typer.Option(envvar="PORT_BASE", help="Ports are counted from here.")]
+PortBase = Annotated[int, typer.Option(envvar="PORT_BASE", min=1, max=65_000, help="Ports are counted from here.")]
 DieWithParent = Annotated[bool, typer.Option("--die-with-parent", hidden=True)]
 """For make, so that killing it ends what it started."""
 
