@@ -22,7 +22,7 @@ from services.intake.store import programme
 from services.intake.store.imports import KeptImport
 from services.intake.workbook import isolation
 from services.intake.workbook.problems import UnknownFormat, WorkbookTooLarge
-from services.intake.workbook.results import Reason, RejectedRow
+from services.intake.workbook.results import ReadWorkbook, Reason, RejectedRow
 from services.intake.workbook.sheets import MAX_BYTES
 from services.intake.workbook.template import template
 from shared.kit.errors import DomainError, Invalid
@@ -62,7 +62,7 @@ async def import_lists(
 ) -> Response:
     """Take a workbook's lists, organisation first, then projects: every sound row, whatever the others are like."""
     upload = await _upload(request, name)
-    read = await isolation.read_workbook(upload.content)
+    read = await _read(upload)
 
     async def work(conn: AsyncConnection, by: By) -> Answer:
         kept = await import_workbook(upload, read, dry_run=dry_run, conn=conn, by=by)
@@ -110,7 +110,7 @@ async def get_error_sheet(import_id: UUID, request: Request) -> Response:
     if content is None:
         raise RecordMissing("错误清单", import_id)
     sheet = await isolation.error_sheet(content, rejected)
-    return _download(sheet, f"{PurePath(kept.file_name).stem or '导入'}-错误清单.xlsx")
+    return _download(sheet, f"{_stem(kept.file_name)}-错误清单.xlsx")
 
 
 async def _upload(request: Request, name: str) -> Upload:
@@ -127,8 +127,22 @@ async def _upload(request: Request, name: str) -> Upload:
     return Upload(_plain_name(name), content)
 
 
+async def _read(upload: Upload) -> ReadWorkbook:
+    try:
+        return await isolation.read_workbook(upload.content)
+    except UnknownFormat as error:
+        if upload.name.lower().endswith(".csv"):
+            raise UnknownFormat("不是 Excel 工作簿（csv），请另存为 xlsx 后导入") from error
+        raise
+
+
 def _plain_name(name: str) -> str:
     return PurePath(name.replace("\\", "/")).name[:255]
+
+
+def _stem(name: str) -> str:
+    """A file's name without its ending, nor that of the error sheet it may be."""
+    return PurePath(name).stem.removesuffix("-错误清单") or "导入"
 
 
 async def _kept(import_id: UUID, conn: AsyncConnection) -> KeptImport:

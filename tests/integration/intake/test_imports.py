@@ -237,6 +237,13 @@ async def test_a_file_that_cannot_be_taken_is_a_clear_problem(
     assert words in answer.json()["detail"]
 
 
+async def test_a_csv_is_to_be_saved_as_xlsx(http: httpx.AsyncClient) -> None:
+    answer = await http.post("/v1/imports", files={"file": ("清单.CSV", "项目名称,总投资".encode())})
+
+    assert answer.status_code == 415
+    assert "请另存为 xlsx 后导入" in answer.json()["detail"]
+
+
 async def test_a_zip_bomb_and_a_huge_upload_are_refused(http: httpx.AsyncClient) -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -1,6 +1,7 @@
 import io
 from pathlib import Path
 
+import httpx
 import pytest
 from openpyxl import load_workbook
 from typer.testing import CliRunner
@@ -8,6 +9,7 @@ from typer.testing import CliRunner
 from services.operator import words
 from services.operator.__main__ import app
 from services.operator.commands import imports
+from services.operator.platform import Refused
 
 REFUSED = {
     "sheet": "清单",
@@ -71,6 +73,78 @@ def test_refused_rows_are_listed_and_saved_beside_the_file(
     assert "错误清单：" in result.output
     assert "[3-5]亿" in result.output
     assert "本表没有“当前阶段”列" in result.output
+
+
+def test_no_reason_is_cut_off_where_no_terminal_is_wide_enough(
+    runner: CliRunner, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(words.console, "width", 80)
+    answering(monkeypatch, refused=True)
+    result = runner.invoke(app, ["import", str(file)])
+
+    assert f"工作簿：{file}" in result.output
+    assert "清单 第4行 G4 总投资“[3-5]亿”：金额是一个区间\n" in result.output
+    assert "清单 第4行 当前阶段：本表没有“当前阶段”列\n" in result.output
+
+
+def test_a_wide_terminal_shows_a_table(runner: CliRunner, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words.console, "_force_terminal", True)
+    answering(monkeypatch, refused=True)
+
+    assert "┃ 原因" in runner.invoke(app, ["import", str(file)]).output
+
+
+def test_what_refuses_every_row_of_a_sheet_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    missing = {"cell": "", "column": "当前阶段", "value": "", "reason": "本表没有“当前阶段”列"}
+    rows = [{**REFUSED, "row": number, "reasons": [missing]} for number in range(2, 302)]
+    counts = dict.fromkeys(("imported", "changed", "unchanged"), 0) | {"refused": 300}
+    kinds = {"organisation": dict.fromkeys(counts, 0), "project": counts}
+    imports._tell({"dry_run": False, "by_kind": kinds, "notices": [], "rows": rows})
+
+    told = capsys.readouterr().out
+    assert told.count("本表没有“当前阶段”列") == 1
+    assert "第2、3、4、5、6、7、8、9、10、11等300行 当前阶段" in told
+
+
+def test_a_long_value_is_capped_and_its_reason_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+    reason = {"cell": "G4", "column": "总投资", "value": "长" * 100, "reason": "由" * 300}
+    (refusal,) = imports._refusals([{**REFUSED, "reasons": [reason]}])
+
+    assert refusal.line == f"清单 第4行 G4 总投资“{'长' * 40}…”：{'由' * 300}"
+
+
+@pytest.mark.parametrize(
+    ("name", "sheet"),
+    [
+        ("清单.xls", "清单-错误清单.xlsx"),
+        ("清单-错误清单.xlsx", "清单-错误清单-2.xlsx"),
+        ("清单-错误清单-2.xlsx", "清单-错误清单-3.xlsx"),
+    ],
+)
+def test_an_error_sheet_is_numbered_and_never_written_over_itself(name: str, sheet: str) -> None:
+    assert imports._error_sheet(Path(name)) == Path(sheet)
+
+
+def test_an_intake_that_is_down_is_named(
+    runner: CliRunner, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for service in ("INTAKE", "ASSESSMENT", "NOTIFICATION"):
+        monkeypatch.setenv(f"LIANDU_{service}_URL", "http://127.0.0.1:9")
+
+    async def refuse(name: str, content: bytes, *, dry_run: bool) -> object:
+        raise httpx.ConnectError("All connection attempts failed")
+
+    monkeypatch.setattr(imports, "_import", refuse)
+    result = runner.invoke(app, ["import", str(file)])
+
+    assert result.exit_code == 1
+    assert "无法连接 intake（http://127.0.0.1:9），请确认平台已启动" in result.output
+
+
+def test_a_problem_is_told_by_its_detail_alone() -> None:
+    problem = httpx.Response(415, json={"title": "Unknown format", "detail": "请另存为 xlsx 后导入", "status": 415})
+    with pytest.raises(Refused, match=r"^请另存为 xlsx 后导入$"):
+        imports._require_success(problem)
 
 
 def test_a_dry_run_says_so(runner: CliRunner, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
