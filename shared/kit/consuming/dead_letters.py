@@ -7,6 +7,7 @@ of it, or it stays parked with the new error. A record that was refused is judge
 import asyncio
 from base64 import b64encode
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -21,7 +22,7 @@ from shared.kit import telemetry
 from shared.kit.clock import Clock
 from shared.kit.consuming.arrivals import Arrival, Standing, Stream
 from shared.kit.consuming.consumer import Consumer
-from shared.kit.consuming.effects import lock_marks, read_marks, unpark
+from shared.kit.consuming.effects import lock_marks, parked_among, read_marks, unpark
 from shared.kit.consuming.set_aside import Kind, describe, load_headers
 from shared.kit.consuming.taking import ProducerUnavailable
 from shared.kit.database import transaction
@@ -83,6 +84,10 @@ class AlreadyRedriven(Conflict):
         super().__init__("该死信已重新处理", id=letter_id)
 
 
+class _NotParked(Exception):
+    """The letter names a stream of which no run is parked."""
+
+
 class DeadLetters:
     """The letters of one service. `consumer` is None where it consumes nothing (then there are timers only)."""
 
@@ -123,7 +128,8 @@ class DeadLetters:
             if row.kind == "timer":
                 return await self._set_again(row, by=by)
             if row.source is not None:
-                return await self._replay((row.source, row.aggregate_id), row.id, by=by)
+                with suppress(_NotParked):
+                    return await self._replay((row.source, row.aggregate_id), row.id, by=by)
             return await self._take_again(row, by=by)
 
     async def redrive_all(self, *, by: str) -> list[Redriven]:
@@ -154,14 +160,16 @@ class DeadLetters:
                 rows = (await conn.execute(_RUN, {"source": stream[0], "aggregate": stream[1]})).all()
                 if not rows:
                     raise AlreadyRedriven(letter_id)
+                if "poison" not in (await parked_among([stream], conn=conn)).get(stream, ()):
+                    raise _NotParked
                 failed_id = rows[0].id
-                arrivals = [self._read(row) for row in rows]
+                arrivals = [self._read(row) for row in _one_of_each(rows)]
                 if faults := [arrival.fault for arrival in arrivals if arrival.fault is not None]:
                     raise ValueError(faults[0])
                 await self._consumed.effects.replay(arrivals, conn=conn, now=self._clock.now())
                 await unpark([stream], "poison", conn=conn)
                 return await self._close([row.id for row in rows], letter_id, by=by, conn=conn)
-        except AlreadyRedriven:
+        except (AlreadyRedriven, _NotParked):
             raise
         except Exception as error:
             return await self._still_failing(failed_id, error)
@@ -255,6 +263,14 @@ async def _one(letter_id: int, *, conn: AsyncConnection) -> Row[Any]:
     return row
 
 
+def _one_of_each(rows: Sequence[Row[Any]]) -> list[Row[Any]]:
+    """The first that was put aside of each number: a number is one event, however often it was sent."""
+    first: dict[int, Row[Any]] = {}
+    for row in rows:
+        first.setdefault(row.seq, row)
+    return list(first.values())
+
+
 def _summary(row: Row[Any]) -> dict[str, Any]:
     found = {name: getattr(row, name) for name in Letter.model_fields if name not in ("type", "offset")}
     return {**found, "offset": row.record_offset, "type": _type(row)}
@@ -296,7 +312,7 @@ WHERE source = :source AND aggregate_id = :aggregate AND kind = 'waiting' AND re
 _RUN = text("""
 SELECT * FROM set_aside
 WHERE source = :source AND aggregate_id = :aggregate AND redriven_at IS NULL
-ORDER BY seq
+ORDER BY seq, id
 FOR UPDATE
 """)
 

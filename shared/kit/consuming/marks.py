@@ -99,12 +99,13 @@ class _Sorting:
             self.found.apply.append(arrival)
 
     def _take_old(self, arrival: Arrival, stream: Stream, last: Mark) -> None:
-        """A number that was taken before: a repetition, unless another event had it."""
+        """A number that was taken before: a repetition, unless another event had it.
+
+        Readable or not: it was judged when it was taken, and stands in the journal or among what was put aside.
+        """
         envelope = arrival.sent
         if envelope.sequence == last.seq and envelope.event_id != last.event_id:
             self._take_contradicting(arrival, stream, last)
-        elif arrival.fault is not None and arrival.standing is Standing.AS_SENT and envelope.sequence < last.seq:
-            self.found.refused.append(arrival)
         else:
             self.found.dropped["repeated"] += 1
 

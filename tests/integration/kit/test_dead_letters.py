@@ -15,7 +15,7 @@ from shared.kit.consuming.arrivals import Arrival, Place
 from shared.kit.consuming.consumer import Consumer
 from shared.kit.consuming.dead_letters import AlreadyRedriven, DeadLetters, Redriven, router_of
 from shared.kit.database import transaction
-from shared.kit.log.eventlog import LoggedFact
+from shared.kit.log.eventlog import LoggedFact, history
 from shared.kit.process.declaration import Platform, Service
 from shared.kit.settings import ServiceSettings
 from shared.kit.timers import Timer, Timers, set_timers
@@ -223,3 +223,87 @@ async def test_only_operators_may(client: httpx.AsyncClient) -> None:
     answer = await client.get("/v1/dead-letters", headers={"authorization": f"Bearer {clerk}"})
 
     assert answer.status_code == 403
+
+
+async def garble(alpha: Alpha, aggregate: UUID, number: int) -> None:
+    """As when the consumer's code is older than the producer's: it cannot read that event, wherever it stands."""
+    statement = text(
+        'UPDATE event_log SET data = data || \'{"number": "zwei"}\' WHERE aggregate_id = :id AND seq = :seq'
+    )
+    async with transaction(alpha.engine) as conn:
+        await conn.execute(statement, {"id": aggregate, "seq": number})
+
+
+async def mend(beta: Beta) -> None:
+    async with transaction(beta.engine) as conn:
+        await conn.execute(
+            text("UPDATE set_aside SET value = replace(convert_from(value, 'UTF8'), '\"zwei\"', '2')::bytea")
+        )
+
+
+async def test_an_unreadable_record_that_comes_again_is_replayed_once(
+    alpha: Alpha, beta: Beta, consumer: Consumer, letters: DeadLetters
+) -> None:
+    aggregate = uuid4()
+    await alpha.note(aggregate, *"abcd")
+    await garble(alpha, aggregate, 2)
+    async with transaction(alpha.engine) as conn:
+        facts = await history(aggregate, conn=conn)
+    await consumer.taker.take(arrived(consumer, facts))
+    await consumer.taker.take(arrived(consumer, facts))
+
+    assert [(kind, seq) for kind, seq, _ in await beta.put_aside()] == [("record", 2), ("waiting", 3), ("waiting", 4)]
+    await mend(beta)
+    assert [each.outcome for each in await letters.redrive_all(by=BY)] == ["done"]
+    assert await beta.lines(aggregate) == await beta.journaled(aggregate) == [1, 2, 3, 4]
+    assert await beta.parked() == []
+
+
+async def test_garbage_under_an_old_number_does_not_stand_before_a_later_run(
+    alpha: Alpha, beta: Beta, consumer: Consumer, ledger: Ledger, letters: DeadLetters
+) -> None:
+    aggregate = uuid4()
+    facts = await alpha.note(aggregate, *"abc")
+    await consumer.taker.take(arrived(consumer, facts))
+    [old] = arrived(consumer, facts[:1])
+    await consumer.taker.take([consumer.reader.read(old.topic, old.key, old.headers, b"garbage")])
+    await consumer.taker.take(arrived(consumer, await alpha.note(aggregate, "poison", "e")))
+    ledger.broken.clear()
+
+    assert [each.outcome for each in await letters.redrive_all(by=BY)] == ["done"]
+    assert await beta.lines(aggregate) == [1, 2, 3, 4, 5]
+
+
+async def test_a_number_put_aside_twice_is_replayed_once_and_both_are_closed(
+    alpha: Alpha, beta: Beta, consumer: Consumer, ledger: Ledger, letters: DeadLetters
+) -> None:
+    aggregate = uuid4()
+    await park(alpha, consumer, aggregate)
+    await put_aside_again(beta, 3)
+    ledger.broken.clear()
+
+    assert [each.done for each in await letters.redrive_all(by=BY)] == [4]
+    assert await beta.lines(aggregate) == [1, 2, 3, 4]
+    assert await open_ids(letters) == []
+
+
+async def test_a_letter_of_a_stream_that_is_not_parked_is_compared_and_not_applied_again(
+    alpha: Alpha, beta: Beta, consumer: Consumer, ledger: Ledger, letters: DeadLetters
+) -> None:
+    aggregate = uuid4()
+    await park(alpha, consumer, aggregate)
+    ledger.broken.clear()
+    await letters.redrive_all(by=BY)
+    await put_aside_again(beta, 2)
+
+    assert [each.outcome for each in await letters.redrive_all(by=BY)] == ["done"]
+    assert await beta.lines(aggregate) == [1, 2, 3, 4]
+    assert await open_ids(letters) == []
+
+
+async def put_aside_again(beta: Beta, number: int) -> None:
+    """The same record once more."""
+    columns = "kind, topic, source, aggregate_id, seq, key, headers, value, error, at"
+    async with transaction(beta.engine) as conn:
+        copied = f"INSERT INTO set_aside ({columns}) SELECT {columns} FROM set_aside WHERE seq = {number}"
+        await conn.execute(text(copied))

@@ -71,7 +71,7 @@ CONFIRMED, AS_SENT = Standing.CONFIRMED, Standing.AS_SENT
         ),
         pytest.param(4, arrival(5, fault="bad"), {"ask": {STREAM: 4}}, id="the next, damaged"),
         pytest.param(4, arrival(5, fault="bad", standing=CONFIRMED), {"poison": [5]}, id="the same, from the log"),
-        pytest.param(4, arrival(3, fault="bad"), {"refused": [3]}, id="an old number, damaged"),
+        pytest.param(4, arrival(3, fault="bad"), {"dropped": {"repeated": 1}}, id="an old number, damaged"),
         pytest.param(
             4, arrival(3, fault="bad", standing=CONFIRMED), {"dropped": {"repeated": 1}}, id="the same, from the log"
         ),
