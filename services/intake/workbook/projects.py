@@ -6,11 +6,12 @@ unless its name says 增资 or 扩建: that is refused until the type is filled 
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import partial
+from itertools import pairwise
 
 from services.intake.domain.drafts import Field, MilestoneDraft, ProjectDraft
 from services.intake.domain.terms import KIND_NAMES, STAGE_NAMES, EvidenceKind
@@ -195,7 +196,18 @@ def _milestones(entry: Entry, reading: Reading) -> tuple[MilestoneDraft, ...]:
         if due_on := entry.take(planned, reading.deadline):
             lines.append(MilestoneDraft(step, due_on, stage, source=_source(document), source_document=document))
             entry.locate(Field.MILESTONE, planned, milestone=step)
+    _refuse_disorder(entry, lines)
     return tuple(lines)
+
+
+def _refuse_disorder(entry: Entry, lines: Sequence[MilestoneDraft]) -> None:
+    """Refuse a row that plans a later step for a day before an earlier one's."""
+    for before, after in pairwise(lines):
+        if before.due_on and after.due_on and after.due_on < before.due_on:
+            earlier, column = STEPS[before.name][1], STEPS[after.name][1]
+            cell, other = entry.line.place(column), entry.line.place(earlier)
+            told = f"{column.value}（{cell.ref}，{after.due_on}）早于{earlier.value}（{other.ref}，{before.due_on}）"
+            entry.refuse(column, f"{told}，请核对")
 
 
 def _source(document: str) -> Source:

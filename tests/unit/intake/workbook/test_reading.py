@@ -179,6 +179,50 @@ def test_a_missing_column_is_named_for_each_row() -> None:
     assert row.reasons[0].column == "当前阶段"
 
 
+def test_a_missing_column_is_told_once_with_the_headings_that_were_not_recognised() -> None:
+    heading = ["行业" if text == "所属产业链" else text for text in HEADING]
+    heading = ["推进情况" if text == "当前阶段" else text for text in heading]
+    read = read_workbook(project_list(GOOD, good(项目名称="示例二"), heading=heading))
+
+    assert read.notices == ("工作表“项目清单”没有“所属产业链”、“当前阶段”列，各行均退回；未识别的列：行业、推进情况",)
+
+
+def test_a_timetable_out_of_order_is_refused_with_both_cells() -> None:
+    heading = [*HEADING, "计划竣工时间", "计划投产时间"]
+    swapped, gap, same = read_workbook(
+        project_list(
+            (*GOOD, "2026年2月", None),
+            (*good(项目名称="示例二"), None, "2025年12月"),
+            (*good(项目名称="示例三"), "2026年3月", "2026年3月"),
+            heading=heading,
+        )
+    ).rows
+
+    told = "计划竣工时间（J2，2026-02-28）早于计划开工时间（I2，2026-03-31），请核对"
+    assert reasons(swapped) == [("J2", told)]
+    assert [cell for cell, _ in reasons(gap)] == ["K3"]
+    assert same.project
+
+
+def test_a_stage_reached_on_an_unknown_day_is_taken_and_told_once_for_the_sheet() -> None:
+    heading = [*HEADING, "签约时间", "开工时间"]
+    read = read_workbook(
+        project_list(
+            (*GOOD, None, None),
+            (*good(项目名称="示例二", 当前阶段="在建"), None, None),
+            (*good(项目名称="示例三", 当前阶段="在建"), "2026-01-05", "2026-03-01"),
+            (*good(项目名称="示例四", 当前阶段="竣工"), "2026-01-05", None),
+            (*good(项目名称="示例五", 当前阶段="在谈"), None, None),
+            heading=heading,
+        )
+    )
+
+    assert all(row.project for row in read.rows)
+    assert read.notices == (
+        "工作表“项目清单”第2–3行已到签约或以后阶段，没有签约时间；第3、5行已到开工或以后阶段，没有开工时间。请补填",
+    )
+
+
 def test_a_value_merged_down_the_rows_holds_for_each() -> None:
     rows = [HEADING, GOOD, good(项目名称="示例二", 责任单位=None)]
     content = workbook({"清单": rows}, merged={"清单": ["D2:D3"]})
