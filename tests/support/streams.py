@@ -55,17 +55,22 @@ def topic_named(name: str) -> Topic:
 
 
 class Line(httpx.AsyncBaseTransport):
-    """The line to the producer's HTTP: counts the requests, and can be cut."""
+    """The line to the producer's HTTP: counts the requests, and can be cut, or held where a path ends so."""
 
     def __init__(self, app: Any) -> None:
         self._inner = httpx.ASGITransport(app=app)
         self.cut = False
         self.requests: list[str] = []
+        self.open = asyncio.Event()
+        self.open.set()
+        self.held_at: str | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self.cut:
             raise httpx.ConnectError("the line is cut", request=request)
         self.requests.append(request.url.path)
+        if self.held_at is not None and request.url.path.endswith(self.held_at):
+            await self.open.wait()
         return await self._inner.handle_async_request(request)
 
 
@@ -84,6 +89,11 @@ class Alpha:
             authenticator=Authenticator(secrets=[SECRET]),
         )  # fmt: skip
         self.line = Line(self.app)
+
+    def hold_line(self, path: str) -> None:
+        """Answer nothing to requests whose path ends so, until `line.open` is set."""
+        self.line.held_at = path
+        self.line.open.clear()
 
     async def note(self, aggregate: UUID, *words: str, at: datetime = START) -> list[LoggedFact]:
         """Append a fact for each word (its number is its sequence); the facts."""

@@ -56,7 +56,7 @@ _AWAY = telemetry.gauge("liandu_auditor_producer_away", "1 while a producer's lo
 
 @dataclass(frozen=True, slots=True)
 class AuditorState:
-    """`unsettled`: what is known to be missing and being fetched. `problems`: for people."""
+    """`unsettled`: what is missing and being fetched, or may be missing for all we know. `problems`: for people."""
 
     unsettled: tuple[str, ...]
     problems: tuple[str, ...]
@@ -79,6 +79,7 @@ class _Watch:
     after: str | None = None
     late: list[_Late] = field(default_factory=list)
     full_at: float = 0.0
+    """When everything is to be compared next; 0 until that was done for what is known to call for it."""
     away: str | None = None
     looks_in_vain: int = 0
 
@@ -130,6 +131,8 @@ class Auditor:
             source = watch.producer.source
             if late := self._count_late(watch):
                 (problems if watch.away else unsettled).append(f"{late} streams of {source} to be fetched")
+            if not watch.away and self._may_lack(watch):
+                unsettled.append(f"comparing with {source}")
             if watch.away:
                 problems.append(f"the log of {source} cannot be read: {watch.away}")
         return AuditorState(tuple(unsettled), tuple(problems))
@@ -172,6 +175,7 @@ class Auditor:
         """By digests first; then head by head where they differ, once Kafka has brought what it had."""
         source = watch.producer.source
         watch.after = (await watch.producer.changed_heads(None)).next_after
+        watch.away = None  # from here on it is worth waiting for
         horizon, since = await self._consumer.horizon(), asyncio.get_running_loop().time()
         buckets = await self._differing(watch)
         while buckets and await self._may_still_come(horizon, since=since):
@@ -231,10 +235,14 @@ class Auditor:
             if taken.left:
                 raise ProducerUnavailable(f"{source} stopped answering")
 
+    def _may_lack(self, watch: _Watch) -> bool:
+        """Whether a comparison of everything is called for and not finished: what is missing is not known before."""
+        return self._consumer.audit_wanted.is_set() or watch.full_at == 0
+
     def _count_late(self, watch: _Watch) -> int:
         source = watch.producer.source
-        left = {stream for stream in self._consumer.left if stream[0] == source}
-        return len(left.union(*(_streams(source, late.heads) for late in watch.late)))
+        missing = {each for each in self._consumer.left | self._consumer.fetching if each[0] == source}
+        return len(missing.union(*(_streams(source, late.heads) for late in watch.late)))
 
 
 def _streams(source: str, heads: Iterable[Head]) -> set[tuple[str, UUID]]:

@@ -96,6 +96,9 @@ class Consumer:
         self._lacking: str | None = "not started"
         self.left: set[Stream] = set()
         """Streams whose producer could not be asked: the auditor brings them up to date, and takes them out."""
+        self.fetching: set[Stream] = set()
+        """Streams that are being brought up to date at the moment."""
+        self._incarnation: str | None = None
         self.audit_wanted = asyncio.Event()
         """Set when records may have been lost: the broker is a new incarnation, or lacks what was not read yet."""
 
@@ -127,6 +130,7 @@ class Consumer:
             in_session(inflow, partitions, self._topics) as session,
         ):
             self._session = session
+            self._compare_on_another(address)
             try:
                 while True:
                     if await session.look_round():
@@ -136,6 +140,12 @@ class Consumer:
                     self._lacking = None
             finally:
                 self._session = None
+
+    def _compare_on_another(self, address: BrokerAddress) -> None:
+        """What the broker before had and nobody had read is gone with it, whichever partitions this process gets."""
+        if self._incarnation not in (None, address.incarnation):
+            self.audit_wanted.set()
+        self._incarnation = address.incarnation
 
     async def _take_some(self, session: Session) -> int:
         arrivals = await session.fetch()
@@ -151,13 +161,16 @@ class Consumer:
 
     async def catch_up(self, streams: Collection[Stream]) -> Taken:
         """Bring streams up to their producers' logs over HTTP; those whose producer does not answer are left."""
+        self.fetching.update(streams)
         self.left.difference_update(streams)
         try:
             taken = await self.taker.catch_up(await self._last_taken(streams))
+            self._note(taken)
         except BaseException:
             self.left.update(streams)
             raise
-        self._note(taken)
+        finally:
+            self.fetching.difference_update(streams)
         return taken
 
     async def _last_taken(self, streams: Collection[Stream]) -> dict[Stream, int]:

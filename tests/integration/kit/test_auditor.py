@@ -1,5 +1,6 @@
 """The auditor: what Kafka lost comes over HTTP, once, and a producer that went back in time is noticed."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
@@ -119,6 +120,61 @@ async def test_a_stream_left_by_the_consumer_is_brought_up_when_its_producer_ans
     assert consumer.left == set()
 
 
+async def test_nothing_is_settled_while_what_was_left_is_being_fetched(
+    alpha: Alpha, beta: Beta, consumer: Consumer, auditor: Auditor
+) -> None:
+    aggregate = uuid4()
+    async with consuming(consumer, auditor):
+        await eventually(lambda: _is(auditor, AuditorState((), ())))
+        alpha.line.cut = True
+        facts = await alpha.note(aggregate, *"abcd")
+        await alpha.send(facts[0], facts[2], facts[3])
+        await eventually(lambda: consumer.left)
+        alpha.hold_line("/events")
+        alpha.line.cut = False
+        await eventually(lambda: consumer.fetching)
+
+        assert consumer.left == set()
+        assert f"1 streams of {SOURCE} to be fetched" in _all_said(await auditor.state())
+        alpha.line.open.set()
+
+        await eventually(lambda: _lines_are(beta, {aggregate: 4}))
+        await eventually(lambda: _is(auditor, AuditorState((), ())))
+
+
+async def test_nothing_is_settled_before_everything_was_compared(
+    alpha: Alpha, beta: Beta, consumer: Consumer, auditor: Auditor
+) -> None:
+    comparing = AuditorState((f"comparing with {SOURCE}",), ())
+    lost = uuid4()
+    assert await auditor.state() == comparing
+    await auditor.look()
+    assert await auditor.state() == AuditorState((), ())
+
+    await alpha.note(lost, *"abc")
+    consumer.audit_wanted.set()
+    assert await auditor.state() == comparing
+    alpha.hold_line("/digests")
+    looking = asyncio.create_task(auditor.look())
+    await eventually(lambda: not consumer.audit_wanted.is_set())
+    assert await auditor.state() == comparing
+    alpha.line.open.set()
+    await looking
+
+    assert await auditor.state() == AuditorState((), ())
+    assert await beta.lines(lost) == [1, 2, 3]
+
+
+async def test_a_producer_that_is_away_unsettles_nothing_though_it_was_never_compared_with(
+    alpha: Alpha, consumer: Consumer, auditor: Auditor
+) -> None:
+    alpha.line.cut = True
+    await auditor.look()
+    consumer.audit_wanted.set()
+
+    assert await _is_away(auditor)
+
+
 async def test_a_poison_fact_that_was_fetched_is_parked_like_any_other(
     alpha: Alpha, beta: Beta, consumer: Consumer, auditor: Auditor
 ) -> None:
@@ -196,6 +252,17 @@ class TestOnABrokerThatIsLost:
     def broker(self, lost_broker: LostBroker) -> str:
         return f"file:{lost_broker.address_file}"
 
+    async def test_everything_is_compared_though_this_process_reads_no_partition(
+        self, lost_broker: LostBroker, consumer: Consumer
+    ) -> None:
+        async with consuming(consumer):
+            await eventually(lambda: _settled(consumer))
+            assert not consumer.audit_wanted.is_set()
+
+            lost_broker.start_anew()
+
+            await eventually(consumer.audit_wanted.is_set)
+
     async def test_everything_it_lost_is_fetched_and_it_goes_on_with_the_new_one(
         self, lost_broker: LostBroker, alpha: Alpha, beta: Beta, consumer: Consumer, auditor: Auditor
     ) -> None:
@@ -232,6 +299,10 @@ async def _watching(auditor: Auditor) -> bool:
 
 async def _is(auditor: Auditor, expected: AuditorState) -> bool:
     return await auditor.state() == expected
+
+
+def _all_said(state: AuditorState) -> tuple[str, ...]:
+    return state.unsettled + state.problems
 
 
 async def _is_away(auditor: Auditor) -> bool:
