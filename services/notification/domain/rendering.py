@@ -211,9 +211,11 @@ def _climb(event: CaseEscalated, today: date) -> str:
     """What follows if nobody answers; empty at the top."""
     if event.next_at is None:
         return ""
-    unanswered = "逾期未反馈的" if event.reply_by else "如仍未反馈"
+    on = event.next_at.astimezone(CHINA).date()
+    # After an outage the next rung can come before the day until which a reply is asked for.
+    unanswered = "逾期未反馈的" if event.reply_by and event.reply_by <= on else "如仍未反馈"
     step = _NEXT_STEPS.get((event.rung, event.document), "进入下一级督办")
-    return f"{unanswered}，将于{_near(event.next_at.astimezone(CHINA).date(), today)}{step}"
+    return f"{unanswered}，将于{_near(on, today)}{step}"
 
 
 def _remarks(event: CaseEscalated) -> str:

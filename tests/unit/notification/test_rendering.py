@@ -185,3 +185,8 @@ def test_the_next_step_of_an_unusual_ladder_is_not_named() -> None:
 def test_a_day_of_another_year_is_said_with_its_year() -> None:
     lines = drafted(escalated(reply_by=date(2027, 1, 4))).lines
     assert any("请于2027年1月4日（星期一）下班前反馈" in line for line in lines)
+
+
+def test_a_rung_that_comes_before_the_reply_is_due_does_not_speak_of_a_late_reply() -> None:
+    assert "如仍未反馈，将于3月16日报请副链长约谈" in drafted(escalated(reply_by=date(2026, 3, 17))).lines
+    assert "如仍未反馈，将于3月16日报请副链长约谈" in drafted(escalated(reply_by=None)).lines
