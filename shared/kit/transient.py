@@ -1,7 +1,6 @@
 """Which failures pass by themselves. All else is the fault of the work in hand: repeating it helps nobody."""
 
 import asyncio
-import socket
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -14,7 +13,7 @@ _STATES = ("40001", "40P01", "55P03", "25P03")
 
 def is_transient(error: BaseException) -> bool:
     """Whether the same work may well succeed when it is simply done again (the database gone, a deadlock, …)."""
-    if isinstance(error, ConnectionError | TimeoutError | socket.gaierror | PoolTimeout):
+    if isinstance(error, OSError | PoolTimeout):  # no route, no such host, several addresses that all failed, too slow
         return True
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True

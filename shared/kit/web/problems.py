@@ -10,7 +10,6 @@ Validation: `errors` is a list of {in, pointer | name, code, detail}; `pointer` 
 
 import http
 import re
-import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -101,9 +100,7 @@ def install(app: FastAPI, statuses: Mapping[type[DomainError], int]) -> None:
         DBAPIError: _database_error,
         PostgresError: _database_error,  # raised as it is while connecting
         PoolTimeout: _unavailable,
-        ConnectionError: _unavailable,
-        TimeoutError: _unavailable,
-        socket.gaierror: _unavailable,
+        OSError: _unavailable,
         Exception: _unexpected,
     }
     for kind, handler in handlers.items():

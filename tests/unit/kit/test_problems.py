@@ -81,6 +81,7 @@ ERRORS: dict[str, Exception] = {
     "shutdown": DBAPIError("UPDATE", {}, DriverError("57P01")),
     "refused": ConnectionRefusedError("127.0.0.1:5432"),
     "slow": TimeoutError(),
+    "no-route": OSError(113, "Connect call failed"),
 }
 router = APIRouter()
 
@@ -149,6 +150,7 @@ def problem(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
         ("shutdown", 503, "unavailable"),
         ("refused", 503, "unavailable"),
         ("slow", 503, "unavailable"),
+        ("no-route", 503, "unavailable"),
     ],
 )
 async def test_each_error_has_its_status_and_type(name: str, status: int, code: str, client: httpx.AsyncClient) -> None:

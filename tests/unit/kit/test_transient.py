@@ -1,0 +1,43 @@
+"""Which failures pass by themselves, and which are somebody's fault."""
+
+import errno
+
+import pytest
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from shared.kit.transient import is_transient
+
+
+class DriverError(Exception):
+    def __init__(self, sqlstate: str) -> None:
+        super().__init__(sqlstate)
+        self.sqlstate = sqlstate
+
+
+def database(sqlstate: str) -> DBAPIError:
+    return DBAPIError("SELECT", {}, DriverError(sqlstate))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.EHOSTUNREACH, "Connect call failed"),
+        OSError(errno.ENETUNREACH, "Connect call failed"),
+        OSError("Multiple exceptions: [Errno 111] …, [Errno 101] …"),
+        ConnectionResetError(),
+        TimeoutError(),
+        PoolTimeout(),
+        database("40P01"),
+        database("53100"),
+        database("57P01"),
+    ],
+    ids=repr,
+)
+def test_what_passes_by_itself(error: Exception) -> None:
+    assert is_transient(error)
+
+
+@pytest.mark.parametrize("error", [ValueError(), database("23505"), database("22012"), database("42703")], ids=repr)
+def test_what_does_not(error: Exception) -> None:
+    assert not is_transient(error)
