@@ -100,7 +100,8 @@ class Consumer:
         """Streams that are being brought up to date at the moment."""
         self._incarnation: str | None = None
         self.audit_wanted = asyncio.Event()
-        """Set when records may have been lost: the broker is a new incarnation, or lacks what was not read yet."""
+        """Set when records may have been lost: the broker is a new incarnation, or lacks what was not read yet, or has
+        what cannot be read."""
 
     async def run(self) -> None:
         """Run until cancelled. What passes by itself (broker, database, a lost lease) is waited out."""
@@ -157,6 +158,9 @@ class Consumer:
                 taken = await self.taker.take(arrivals, epochs=session.epochs)
             session.inflow.taken(arrivals)
             self._note(taken)
+        if session.inflow.stepped_over:
+            session.inflow.stepped_over = False
+            self.audit_wanted.set()
         return len(arrivals)
 
     async def catch_up(self, streams: Collection[Stream]) -> Taken:

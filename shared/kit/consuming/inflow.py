@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import gzip
+import traceback
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import CorruptRecordException, KafkaError, OffsetOutOfRangeError, UnsupportedCodecError
 
 from shared.kit import telemetry
 from shared.kit.broker import CALL_LIMIT, REQUEST_TIMEOUT_MS, BrokerAddress, BrokerUnavailable
@@ -20,6 +22,8 @@ CLOSE_LIMIT = 2.0
 _LAG = telemetry.gauge("liandu_consumer_lag_records", "Records not yet taken", ["topic", "partition"])
 
 _FAILURES = (KafkaError, OSError, TimeoutError, AssertionError)
+_NOT_THE_BROKERS = (UnsupportedCodecError, CorruptRecordException, gzip.BadGzipFile)
+"""Failures that come with what was written, and stay with it."""
 
 
 class OutOfRange(Exception):
@@ -28,6 +32,18 @@ class OutOfRange(Exception):
     def __init__(self, partitions: Collection[TopicPartition]) -> None:
         super().__init__(", ".join(f"{each.topic}/{each.partition}" for each in sorted(partitions)))
         self.partitions = partitions
+
+
+class _Unreadable(Exception):
+    """A batch of records that the client cannot take apart: it loses everything it had fetched with it.
+
+    Headers that are no UTF-8, a codec that is not installed, bytes that do not decompress: anybody may write that.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(repr(error))
+        self.end = _end_of_batch(error)
+        """The offset after the batch, as it says itself."""
 
 
 class Inflow:
@@ -40,6 +56,8 @@ class Inflow:
         self._suspicious = False
         self.positions: dict[TopicPartition, int] = {}
         """The next record to take of each partition that is assigned."""
+        self.stepped_over = False
+        """Whether records were left unread that may have been facts. For whoever asks the producers to take back."""
 
     async def partitions(self, topics: Collection[str]) -> list[TopicPartition]:
         """The partitions of those topics that exist. Raises: BrokerUnavailable."""
@@ -82,8 +100,7 @@ class Inflow:
             return await self._fetch_one_by_one(at_most)
         try:
             found = await self._getmany(at_most=at_most, wait=wait)
-        except UnicodeDecodeError:
-            # Headers that are no UTF-8: aiokafka loses everything it had fetched with them.
+        except _Unreadable:
             self._suspicious = True
             self.read_again()
             return []
@@ -121,35 +138,53 @@ class Inflow:
         except BrokerUnavailable as error:
             if isinstance(error.__cause__, OffsetOutOfRangeError):
                 raise OutOfRange(list(error.__cause__.args[0])) from error
+            if isinstance(error.__cause__, _NOT_THE_BROKERS):
+                raise _Unreadable(error.__cause__) from error
             raise
+        except Exception as error:
+            raise _Unreadable(error) from error
         return dict(found)
 
     async def _fetch_one_by_one(self, at_most: int) -> list[Arrival]:
-        """Up to the record that cannot be read, and that one put in words: only so can it be stepped over."""
+        """Up to the batch that cannot be read, and that one put in words: only so can it be stepped over."""
         arrivals: list[Arrival] = []
         for partition in sorted(self.positions):
             while len(arrivals) < at_most:
                 try:
                     found = await self._getmany(partition, at_most=1, wait=2 * FETCH_WAIT_MS / 1000)
-                except UnicodeDecodeError as error:
-                    offset = await self._kafka.position(partition)
-                    self._kafka.seek(partition, offset + 1)
+                except _Unreadable as error:
                     self._suspicious = False
-                    return [*arrivals, _unreadable(Place(partition.topic, partition.partition, offset), error)]
+                    return [*arrivals, await self._step_over(partition, error)]
                 if not found:
                     break
                 arrivals += [self._read(record) for record in found[partition]]
         self._suspicious = len(arrivals) == at_most
         return arrivals
 
+    async def _step_over(self, partition: TopicPartition, error: _Unreadable) -> Arrival:
+        async with _limited("position"):
+            first = await self._kafka.position(partition)
+        end, highwater = error.end or 0, self._kafka.highwater(partition) or 0
+        if not first < end <= highwater:
+            end = first + 1
+        self._kafka.seek(partition, end)
+        self.stepped_over = True
+        what = "the record" if end == first + 1 else f"the records {first} to {end - 1}"
+        fault = f"{what} cannot be read: {error}"
+        place = Place(partition.topic, partition.partition, end - 1)
+        return Arrival(place.topic, None, (), None, place, fault=fault, standing=Standing.REFUSED)
+
     def _read(self, record: ConsumerRecord[bytes | None, bytes | None]) -> Arrival:
         place = Place(record.topic, record.partition, record.offset)
         return self._reader.read(record.topic, record.key, record.headers, record.value, place)
 
 
-def _unreadable(place: Place, error: Exception) -> Arrival:
-    fault = f"the record cannot be read: {error}"
-    return Arrival(place.topic, None, (), None, place, fault=fault, standing=Standing.REFUSED)
+def _end_of_batch(error: BaseException) -> int | None:
+    """aiokafka 0.14 does not tell which batch it failed at; the frame that it failed in has it."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if (batch := frame.f_locals.get("next_batch")) is not None:
+            return int(batch.next_offset)
+    return None
 
 
 @asynccontextmanager

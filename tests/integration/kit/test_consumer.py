@@ -9,6 +9,8 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from aiokafka import codec as codecs
+from confluent_kafka import Producer
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -387,3 +389,58 @@ async def _end_connections(database: ScratchDatabase, application: str) -> None:
         application,
     )
     await conn.close()
+
+
+def _send_in_one_batch(alpha: Alpha, broker: str, facts: Sequence[LoggedFact], compression: str) -> None:
+    settings = {"bootstrap.servers": broker, "compression.type": compression, "linger.ms": 200}
+    producer = Producer(settings)
+    for fact in facts:
+        envelope = fact.envelope(SOURCE)
+        producer.produce(
+            alpha.topic.name,
+            key=envelope.key(),
+            value=fact.data.encode(),
+            headers=list(envelope.headers()),
+            partition=0,
+        )
+    assert producer.flush(10) == 0
+
+
+@pytest.mark.parametrize("compression", ["gzip", "snappy", "lz4", "zstd"])
+async def test_compressed_batches_are_read(
+    alpha: Alpha, beta: Beta, ledger: Ledger, embedded_kafka: str, compression: str
+) -> None:
+    aggregate = uuid4()
+    facts = await alpha.note(aggregate, *["a" * 500] * 30)
+    consumer = beta.consumer(ledger)
+    async with consuming(consumer):
+        await alpha.send(facts[0])
+        await asyncio.to_thread(_send_in_one_batch, alpha, embedded_kafka, facts, compression)
+        await eventually(lambda: _all_journaled(beta, aggregate, 30))
+
+    assert await beta.put_aside() == []
+
+
+async def test_a_batch_in_a_codec_that_is_not_installed_stops_nothing(
+    alpha: Alpha, beta: Beta, ledger: Ledger, embedded_kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(codecs, "has_zstd", lambda: False)
+    lost, sound = uuid4(), uuid4()
+    facts = await alpha.note(lost, *["a" * 500] * 30)
+    consumer = beta.consumer(ledger)
+    async with consuming(consumer):
+        await alpha.send(facts[0])
+        await asyncio.to_thread(_send_in_one_batch, alpha, embedded_kafka, facts, "zstd")
+        await alpha.send(*await alpha.note(sound, "a", "b"))
+        await eventually(lambda: _all_journaled(beta, sound, 2))
+        await eventually(lambda: everything_taken(consumer))
+
+        assert consumer.audit_wanted.is_set()
+        await consumer.catch_up({(SOURCE, lost)})
+    assert await beta.lines(lost) == [*range(1, 31)]
+    [(_, _, error)] = await beta.put_aside()
+    assert "cannot be read: UnsupportedCodecError" in error
+
+
+async def _all_journaled(beta: Beta, aggregate: UUID, count: int) -> bool:
+    return await beta.journaled(aggregate) == [*range(1, count + 1)]
