@@ -115,6 +115,7 @@ class Timers:
         backoff = Backoff()
         while True:
             self._sooner.clear()
+            self._next_due_at = None  # unknown until the next look: whatever is set meanwhile counts as sooner
             try:
                 complete = await self.fire_due()
                 self._next_due_at = (await self._next_due(self._clock.now())) if complete else None

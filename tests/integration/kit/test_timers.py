@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.contracts.event import Event
+from shared.kit import timers as timers_module
 from shared.kit.database import open_engine, transaction
 from shared.kit.log.eventlog import NewFact, append, lock_heads
 from shared.kit.timers import Timer, Timers, TimersState, cancel_timers, set_timers
@@ -149,6 +150,25 @@ async def test_a_timer_set_by_a_firing_one_is_seen_at_once(
     async with running(Timers(engine=engine, clock=clock, fire=climb)):
         await at(engine, Timer(subject, "climb", START))
         await eventually(lambda: len(bells.fired) == 5)
+
+
+async def test_a_timer_set_for_now_needs_no_second_look(
+    engine: AsyncEngine, clock: MovableClock, bells: Bells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time it is set for is the very time the runner had been resting for."""
+    monkeypatch.setattr(timers_module, "LONGEST_REST", 3600)
+    [subject] = await subjects(engine, 1)
+
+    async def climb(due: Sequence[Timer], *, conn: AsyncConnection, now: datetime) -> None:
+        await bells(due, conn=conn, now=now)
+        if due[0].kind == "remind":
+            await set_timers([Timer(UUID(int=0), "climb", now)], conn=conn)
+
+    async with running(runner := Timers(engine=engine, clock=clock, fire=climb)):
+        await at(engine, Timer(subject, "remind", START + HOUR))
+        await eventually(lambda: runner._next_due_at == START + HOUR)
+        clock.move(HOUR)
+        await eventually(lambda: [timer.kind for timer in bells.fired] == ["remind", "climb"])
 
 
 async def test_what_is_due_fires_in_order_in_transactions_of_500(
