@@ -1,5 +1,6 @@
 """Looking up what a list names: chains, organisations and posts, by the words offices use."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -12,6 +13,10 @@ from services.intake.domain.programme import Chain, Organisation, Person, Post
 
 ChainKey = NewType("ChainKey", str)
 CHAIN_SUFFIXES = ("产业链", "产业", "链")
+_BETWEEN = re.compile(r"[、,，;；/\n]+")
+_KIND_OF_OFFICE = re.compile(
+    r"(?:街道办事处|街道|管理委员会|委员会|管委会|委|人民政府|政府|办公室|办|中心|局|处|科室?|公司|产业链)$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,8 @@ class Directory:
         """A chain by code or name, with or without 产业链 behind it."""
         if chain := self.chains.get(chain_key(text)):
             return chain
+        if len([part for part in _BETWEEN.split(text) if part.strip()]) > 1:
+            return Refusal(Field.CHAIN, f"“{text.strip()}”不是一条产业链，一个项目只填一条主产业链")
         names = sorted({chain.name for chain in self.chains.values()})
         return Refusal(Field.CHAIN, _unknown("产业链", text, names))
 
@@ -100,6 +107,22 @@ def chain_key(text: str) -> ChainKey:
 
 
 def _unknown(what: str, text: str, known: Iterable[str]) -> str:
-    near = get_close_matches(text.strip(), list(known), n=3, cutoff=0.4)
+    wanted = text.strip()
+    if not wanted:
+        return f"{what}不能为空"
+    near = _near(wanted, known)
     hint = f"，是否为：{'、'.join(near)}" if near else "，请先登记"
-    return f"没有{what}“{text.strip()}”{hint}" if text.strip() else f"{what}不能为空"
+    return f"没有{what}“{wanted}”{hint}"
+
+
+def _near(wanted: str, known: Iterable[str]) -> list[str]:
+    """The three nearest names; what kind of office it is (局, 办公室) makes no two names alike."""
+    names: dict[str, list[str]] = {}
+    for name in dict.fromkeys(known):
+        names.setdefault(_distinctive(name), []).append(name)
+    found = get_close_matches(_distinctive(wanted), list(names), n=3, cutoff=0.6)
+    return [name for key in found for name in names[key]][:3]
+
+
+def _distinctive(name: str) -> str:
+    return _KIND_OF_OFFICE.sub("", name) or name

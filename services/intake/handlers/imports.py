@@ -1,7 +1,7 @@
 """A workbook's lists, taken row by row: organisation first, then projects."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 from uuid import uuid4
@@ -14,6 +14,7 @@ from services.intake.handlers.importing import import_projects
 from services.intake.handlers.roster import import_roster
 from services.intake.store import imports as store
 from services.intake.store.imports import KeptImport
+from services.intake.workbook.notices import days_unknown
 from services.intake.workbook.results import Place, ReadRow, ReadWorkbook, Reason, place_key
 from shared.kit.web.http import By
 
@@ -73,7 +74,9 @@ async def import_workbook(
         rows = [_undone(row) for row in rows]
     else:
         await savepoint.commit()
-    kept = KeptImport(uuid4(), by.now, by.actor, upload.name, dry_run, [_plain(row) for row in rows], read.notices)
+    taken = [row for row, result in zip(read.rows, rows, strict=True) if result.outcome is not RowOutcome.REFUSED]
+    notices = (*read.notices, *days_unknown(taken))
+    kept = KeptImport(uuid4(), by.now, by.actor, upload.name, dry_run, [_plain(row) for row in rows], notices)
     await store.save(kept, upload.content, conn=conn)
     return kept
 
@@ -102,7 +105,13 @@ def _project_reasons(row: ReadRow, outcome: Outcome) -> Iterator[Reason]:
     for refusal in outcome.refusals:
         # A milestone's own trouble stands in its column; that it lacks a post or a reason, in theirs.
         milestone = refusal.milestone if refusal.field == "milestone" else None
-        yield _reason(row, place_key(refusal.field, milestone), refusal.message)
+        reason = _reason(row, place_key(refusal.field, milestone), refusal.message)
+        yield reason if reason.cell or not reason.column else replace(reason, reason=_with_column(reason))
+
+
+def _with_column(reason: Reason) -> str:
+    """What is asked for has no column in the sheet, so that there is no cell to fill in."""
+    return f"{reason.reason}；请增加“{reason.column}”列填写"
 
 
 def _reason(row: ReadRow, key: str, message: str) -> Reason:

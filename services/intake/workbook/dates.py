@@ -35,6 +35,8 @@ _QUARTER = re.compile(r"(\d{4})年?(?:第?([一二三四1-4])季度|[Qq]([1-4]))
 _HALF = re.compile(r"(\d{4})年?(上半年|下半年)")
 _YEAR = re.compile(r"(\d{4})年(?:底|末|内|全年)?")
 _BEFORE = re.compile(r"(?<=[日号底末])(?:之|以)?前$")
+_SHORT_YEAR = re.compile(rf"(\d{{2}})(?:年|(?<=1[3-9]|[2-9]\d){_SEP}|{_SEP}(?=\d{{1,2}}{_SEP}))(0?[1-9]|1[0-2])(?!\d)")
+"""A year of two digits and its month; 27.6 is one since there is no 27th month, 3.15 and 12.6 may be days."""
 _ORDINALS = {"一": 1, "二": 2, "三": 3, "四": 4}
 
 
@@ -67,7 +69,7 @@ def _from_number(number: Decimal, deadline: bool, epoch_1904: bool) -> date:
         return _month_end(whole // 100, whole % 100, deadline)
     if whole in _YEARS:
         return _from_decimal_month(number, whole, deadline)
-    raise Unreadable("数字不是能识别的日期，请写成2026-03-15的形式")
+    raise Unreadable(_why_not(f"{number:f}", otherwise="数字不是能识别的日期，请写成2026-03-15的形式"))
 
 
 def _from_decimal_month(number: Decimal, year: int, deadline: bool) -> date:
@@ -98,14 +100,14 @@ def _from_text(raw: str, deadline: bool) -> date:
     raise Unreadable(_why_not(text))
 
 
-def _why_not(text: str) -> str:
+def _why_not(text: str, *, otherwise: str = "不是能识别的日期，请写成2026-03-15的形式") -> str:
+    if found := _SHORT_YEAR.match(text):
+        return f"年份请写四位，如20{found[1]}年{int(found[2])}月"
     if re.match(rf"\d{{1,2}}(月|{_SEP})\d{{1,2}}[日号]?$", text) or re.match(r"\d{1,2}月", text):
         return "日期没有写年份，请写成2026-03-15的形式"
-    if re.match(rf"\d{{2}}(年|{_SEP})\d{{1,2}}", text):
-        return "年份须写四位，如2026"
     if "待定" in text or "未定" in text:
         return f"“{text}”不是日期；尚未确定的请留空"
-    return "不是能识别的日期，请写成2026-03-15的形式"
+    return otherwise
 
 
 def _month_end(year: int, month: int, deadline: bool, *, part: str = "") -> date:

@@ -1,25 +1,18 @@
 """A whole workbook, to drafts and refused rows. Organisation sheets come before project lists, whatever their order."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
-from services.intake.domain.terms import STAGE_NAMES, STAGES
-from services.intake.workbook.headings import REQUIRED, Column, ListKind
+from services.intake.workbook.headings import REQUIRED, ListKind
 from services.intake.workbook.lists import FoundList, Line, RowKind, find_list
 from services.intake.workbook.organisation import read_post
 from services.intake.workbook.problems import WorkbookRefused
 from services.intake.workbook.projects import read_project, reading_of
 from services.intake.workbook.results import ReadRow, ReadWorkbook, Reason
 from services.intake.workbook.sheets import open_workbook
-from shared.contracts.projects import Stage
 
 NO_LIST = (
     "没有找到可导入的清单：项目清单的表头须有项目名称、所属产业链、责任单位、总投资、当前阶段；"
     "机构名单须有单位名称、岗位、层级、姓名"
-)
-
-_DAYS = (
-    (Stage.SIGNED, Column.SIGNED_ON, "signed_on"),
-    (Stage.STARTED, Column.STARTED_ON, "started_on"),
 )
 
 
@@ -41,10 +34,7 @@ def read_workbook(content: bytes) -> ReadWorkbook:
         entries = (item.line(row) for row, kind in kinds.items() if kind is RowKind.ENTRY)
         rows += _rows(item, entries, epoch_1904=book.epoch_1904)
         notices += _notices(item, aside=[row + 1 for row, kind in kinds.items() if kind is RowKind.ASIDE])
-    taken = list(_repeated_refused(rows))
-    for item in found:
-        notices += _days_unknown(item.sheet.name, [row for row in taken if row.sheet == item.sheet.name])
-    return ReadWorkbook(tuple(taken), tuple(notices))
+    return ReadWorkbook(tuple(_repeated_refused(rows)), tuple(notices))
 
 
 def _rows(found: FoundList, entries: Iterable[Line], *, epoch_1904: bool) -> Iterator[ReadRow]:
@@ -69,28 +59,6 @@ def _notices(found: FoundList, *, aside: list[int]) -> list[str]:
         numbers = "、".join(map(str, aside[:10])) + ("等" if len(aside) > 10 else "")
         notices.append(f"工作表“{found.sheet.name}”第{numbers}行是合计、分节或说明，未导入")
     return notices
-
-
-def _days_unknown(sheet: str, rows: Sequence[ReadRow]) -> list[str]:
-    """One notice for the rows that have reached a stage without saying when: they are taken all the same."""
-    told = []
-    for stage, column, field in _DAYS:
-        reached = STAGES[STAGES.index(stage) :]
-        drafts = [(row.row, row.project) for row in rows if row.project and row.project.stage in reached]
-        if numbers := [number for number, draft in drafts if getattr(draft, field) is None]:
-            told.append(f"第{_ranges(numbers)}行已到{STAGE_NAMES[stage]}或以后阶段，没有{column.value}")
-    return [f"工作表“{sheet}”{'；'.join(told)}。请补填"] if told else []
-
-
-def _ranges(numbers: Sequence[int]) -> str:
-    """2、3、4、7 as `2–4、7`."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    return "、".join(f"{run[0]}–{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
 
 
 def _repeated_refused(rows: Iterable[ReadRow]) -> Iterator[ReadRow]:

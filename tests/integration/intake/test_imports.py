@@ -190,9 +190,12 @@ async def test_moving_a_due_day_needs_a_reason_in_its_own_column(http: httpx.Asy
     await send(http, whole((*GOOD, None), heading=heading))
     later = changed(GOOD, 计划开工时间="2026年5月")
     silent = await send(http, project_list((*later, None), heading=heading))
+    bare = await send(http, project_list(later))
     told = await send(http, project_list((*later, "用地手续"), heading=heading))
 
+    assert "请增加“调整原因”列填写" in bare["rows"][0]["reasons"][0]["reason"]
     assert silent["rows"][0]["reasons"][0]["cell"] == "J2"
+    assert "请增加" not in silent["rows"][0]["reasons"][0]["reason"]
     assert counts(told) == (0, 1, 0, 0)
 
 
@@ -317,6 +320,7 @@ async def test_the_sample_workbook_is_taken_but_for_its_wrong_rows(http: httpx.A
 
     assert counts(body) == (sample.projects, 0, 0, sample.wrong)
     assert counts(body, "organisation") == (len(sample.programme.offices), 0, 0, 0)
+    assert not [notice for notice in body["notices"] if "没有填写" in notice]
     assert refused == [["G41"], ["C42"], ["J43"], ["K44"], ["E45"], ["D46"], ["G47"], ["E48"]]
 
 

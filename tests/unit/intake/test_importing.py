@@ -112,6 +112,16 @@ def test_unknown_names_are_all_refused_at_once_with_near_ones() -> None:
     assert "区商务局" in reasons[Field.RESPONSIBLE_ORG]
 
 
+def test_what_is_like_a_known_unit_only_in_its_kind_is_not_suggested() -> None:
+    told = refused(a_draft(responsible_org="示例不存在局"))[Field.RESPONSIBLE_ORG]
+    assert told == "没有责任单位“示例不存在局”，请先登记"
+
+
+@pytest.mark.parametrize("text", ["新型显示、集成电路", "新型显示/汽车", "新型显示，汽车"])
+def test_a_project_stands_in_one_chain(text: str) -> None:
+    assert "一个项目只填一条主产业链" in refused(a_draft(chain=text))[Field.CHAIN]
+
+
 @pytest.mark.parametrize("text", ["DISPLAY", "display", "新型显示", "新型显示产业链", " 新型显示产业 "])
 def test_a_chain_goes_by_its_code_and_by_its_name_in_every_usual_form(text: str) -> None:
     assert importing.locate(a_draft(chain=text), CONTEXT.directory).chain is DISPLAY

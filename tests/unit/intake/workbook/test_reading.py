@@ -6,6 +6,7 @@ from openpyxl import Workbook
 
 from services.intake.domain.drafts import MilestoneDraft, ProjectDraft
 from services.intake.domain.roster import PostDraft
+from services.intake.workbook.notices import days_unknown
 from services.intake.workbook.problems import WorkbookRefused
 from services.intake.workbook.reading import read_workbook
 from services.intake.workbook.results import ReadRow
@@ -218,9 +219,10 @@ def test_a_stage_reached_on_an_unknown_day_is_taken_and_told_once_for_the_sheet(
     )
 
     assert all(row.project for row in read.rows)
-    assert read.notices == (
-        "工作表“项目清单”第2–3行已到签约或以后阶段，没有签约时间；第3、5行已到开工或以后阶段，没有开工时间。请补填",
-    )
+    assert days_unknown(read.rows) == [
+        "工作表“项目清单”第2–3行已到签约或以后阶段，没有填写签约时间；第3、5行已到开工或以后阶段，没有填写开工时间。请补填",
+    ]
+    assert days_unknown(read.rows[2:3]) == []
 
 
 def test_a_value_merged_down_the_rows_holds_for_each() -> None:
