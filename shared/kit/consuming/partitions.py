@@ -106,19 +106,33 @@ class Partitions:
         keys = dict(zip(self._keys(partitions), partitions, strict=True))
         locked = [row.key for row in await self._lease.execute(_TRY_LOCK, keys=list(keys)) if row.locked]
         free = sorted(keys[key] for key in locked)
-        if free:
-            self.owned.update(await self._begin_epochs(free, incarnation))
-        return bool(free)
+        if not free:
+            return False
+        begun = await self._begin_epochs(free, incarnation)
+        self.owned.update(begun)
+        if busy := [each for each in free if each not in begun]:
+            await self._lease.execute(_UNLOCK, keys=self._keys(busy))
+        return bool(begun)
 
     async def _begin_epochs(
         self, partitions: Sequence[TopicPartition], incarnation: str
     ) -> Mapping[TopicPartition, Share]:
-        """In the database, too: from here on the former owner's batches are refused. Waits for one under way."""
+        """In the database, too: from here on the former owner's batches are refused.
+
+        A partition with a batch under way is left for the next time: its owner may be stopped in the middle of it, and
+        must not keep us from the others.
+        """
         columns = {"topics": [each.topic for each in partitions], "partitions": [each.partition for each in partitions]}
         async with transaction(self._engine) as conn:
-            known = {(row.topic, row.partition): row.incarnation for row in await conn.execute(_BEFORE, columns)}
+            await conn.execute(_LIMIT_IDLENESS)
+            at_rest = {
+                (row.topic, row.partition): row.incarnation for row in await conn.execute(_LOCK_AT_REST, columns)
+            }
+            known = {(row.topic, row.partition) for row in await conn.execute(_KNOWN, columns)}
+            free = [each for each in partitions if each in at_rest or each not in known]
+            columns = {"topics": [each.topic for each in free], "partitions": [each.partition for each in free]}
             rows = await conn.execute(_BEGIN, {**columns, "incarnation": incarnation, "owner": _OWNER})
-            return {TopicPartition(row.topic, row.partition): _share(row, known, incarnation) for row in rows}
+            return {TopicPartition(row.topic, row.partition): _share(row, at_rest, incarnation) for row in rows}
 
     def _keys(self, partitions: Sequence[TopicPartition]) -> list[int]:
         return [advisory_key(self._service, "partition", each.topic, str(each.partition)) for each in partitions]
@@ -185,14 +199,21 @@ def _member_key(service: str) -> int:
     return advisory_key(service, "consumer")
 
 
-MOVE_OFFSETS = text("""
+_LIMITED = f"SELECT set_config('idle_in_transaction_session_timeout', '{LEASE:g}s', true)"
+_LIMIT_IDLENESS = text(_LIMITED)
+
+MOVE_OFFSETS = text(f"""
 UPDATE consumer_partition AS mine SET next_offset = batch.next_offset
 FROM unnest(
     CAST(:topics AS text[]), CAST(:partitions AS integer[]), CAST(:epochs AS bigint[]), CAST(:offsets AS bigint[])
-) AS batch (topic, partition, epoch, next_offset)
+) AS batch (topic, partition, epoch, next_offset), ({_LIMITED}) AS limited
 WHERE mine.topic = batch.topic AND mine.partition = batch.partition AND mine.epoch = batch.epoch
-""")
-"""Moves those whose epoch is still the one given: the others have another owner."""
+""")  # noqa: S608
+"""Moves those whose epoch is still the one given: the others have another owner.
+
+From here on the transaction may be idle for no longer than a lease: its process may have been stopped in the middle of
+it, and whoever takes the partitions over waits for these rows.
+"""
 
 _ALIVE = text("SELECT 1")
 
@@ -210,10 +231,12 @@ _UNLOCK = text("SELECT pg_advisory_unlock(key) FROM unnest(CAST(:keys AS bigint[
 
 _TRY_LOCK = text("SELECT key, pg_try_advisory_lock(key) AS locked FROM unnest(CAST(:keys AS bigint[])) AS key")
 
-_BEFORE = text("""
+_KNOWN = text("""
 SELECT topic, partition, incarnation FROM consumer_partition
 JOIN unnest(CAST(:topics AS text[]), CAST(:partitions AS integer[])) AS mine (topic, partition) USING (topic, partition)
 """)
+
+_LOCK_AT_REST = text(f"{_KNOWN.text} FOR UPDATE OF consumer_partition SKIP LOCKED")
 
 _BEGIN = text("""
 INSERT INTO consumer_partition AS known (topic, partition, epoch, next_offset, incarnation, owner)

@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.kit.consuming.arrivals import Arrival
 from shared.kit.consuming.consumer import Consumer
-from shared.kit.consuming.partitions import Partitions, holding_lease
-from shared.kit.database import open_engine
+from shared.kit.consuming.partitions import MOVE_OFFSETS, Partitions, holding_lease
+from shared.kit.database import open_engine, transaction
 from tests.support.postgres import ScratchDatabase
 from tests.support.streams import Alpha, Beta, Ledger, consuming
 from tests.support.waiting import eventually
@@ -87,6 +87,28 @@ async def test_a_silent_process_loses_its_lease_to_the_server(engine: AsyncEngin
         shown = await member._lease._conn.exec_driver_sql("SHOW idle_session_timeout")
 
         assert shown.scalar_one() == "10s"
+
+
+async def test_a_partition_whose_last_owner_is_stopped_in_its_batch_keeps_nobody_from_the_others(
+    engine: AsyncEngine,
+) -> None:
+    async with holding_lease(engine, service="beta") as stopped:
+        await settle(stopped)
+        epoch = stopped.owned[ALL[2]].epoch
+    columns = {"topics": [ALL[2].topic], "partitions": [ALL[2].partition], "epochs": [epoch], "offsets": [5]}
+    async with holding_lease(engine, service="beta") as successor:
+        async with transaction(engine) as batch:
+            await batch.execute(MOVE_OFFSETS, columns)
+            idle = await batch.exec_driver_sql("SHOW idle_in_transaction_session_timeout")
+            assert idle.scalar_one() == "10s"
+
+            assert await successor.share_out(ALL, incarnation="one")
+            assert sorted(successor.owned) == [each for each in ALL if each != ALL[2]]
+            assert not await successor.share_out(ALL, incarnation="one")
+
+        assert await successor.share_out(ALL, incarnation="one")
+        assert sorted(successor.owned) == ALL
+        assert successor.owned[ALL[2]].next_offset == 5
 
 
 async def test_two_replicas_share_the_work_and_one_takes_over_from_the_other(
