@@ -1,7 +1,7 @@
 """From a fact to a robot, and what the ledger says of it."""
 
 import asyncio
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 
 import asyncpg
@@ -10,6 +10,7 @@ from services.notification.domain.messages import State
 from services.notification.handlers import facts
 from shared.contracts.deliveries import Outcome
 from shared.contracts.programme import PersonRecorded, PostAssumed, PostVacated, Tier
+from shared.kit.clock import CHINA
 from shared.kit.database import transaction
 from shared.kit.log import eventlog
 from tests.integration.notification.conftest import Desk
@@ -152,3 +153,18 @@ async def test_an_address_that_cannot_be_unsealed_turns_the_robot_off(desk: Desk
         await desk.all_in(State.UNDELIVERED)
     assert "重新登记" in (await desk.robot("display")).condition.why
     assert not robot.heard
+
+
+async def test_a_message_that_waited_more_than_a_day_says_so_with_its_own_day(desk: Desk, robot: FakeRobot) -> None:
+    await desk.register("display", robot)
+    await desk.route("display")
+    decided = desk.clock.now()
+    await desk.hear(escalated())
+    desk.clock.move((decided + timedelta(days=1)).isoformat())
+    await desk.hear(escalated())
+    desk.clock.move((decided + timedelta(days=1, minutes=1)).isoformat())
+    async with desk.sending():
+        await desk.all_in(State.SENT)
+
+    belated = f"（补发，原定{decided.astimezone(CHINA):%-m月%-d日}）【督办函】"
+    assert sorted(heard.text.count(belated) for heard in robot.heard) == [0, 1]
