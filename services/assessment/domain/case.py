@@ -2,7 +2,8 @@
 
 The ladder's clock stands still while a rung is acknowledged (once for each rung, for the days the policy grants), until
 a commitment date has passed, and while the project is held. `next_at` is when the next rung is due by that clock. After
-an outage the climb goes on one rung a working morning, each with the date it was due on.
+an outage the climb goes on one rung a working morning, each with the date it was due on; what is announced is the
+morning on which it will be.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +15,7 @@ from uuid import UUID
 
 from services.assessment.domain import moments
 from services.assessment.domain.directory import Directory
-from services.assessment.domain.obligation import Obligation, miss_day, subject_of
+from services.assessment.domain.obligation import Obligation, first_rung_at, subject_of
 from services.assessment.domain.policy import Policy, Rung
 from services.assessment.domain.project import Project
 from services.assessment.domain.rules import NotNow, Rules
@@ -131,7 +132,7 @@ def open_case(
         policy_version=rules.policy.version,
     )
     case = _new(opened, now)
-    case = replace(case, next_at=rules.morning(miss_day(obligation, rules)))
+    case = replace(case, next_at=first_rung_at(obligation, rules, on=moments.china_date(now)))
     return [opened, *escalate(case, subject, directory, rules, project=project, now=now)]
 
 
@@ -153,6 +154,8 @@ def escalate(
     on = moments.china_date(now)
     found = directory.find(project.asked(subject.responsible_post_id), to=rung.to, copy=rung.copy, on=on)
     following, provisional = _after(rung, case.next_at, rules)
+    if following is not None:
+        following = max(following, rules.next_morning(on))
     return [
         CaseEscalated(
             case_id=case.id,
@@ -164,7 +167,7 @@ def escalate(
             addressees=found.addressees,
             skipped=found.skipped,
             working_days_late=max(0, rules.calendar.between(case.due_on, on)),
-            reply_by=_reply_by(rung, on, rules),
+            reply_by=_reply_by(rung, on, following, rules),
             due_at=case.next_at,
             next_at=following,
             raised_by_light=by_light,
@@ -250,7 +253,7 @@ def resume(case: Case, rules: Rules, *, on: date) -> Events:
     following, provisional = case.next_at, case.provisional
     if case.next_at is not None:
         stood = max(0, rules.calendar.between(case.suspended_on or on, on))
-        counted = rules.calendar.add(moments.china_date(case.next_at), stood)
+        counted = rules.calendar.add(moments.china_date(_stand(case, rules)), stood)
         following, provisional = rules.morning(counted.day), counted.provisional
     return [
         CaseRescheduled(
@@ -303,9 +306,9 @@ def begin(opened: CaseOpened, *, at: datetime) -> Case:
     return _new(opened, at)
 
 
-def evolve(case: Case, event: CaseEvent, calendar: WorkingCalendar, *, on: date) -> Case:
-    """The case after an event of the day `on`; `calendar` only serves to keep what `next_at` was counted from."""
-    return _EVOLVE[type(event)](case, event, calendar, on)
+def evolve(case: Case, event: CaseEvent, rules: Rules, *, on: date) -> Case:
+    """The case after an event of the day `on`; `rules`: those it began with, for what `next_at` is counted from."""
+    return _EVOLVE[type(event)](case, event, rules, on)
 
 
 def _new(opened: CaseOpened, at: datetime) -> Case:
@@ -336,8 +339,14 @@ def _after(rung: Rung, due_at: datetime, rules: Rules) -> tuple[datetime | None,
     return rules.morning(counted.day), counted.provisional
 
 
-def _reply_by(rung: Rung, on: date, rules: Rules) -> date | None:
-    return rules.calendar.add(on, rung.reply_within_days).day if rung.reply_within_days else None
+def _reply_by(rung: Rung, on: date, next_at: datetime | None, rules: Rules) -> date | None:
+    """Within the days that the policy grants, and before the next rung's morning: the last working day before it."""
+    if not rung.reply_within_days:
+        return None
+    granted = rules.calendar.add(on, rung.reply_within_days).day
+    if next_at is None:
+        return granted
+    return min(granted, rules.calendar.add(moments.china_date(next_at), -1).day)
 
 
 def _require(case: Case, verb: Verb) -> None:
@@ -355,7 +364,10 @@ def _anchored(next_at: datetime | None, anchor_on: date | None, calendar: Workin
     return {"next_at": next_at, "anchor_on": anchor_on, "anchor_days": days}
 
 
-def _escalated(case: Case, event: CaseEscalated, calendar: WorkingCalendar, on: date) -> Case:
+def _escalated(case: Case, event: CaseEscalated, rules: Rules, on: date) -> Case:
+    # What is announced may be later than what is due: the state keeps the latter, for the rungs above count from it.
+    reached = rules.policy.rung(event.rung)
+    following = _after(reached, event.due_at, rules)[0] if reached else None
     return replace(
         case,
         rung=event.rung,
@@ -363,32 +375,32 @@ def _escalated(case: Case, event: CaseEscalated, calendar: WorkingCalendar, on: 
         acknowledged=False,
         held_until=None,
         provisional=event.provisional,
-        **_anchored(event.next_at, moments.china_date(event.due_at), calendar),
+        **_anchored(following, moments.china_date(event.due_at), rules.calendar),
     )
 
 
-def _acknowledged(case: Case, event: CaseAcknowledged, calendar: WorkingCalendar, _: date) -> Case:
+def _acknowledged(case: Case, event: CaseAcknowledged, rules: Rules, _: date) -> Case:
     held = max(filter(None, (case.held_until, event.holds_until)), default=None)
-    following = _anchored(event.next_at, case.anchor_on, calendar)
+    following = _anchored(event.next_at, case.anchor_on, rules.calendar)
     return replace(case, acknowledged=True, held_until=held, **following)
 
 
-def _feedback_given(case: Case, event: CaseFeedbackGiven, calendar: WorkingCalendar, _: date) -> Case:
+def _feedback_given(case: Case, event: CaseFeedbackGiven, rules: Rules, _: date) -> Case:
     held = max(case.held_until or event.holds_until, event.holds_until)
     anchor = event.commitment_on if event.next_at == event.holds_until else case.anchor_on
-    return replace(case, held_until=held, **_anchored(event.next_at, anchor, calendar))
+    return replace(case, held_until=held, **_anchored(event.next_at, anchor, rules.calendar))
 
 
-def _rescheduled(case: Case, event: CaseRescheduled, calendar: WorkingCalendar, on: date) -> Case:
+def _rescheduled(case: Case, event: CaseRescheduled, rules: Rules, on: date) -> Case:
     if event.suspended:
         return replace(case, state=State.SUSPENDED, suspended_on=on)
     return replace(
         case,
         state=State.OPEN,
         suspended_on=None,
-        held_until=_shifted_hold(case, calendar, on),
+        held_until=_shifted_hold(case, rules.calendar, on),
         provisional=event.provisional,
-        **_anchored(event.next_at, case.anchor_on, calendar),
+        **_anchored(event.next_at, case.anchor_on, rules.calendar),
     )
 
 
@@ -400,7 +412,7 @@ def _shifted_hold(case: Case, calendar: WorkingCalendar, on: date) -> datetime |
     return moments.at(until, case.held_until.astimezone(moments.CHINA).time())
 
 
-def _closed(case: Case, event: CaseClosed, _: WorkingCalendar, __: date) -> Case:
+def _closed(case: Case, event: CaseClosed, _: Rules, __: date) -> Case:
     return replace(
         case,
         state=State.CLOSED,
@@ -412,7 +424,7 @@ def _closed(case: Case, event: CaseClosed, _: WorkingCalendar, __: date) -> Case
     )
 
 
-_EVOLVE: Mapping[type[CaseEvent], Callable[[Case, Any, WorkingCalendar, date], Case]] = {
+_EVOLVE: Mapping[type[CaseEvent], Callable[[Case, Any, Rules, date], Case]] = {
     CaseOpened: lambda case, *_: case,
     CaseEscalated: _escalated,
     CaseAcknowledged: _acknowledged,

@@ -99,6 +99,7 @@ class Obligation:
     """`due_on` is supervised; `planned_on` is intake's, which a hold of the project does not move.
 
     `inner`: what a suspended one goes back to. `supervised_from`: the day a baseline was confirmed.
+    `told_late_on`: the day this due day was recorded, where it had passed by then.
     `asked_on`: a later day asked for too late. `expected_on`, `delay_reason`: a delay the unit declared itself.
     """
 
@@ -113,6 +114,7 @@ class Obligation:
     inner: State | None = None
     suspended_on: date | None = None
     supervised_from: date | None = None
+    told_late_on: date | None = None
     reminded: bool = False
     provisional: bool = False
     asked_on: date | None = None
@@ -166,6 +168,16 @@ def miss_day(obligation: Obligation, rules: Rules) -> date:
     if obligation.supervised_from is None:
         return day
     return max(day, rules.calendar.add(obligation.supervised_from, 1).day)
+
+
+def first_rung_at(obligation: Obligation, rules: Rules, *, on: date) -> datetime:
+    """When the first rung of a case that opens on the day `on` was due: that morning, where it could not open before.
+
+    The platform's own outage is no reason: what it missed keeps its true date.
+    """
+    came_late = obligation.told_late_on is not None or obligation.supervised_from is not None
+    day = miss_day(obligation, rules)
+    return rules.morning(max(day, on) if came_late else day)
 
 
 def wake_at(obligation: Obligation, rules: Rules, now: datetime) -> datetime | None:
@@ -308,9 +320,14 @@ def _is_provisional(due_on: date, rules: Rules) -> bool:
     return rules.calendar.add(due_on, rules.policy.rungs[0].after_days).provisional
 
 
-def _opened(obligation: Obligation, event: ObligationOpened, _: date) -> Obligation:
+def _opened(obligation: Obligation, event: ObligationOpened, on: date) -> Obligation:
     state = State.BASELINE if event.baseline else State.OPEN
-    return replace(obligation, state=state, provisional=event.provisional)
+    late = _told_late(obligation.due_on, on)
+    return replace(obligation, state=state, provisional=event.provisional, told_late_on=late)
+
+
+def _told_late(due_on: date, on: date) -> date | None:
+    return on if on > due_on else None
 
 
 def _moved(obligation: Obligation, event: ObligationMoved, on: date) -> Obligation:
@@ -318,7 +335,13 @@ def _moved(obligation: Obligation, event: ObligationMoved, on: date) -> Obligati
         return replace(obligation, asked_on=event.due_on)
     if event.due_on == obligation.due_on:
         return replace(obligation, provisional=event.provisional)
-    moved = replace(obligation, due_on=event.due_on, provisional=event.provisional, reminded=False)
+    moved = replace(
+        obligation,
+        due_on=event.due_on,
+        provisional=event.provisional,
+        reminded=False,
+        told_late_on=_told_late(event.due_on, on),
+    )
     target = State.BASELINE if event.baseline else State.OPEN
     if obligation.state is State.SUSPENDED:
         return replace(moved, inner=target, suspended_on=on)

@@ -144,7 +144,7 @@ class Desk:
     def on_case(self, case: Case, events: Iterable[CaseEvent], *, on: date | None = None) -> Case:
         day = on or self.on
         for event in events:
-            case = cases.evolve(case, event, self.known.calendar, on=day)
+            case = cases.evolve(case, event, self.rules_of(case), on=day)
             self.facts.append(NewFact(case.id, event, self.now))
         self.cases[case.id] = case
         self._changed["case"][case.id] = None

@@ -64,6 +64,7 @@ _OBLIGATIONS = RowSet(
         "inner_state": "text",
         "suspended_on": "date",
         "supervised_from": "date",
+        "told_late_on": "date",
         "reminded": "boolean",
         "provisional": "boolean",
         "asked_on": "date",
@@ -143,7 +144,8 @@ SELECT id FROM obligation
 """)
 _OBLIGATIONS_BY_ID = text("""
 SELECT id, version, milestone_id, project_id, name, due_on, planned_on, post_id, state, inner_state, suspended_on,
-       supervised_from, reminded, provisional, asked_on, expected_on, delay_reason, met_on, working_days_early
+       supervised_from, told_late_on, reminded, provisional, asked_on, expected_on, delay_reason, met_on,
+       working_days_early
   FROM obligation
  WHERE id = ANY (CAST(:ids AS uuid[]))
 """)
@@ -248,6 +250,7 @@ def _obligation_row(one: Obligation, version: int) -> tuple[Any, ...]:
         one.inner,
         one.suspended_on,
         one.supervised_from,
+        one.told_late_on,
         one.reminded,
         one.provisional,
         one.asked_on,

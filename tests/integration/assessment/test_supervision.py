@@ -100,7 +100,8 @@ async def test_what_arrives_after_its_due_day_is_late_and_starts_in_a_working_mo
     await supervised.tell(planned("a", "m", date(2026, 1, 9)))
     await supervised.until("2026-01-19T10:00")
     first = (await rungs(supervised))[0]
-    assert china_date(first.due_at) == date(2026, 1, 12)
+    assert china_date(first.due_at) == date(2026, 1, 19)
+    assert first.next_at == datetime(2026, 1, 23, 9, tzinfo=CHINA)  # four working days later, as ever
     assert first.working_days_late == CALENDAR.between(date(2026, 1, 9), date(2026, 1, 19))
     assert await supervised.events(kind=ObligationReminded) == []
 

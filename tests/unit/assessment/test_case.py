@@ -44,16 +44,25 @@ def knowing(vacant: list[Tier]) -> Directory:
 class Story:
     """One case, with the time that passes over it, as the handlers would move it."""
 
-    def __init__(self, due_on: date = DUE, vacant: list[Tier] | None = None) -> None:
+    def __init__(
+        self,
+        due_on: date = DUE,
+        vacant: list[Tier] | None = None,
+        *,
+        opens_on: date | None = None,
+        told_on: date | None = None,
+    ) -> None:
         project = fold(None, recorded("a")[1])
         event = planned("a", "m", due_on)[1]
         assert project is not None
         assert isinstance(event, MilestonePlanned)
         self.project: Project = project
         self.obligation = obligations.opened(event, project)
+        for planned_then in obligations.plan(self.obligation, project, RULES):
+            self.obligation = obligations.evolve(self.obligation, planned_then, on=told_on or due_on)
         self.subject = obligations.subject_of(self.obligation, project)
         self.directory = knowing(vacant or [])
-        self.now = morning(obligations.miss_day(self.obligation, RULES))
+        self.now = morning(opens_on or obligations.miss_day(self.obligation, RULES))
         opened, *rest = cases.open_case(
             self.obligation, project, self.directory, RULES, number="督〔2026〕1号", now=self.now
         )
@@ -63,7 +72,7 @@ class Story:
 
     def take(self, events: list[Any]) -> None:
         for event in events:
-            self.case = cases.evolve(self.case, event, CALENDAR, on=china_date(self.now))
+            self.case = cases.evolve(self.case, event, RULES, on=china_date(self.now))
             if isinstance(event, CaseEscalated):
                 self.rungs.append((self.now, event))
 
@@ -137,7 +146,7 @@ def test_every_verb_in_every_state_goes_where_the_table_says(state: State, verb:
         events = do(case)
         assert events
         for event in events:
-            case = cases.evolve(case, event, CALENDAR, on=date(2026, 3, 10))
+            case = cases.evolve(case, event, RULES, on=date(2026, 3, 10))
         assert case.state is target
 
 
@@ -216,6 +225,33 @@ def test_after_an_outage_it_goes_on_one_rung_a_working_morning_with_the_true_dat
     ]
 
 
+def test_after_an_outage_the_next_morning_is_announced_and_not_a_day_that_is_past() -> None:
+    story = Story()
+    story.pass_days(21, watched=False)
+    story.look()
+    letter = story.rungs[-1][1]
+    assert (letter.next_at, letter.reply_by) == (morning(date(2026, 3, 31)), date(2026, 3, 30))
+
+
+def test_what_was_recorded_after_its_due_day_counts_its_ladder_from_the_opening() -> None:
+    story = Story(opens_on=date(2026, 3, 30), told_on=date(2026, 3, 28))
+    story.pass_days(40)
+    days = [CALENDAR.add(date(2026, 3, 30), days).day for days in (0, 4, 9, 14, 19)]
+    assert [china_date(at) for at, _ in story.rungs] == days
+    assert [rung.due_at for _, rung in story.rungs] == [at for at, _ in story.rungs]
+    assert [rung.working_days_late for _, rung in story.rungs] == [CALENDAR.between(DUE, day) for day in days]
+
+
+def test_what_opens_late_because_of_an_outage_keeps_its_true_dates() -> None:
+    story = Story(opens_on=date(2026, 3, 30))
+    story.pass_days(2)
+    assert [(china_date(at), china_date(rung.due_at)) for at, rung in story.rungs] == [
+        (date(2026, 3, 30), date(2026, 3, 9)),
+        (date(2026, 3, 31), date(2026, 3, 13)),
+        (date(2026, 4, 1), date(2026, 3, 20)),
+    ]
+
+
 def test_nothing_is_reached_at_night_on_holidays_or_in_the_afternoon() -> None:
     for moment in (
         datetime(2026, 3, 13, 8, 59, tzinfo=CHINA),
@@ -248,11 +284,12 @@ def test_a_vacant_post_is_skipped_upward_and_the_rung_says_so() -> None:
     assert ([one.tier for one in third.addressees], third.skipped) == ([Tier.CHIEF], (Tier.DEPUTY_CHIEF,))
 
 
-def test_the_letter_asks_for_a_reply_within_five_working_days() -> None:
+def test_the_letter_is_answered_before_the_next_rung_is_reached() -> None:
     story = Story()
     story.pass_days(4)
     letter = story.rungs[1][1]
-    assert letter.reply_by == CALENDAR.add(date(2026, 3, 13), 5).day
+    assert letter.next_at == morning(date(2026, 3, 20))
+    assert letter.reply_by == date(2026, 3, 19)
     assert story.rungs[0][1].reply_by is None
 
 
@@ -335,6 +372,10 @@ def test_whatever_happens_the_ladder_keeps_its_promises(
     days = [china_date(at) for at, _ in story.rungs]
     assert all(earlier < later for earlier, later in pairwise(days))
     for at, rung in story.rungs:
+        if rung.next_at is not None:
+            assert rung.next_at >= RULES.next_morning(china_date(at))
+        if rung.reply_by is not None and rung.next_at is not None:
+            assert china_date(at) <= rung.reply_by < china_date(rung.next_at)
         assert CALENDAR.is_working(china_date(at))
         assert at >= rung.due_at
         assert CALENDAR.between(due_on, china_date(at)) >= RULES.policy.rungs[rung.rung - 1].after_days
