@@ -151,11 +151,13 @@ class Auditor:
 
     async def _compare_changes(self, watch: _Watch) -> None:
         """Note those heads of what changed that we have not reached."""
-        while (page := await watch.producer.changed_heads(watch.after)).heads:
-            watch.after = page.next_after
+        more = True
+        while more:
+            page = await watch.producer.changed_heads(watch.after)
             if behind := await self._behind(watch.producer.source, page.heads):
                 watch.late.append(_Late(behind, await self._consumer.horizon(), asyncio.get_running_loop().time()))
-        watch.after = page.next_after
+            watch.after = page.next_after
+            more = page.more or bool(page.heads)
         _COMPARED.labels(watch.producer.source, "changes").inc()
 
     async def _fetch_late(self, watch: _Watch) -> None:

@@ -46,10 +46,12 @@ class Head(_Body):
 
 
 class Heads(_Body):
-    """`next_after`: for the next call; null when a bucket was asked for."""
+    """`next_after`: for the next call; null when a bucket was asked for. `more`: there is more to be had at once,
+    though no head of the topics asked for may be among this."""
 
     heads: list[Head]
     next_after: str | None
+    more: bool = False
 
 
 class Digests(_Body):
@@ -86,7 +88,11 @@ async def changed_heads(
         return Heads(heads=[Head.model_validate(head) for head in found], next_after=None)
     place = None if after is None else _read_place(after)
     changed, following = await log_audit.heads_since(conn, place, topics=topic, limit=limit)
-    return Heads(heads=[Head.model_validate(head) for head in changed], next_after=_write_place(following))
+    return Heads(
+        heads=[Head.model_validate(head) for head in changed],
+        next_after=_write_place(following),
+        more=place is not None and following.goes_on_from(place),
+    )
 
 
 @router.get("/digests")

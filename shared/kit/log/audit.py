@@ -66,6 +66,10 @@ class HeadsCursor:
     log: LogCursor
     looked_at: float = 0.0
 
+    def goes_on_from(self, before: "HeadsCursor") -> bool:
+        """Whether this is further on in the same batch: an answer that was as long as it may be ended between them."""
+        return self.looked_at == before.looked_at and self.log.position > before.log.position
+
 
 class LogReplaced(Conflict):
     """The cursor is of a later life of this log: it was restored from a dump. Compare everything anew."""

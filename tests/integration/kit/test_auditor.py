@@ -11,12 +11,15 @@ from sqlalchemy import text
 
 from services.operator.embedded import broker as embedded
 from shared.kit.consuming import auditor as auditing
+from shared.kit.consuming import back_fill
 from shared.kit.consuming.auditor import Auditor, AuditorState
 from shared.kit.consuming.consumer import Consumer
 from shared.kit.database import transaction
 from shared.kit.log import audit as log_audit
+from shared.kit.log.eventlog import NewFact, append
 from tests.support import kafka as brokers
-from tests.support.streams import SOURCE, Alpha, Beta, Ledger, consuming
+from tests.support.clock import START
+from tests.support.streams import SOURCE, Alpha, Beta, Ledger, consuming, topic_named
 from tests.support.waiting import eventually
 
 
@@ -69,6 +72,28 @@ async def test_the_last_fact_of_a_stream_is_missed_though_no_later_one_tells(
 
         await eventually(lambda: _lines_are(beta, {aggregate: 4}))
         await eventually(lambda: _is(auditor, AuditorState((), ())))
+
+
+async def test_a_lost_fact_is_found_in_one_look_behind_many_of_other_topics(
+    alpha: Alpha, beta: Beta, consumer: Consumer, auditor: Auditor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(back_fill, "PAGE", 10)
+    monkeypatch.setattr(auditing, "PATIENCE_WITHOUT_BROKER", 0.0)
+    foreign, lost = topic_named("t.other").events[0], uuid4()
+    await auditor.look()
+    async with transaction(alpha.engine) as conn:
+        await append([NewFact(uuid4(), foreign(number=1), START) for _ in range(55)], conn=conn, actor="test")
+    await alpha.note(lost, "a")
+
+    async def ripe() -> bool:
+        alpha.line.requests.clear()
+        await auditor.look()
+        return len(alpha.line.requests) > 1
+
+    await eventually(ripe)
+
+    assert alpha.line.requests.count("/v1/log/heads") == 7
+    assert await beta.lines(lost) == [1]
 
 
 async def test_what_is_still_in_kafka_is_left_to_kafka(
