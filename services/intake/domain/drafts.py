@@ -80,6 +80,18 @@ class ProjectDraft:
     replan_reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class RowNames:
+    """What a row names whose other cells cannot be read: looked up all the same, so that all its reasons come at once.
+
+    Empty: not given, or not readable. `responsible_post` is None where the row has no timetable, which needs none.
+    """
+
+    chain: str
+    responsible_org: str
+    responsible_post: str | None
+
+
 class Verdict(StrEnum):
     RECORDED = "recorded"
     UNCHANGED = "unchanged"

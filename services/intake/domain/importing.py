@@ -10,7 +10,7 @@ from uuid import UUID
 from services.intake.domain import project as projects
 from services.intake.domain import timetable
 from services.intake.domain.directory import Directory
-from services.intake.domain.drafts import Field, MilestoneDraft, ProjectDraft, Refusal
+from services.intake.domain.drafts import Field, MilestoneDraft, ProjectDraft, Refusal, RowNames
 from services.intake.domain.errors import DateNotAllowed, DayStands, EvidenceMissing
 from services.intake.domain.programme import Chain, Organisation, Post
 from services.intake.domain.project import Changes, NewProject, Project, Step
@@ -122,6 +122,16 @@ def locate(draft: ProjectDraft, directory: Directory) -> Located:
     if refusals or isinstance(chain, Refusal) or isinstance(organisation, Refusal):
         raise Refused(*refusals)
     return Located(draft, chain, organisation, tuple(posts))
+
+
+def unknown(names: RowNames, directory: Directory) -> list[Refusal]:
+    """A refusal for each of these that is given and leads nowhere."""
+    chain = directory.find_chain(names.chain) if names.chain else None
+    organisation = directory.find_organisation(names.responsible_org) if names.responsible_org else None
+    post = None
+    if isinstance(organisation, Organisation) and names.responsible_post is not None:
+        post = directory.find_post(names.responsible_post, organisation)
+    return [found for found in (chain, organisation, post) if isinstance(found, Refusal)]
 
 
 def reconcile(located: Located, known: Known, context: Context) -> Taken:

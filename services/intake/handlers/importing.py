@@ -11,7 +11,7 @@ from services.intake import reference
 from services.intake.domain import project as domain
 from services.intake.domain.additions import Addition, extended, missing
 from services.intake.domain.directory import Directory, directory_of
-from services.intake.domain.drafts import Field, Outcome, ProjectDraft, Refusal, Verdict
+from services.intake.domain.drafts import Field, Outcome, ProjectDraft, Refusal, RowNames, Verdict
 from services.intake.domain.importing import (
     Context,
     Known,
@@ -20,6 +20,7 @@ from services.intake.domain.importing import (
     Taken,
     locate,
     reconcile,
+    unknown,
     with_code,
 )
 from services.intake.domain.programme import Organisation, Person, Post
@@ -48,6 +49,14 @@ async def import_projects(
     numbered = await _number(results, conn=conn, by=by)
     await _write(numbered, _used(additions, located, numbered), conn=conn, by=by)
     return [_outcome(draft, result) for draft, result in zip(drafts, numbered, strict=True)]
+
+
+async def check_names(names: Sequence[RowNames], *, conn: AsyncConnection, by: By) -> list[tuple[Refusal, ...]]:
+    """For each row that is refused already, what else its names would be refused for."""
+    if not names:
+        return []
+    directory = await _directory(conn=conn, by=by)
+    return [tuple(unknown(item, directory)) for item in names]
 
 
 async def _directory(*, conn: AsyncConnection, by: By) -> Directory:

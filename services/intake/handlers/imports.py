@@ -8,9 +8,9 @@ from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.intake.domain.drafts import Outcome, Verdict
+from services.intake.domain.drafts import Outcome, Refusal, Verdict
 from services.intake.domain.roster import RosterOutcome
-from services.intake.handlers.importing import import_projects
+from services.intake.handlers.importing import check_names, import_projects
 from services.intake.handlers.roster import import_roster
 from services.intake.store import imports as store
 from services.intake.store.imports import KeptImport
@@ -86,7 +86,19 @@ async def _take(rows: Sequence[ReadRow], *, conn: AsyncConnection, by: By) -> li
     roster = {outcome.row: outcome for outcome in await import_roster(posts, conn=conn, by=by)}
     drafts = [row.project for row in rows if row.project]
     projects = {outcome.row: outcome for outcome in await import_projects(drafts, conn=conn, by=by)}
-    return [_result(row, roster.get(row.key), projects.get(row.key)) for row in rows]
+    unread = {row.key: row.names for row in rows if row.names}
+    unknown = dict(zip(unread, await check_names(list(unread.values()), conn=conn, by=by), strict=True))
+    return [
+        _refused(row, unknown.get(row.key, ()))
+        if row.reasons
+        else _result(row, roster.get(row.key), projects.get(row.key))
+        for row in rows
+    ]
+
+
+def _refused(row: ReadRow, refusals: Sequence[Refusal]) -> RowResult:
+    reasons = (*row.reasons, *_project_reasons(row, refusals))
+    return RowResult(row.sheet, row.row, RowKind(row.kind), RowOutcome.REFUSED, reasons=reasons)
 
 
 def _result(row: ReadRow, roster: RosterOutcome | None, project: Outcome | None) -> RowResult:
@@ -95,14 +107,14 @@ def _result(row: ReadRow, roster: RosterOutcome | None, project: Outcome | None)
         reasons = tuple(_reason(row, refusal.field, refusal.message) for refusal in roster.refusals)
         return RowResult(row.sheet, row.row, kind, OUTCOMES[roster.verdict], reasons=reasons)
     if project:
-        reasons = tuple(_project_reasons(row, project))
+        reasons = tuple(_project_reasons(row, project.refusals))
         id = str(project.project_id) if project.project_id else None
         return RowResult(row.sheet, row.row, kind, OUTCOMES[project.verdict], project.code, id, reasons)
     return RowResult(row.sheet, row.row, kind, RowOutcome.REFUSED, reasons=row.reasons)
 
 
-def _project_reasons(row: ReadRow, outcome: Outcome) -> Iterator[Reason]:
-    for refusal in outcome.refusals:
+def _project_reasons(row: ReadRow, refusals: Sequence[Refusal]) -> Iterator[Reason]:
+    for refusal in refusals:
         # A milestone's own trouble stands in its column; that it lacks a post or a reason, in theirs.
         milestone = refusal.milestone if refusal.field == "milestone" else None
         reason = _reason(row, place_key(refusal.field, milestone), refusal.message)

@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import partial
 from itertools import pairwise
 
-from services.intake.domain.drafts import Field, MilestoneDraft, ProjectDraft
+from services.intake.domain.drafts import Field, MilestoneDraft, ProjectDraft, RowNames
 from services.intake.domain.terms import KIND_NAMES, STAGE_NAMES, EvidenceKind
 from services.intake.workbook import dates, money
 from services.intake.workbook.entries import Entry, note, words
@@ -21,7 +21,7 @@ from services.intake.workbook.headings import REQUIRED, STEPS, Column, ListKind
 from services.intake.workbook.lists import Cell, FoundList, Line
 from services.intake.workbook.money import UnitStated
 from services.intake.workbook.problems import Unreadable
-from services.intake.workbook.results import ReadRow, row_key
+from services.intake.workbook.results import ReadRow, Reason, row_key
 from services.intake.workbook.text import Raw, compact
 from shared.contracts.projects import Evidence, ProjectKind, Source, Stage
 
@@ -113,11 +113,26 @@ def read_project(line: Line, reading: Reading) -> ReadRow:
         return ReadRow(line.sheet, line.number, "project", reasons=tuple(entry.reasons))
     draft = _draft(entry, reading)
     if draft is None:
-        return ReadRow(line.sheet, line.number, "project", reasons=tuple(entry.reasons))
+        return _unread(line, tuple(entry.reasons))
     for field, column in _PLACES.items():
         entry.locate(field, column)
     _locate_by_stage(entry, draft)
     return ReadRow(line.sheet, line.number, "project", project=draft, places=entry.places)
+
+
+def _unread(line: Line, reasons: tuple[Reason, ...]) -> ReadRow:
+    """The row with the names that can be read; its reasons stay as they are."""
+    entry = Entry(line)
+    planned = any(line.filled(column) for _, column in STEPS.values())
+    post, told = entry.take(Column.RESPONSIBLE, words) or "", len(entry.reasons)
+    names = RowNames(
+        entry.take(Column.CHAIN, words) or "",
+        entry.take(Column.ORG, words) or "",
+        post if planned and not told else None,
+    )
+    for field in (Field.CHAIN, Field.RESPONSIBLE_ORG, Field.RESPONSIBLE_POST):
+        entry.locate(field, _PLACES[field])
+    return ReadRow(line.sheet, line.number, "project", reasons=reasons, places=entry.places, names=names)
 
 
 def _draft(entry: Entry, reading: Reading) -> ProjectDraft | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from services.intake.domain.drafts import ProjectDraft
+from services.intake.domain.drafts import ProjectDraft, RowNames
 from services.intake.domain.roster import PostDraft
 
 
@@ -28,7 +28,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class ReadRow:
-    """A row of a list: either a draft or at least one reason. `places` by the draft's field (see `place_key`)."""
+    """A row of a list: either a draft or at least one reason. `places` by the draft's field (see `place_key`).
+
+    `names`: what a project's row without a draft names, still to be looked up.
+    """
 
     sheet: str
     row: int
@@ -37,6 +40,7 @@ class ReadRow:
     post: PostDraft | None = None
     reasons: tuple[Reason, ...] = ()
     places: dict[str, Place] = field(default_factory=dict)
+    names: RowNames | None = None
 
     @property
     def key(self) -> str:

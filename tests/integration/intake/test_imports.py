@@ -95,6 +95,15 @@ async def test_refused_rows_are_named_cell_by_cell_and_lose_no_good_row(http: ht
     assert [project["name"] for project in await projects(http)] == ["示例一"]
 
 
+async def test_a_row_with_an_unreadable_cell_has_its_names_looked_up_too(http: httpx.AsyncClient) -> None:
+    bad = changed(SECOND, 所属产业链="飞船", 责任人="李四", 当前阶段="推进中")
+    nobody = changed(SECOND, 项目名称="示例三", 责任人=None, 计划开工时间="3月")
+    body = await send(http, whole(GOOD, bad, nobody))
+
+    cells = [[reason["cell"] for reason in row["reasons"]] for row in body["rows"] if row["outcome"] == "refused"]
+    assert cells == [["H3", "C3", "E3"], ["I4", "E4"]]
+
+
 async def test_the_error_sheet_can_be_mended_and_sent_again(http: httpx.AsyncClient) -> None:
     body = await send(http, whole(GOOD, changed(SECOND, 所属产业链="飞船")))
     answer = await http.get(body["error_sheet"])
