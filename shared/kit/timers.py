@@ -22,7 +22,7 @@ from shared.kit.clock import Clock
 from shared.kit.consuming.set_aside import PutAside, describe, put_aside
 from shared.kit.database import transaction
 from shared.kit.log.eventlog import lock_heads
-from shared.kit.transient import Backoff, is_transient
+from shared.kit.transient import Backoff, is_environment, is_transient
 
 log = telemetry.log
 
@@ -71,7 +71,8 @@ class Fire(Protocol):
     """What due timers do, inside one transaction; their rows are gone already, their subjects' heads locked.
 
     Given up to 500 timers in order of due_at. Sets the next timers itself. When it raises, the set is halved until the
-    poison timer stands alone; that one is put aside (see dead letters) and the rest goes on.
+    poison timer stands alone; that one, when it fails once more, is put aside (see dead letters) and the rest goes on.
+    Where the database is at fault (a column, a right, a disk), nothing is put aside: firing waits until it is mended.
     """
 
     async def __call__(self, due: Sequence[Timer], *, conn: AsyncConnection, now: datetime) -> None: ...
@@ -111,7 +112,9 @@ class Timers:
         event.listen(engine.sync_engine, "checkin", self._connection_returned)
 
     async def run(self) -> None:
-        """Run until cancelled. The database's failures are waited out; everything else about a timer puts it aside."""
+        """Run until cancelled. The database's failures are waited out, those too that somebody has to mend; everything
+        else about a timer puts it aside.
+        """
         backoff = Backoff()
         while True:
             self._sooner.clear()
@@ -120,9 +123,12 @@ class Timers:
                 complete = await self.fire_due()
                 self._next_due_at = (await self._next_due(self._clock.now())) if complete else None
             except Exception as error:
-                if not is_transient(error):
+                if is_environment(error):
+                    log.error("no timer can fire until the database is mended", exc_info=error)
+                elif is_transient(error):
+                    log.warning("timers interrupted", error=describe(error))
+                else:
                     raise
-                log.warning("timers interrupted", error=describe(error))
                 complete = False
             if complete:
                 backoff.reset()
@@ -158,18 +164,22 @@ class Timers:
     async def _fire_all(self, places: Sequence["_Place"]) -> int:
         """Fire these in as few transactions as they let themselves be; how many are done with."""
         done, parts = 0, [places]
+        failed_alone: set[_Place] = set()
         while parts:
             part = parts.pop()
             try:
                 done += await self._fire_together(part)
             except Exception as error:
-                if is_transient(error):
+                if is_transient(error) or is_environment(error):
                     raise
-                if len(part) == 1:
-                    done += await self._put_aside(part[0], error)
-                else:
+                if len(part) > 1:
                     half = len(part) // 2
                     parts += [part[half:], part[:half]]
+                elif part[0] in failed_alone:
+                    done += await self._put_aside(part[0], error)
+                else:
+                    failed_alone.add(part[0])
+                    parts.append(part)
         return done
 
     async def _fire_together(self, places: Sequence["_Place"]) -> int:

@@ -1,4 +1,7 @@
-"""Which failures pass by themselves. All else is the fault of the work in hand: repeating it helps nobody."""
+"""Which failures pass by themselves, and which last until somebody mends what the work stands on.
+
+All else is the fault of the work in hand: repeating it helps nobody.
+"""
 
 import asyncio
 
@@ -10,15 +13,38 @@ _CLASSES = ("08", "53", "57")
 _STATES = ("40001", "40P01", "55P03", "25P03")
 """Serialization failure, deadlock, lock time-out, session ended while idle in its transaction."""
 
+_ENVIRONMENT = ("0A", "28", "3D", "3F", "42", "58", "F0", "XX")
+"""SQLSTATE classes: what the server cannot do (a plan that a migration overtook), authorisation, no such database, no
+such schema, tables, columns and rights, system error, configuration, internal error (a damaged index)."""
+_READ_ONLY = "25006"
+"""The server we write to is no primary (any more)."""
+
+
+class EnvironmentFault(Exception):
+    """The database is not as the code needs it: a column, a right, a disk. No record is to blame and every one would
+    fail, so whoever gets this waits, with the work as it stands, until that is mended."""
+
+
+def is_environment(error: BaseException) -> bool:
+    """Whether the fault lies in what all work stands on, so that other work would fail just the same."""
+    state = _state(error)
+    return state.startswith(_ENVIRONMENT) or state == _READ_ONLY
+
 
 def is_transient(error: BaseException) -> bool:
     """Whether the same work may well succeed when it is simply done again (the database gone, a deadlock, …)."""
-    if isinstance(error, OSError | PoolTimeout):  # no route, no such host, several addresses that all failed, too slow
+    if isinstance(
+        error, EnvironmentFault | OSError | PoolTimeout
+    ):  # no route, no such host, several addresses that all failed, too slow
         return True
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
-    state = str(getattr(getattr(error, "orig", error), "sqlstate", None) or "")
+    state = _state(error)
     return state.startswith(_CLASSES) or state in _STATES
+
+
+def _state(error: BaseException) -> str:
+    return str(getattr(getattr(error, "orig", error), "sqlstate", None) or "")
 
 
 class Backoff:

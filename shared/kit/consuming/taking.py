@@ -19,7 +19,7 @@ from shared.kit import telemetry
 from shared.kit.consuming.arrivals import Arrival, Standing, Stream
 from shared.kit.consuming.effects import AskProducer, Done, Effects, Fenced
 from shared.kit.consuming.set_aside import describe
-from shared.kit.transient import Backoff, is_transient
+from shared.kit.transient import Backoff, EnvironmentFault, is_environment, is_transient
 
 log = telemetry.log
 
@@ -101,6 +101,8 @@ class _Part:
 
     arrivals: Sequence[Arrival]
     contradicted: Mapping[Stream, str] = field(default_factory=dict)
+    tried_alone: bool = False
+    """Whether its one arrival has failed by itself before: not by a chance that is over."""
 
     def halves(self) -> list["_Part"]:
         """The second half first: the parts are a stack."""
@@ -170,7 +172,9 @@ class _Run:
         return dict(zip(streams, found, strict=True))
 
     async def _divide(self, part: _Part, error: Exception) -> list[_Part]:
-        """What to try instead of a part that failed. A single arrival: to have it confirmed, then to park its stream.
+        """What to try instead of a part that failed.
+
+        A single arrival: to have it confirmed, then the same once more, then to park its stream.
 
         Raises:
             Exception: the error, when it was no arrival's fault.
@@ -184,20 +188,27 @@ class _Run:
             raise error
         if arrival.standing is Standing.AS_SENT:
             return [await self.ask(part, {arrival.stream: arrival.sent.sequence - 1})]
+        if not part.tried_alone:
+            return [replace(part, tried_alone=True)]
         log.error("poison", topic=arrival.topic, aggregate=str(arrival.stream[1]), exc_info=error)
         return [replace(part, arrivals=[arrival.as_(Standing.CONFIRMED, fault=describe(error))])]
 
     async def _apply(self, part: _Part) -> Done:
+        """In a few attempts. Raises EnvironmentFault where it was no arrival's fault and does not pass by itself."""
         backoff = Backoff()
-        for _ in range(ATTEMPTS - 1):
+        for attempt in range(1, ATTEMPTS + 1):
             try:
                 return await self._effects.apply(part.arrivals, epochs=self._epochs, contradicted=part.contradicted)
             except Exception as error:
-                if not is_transient(error):
+                environment = is_environment(error)
+                if attempt == ATTEMPTS and environment:
+                    log.error("nothing can be taken until the database is mended", exc_info=error)
+                    raise EnvironmentFault(describe(error)) from error
+                if attempt == ATTEMPTS or not (environment or is_transient(error)):
                     raise
                 log.warning("batch interrupted", error=describe(error))
             await backoff.pause()
-        return await self._effects.apply(part.arrivals, epochs=self._epochs, contradicted=part.contradicted)
+        raise AssertionError("the last attempt returns or raises")
 
     def _note(self, done: Done) -> None:
         for outcome, count in done.counts.items():

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.contracts.event import Event
@@ -290,6 +291,49 @@ async def test_a_deadlock_is_repeated_and_nothing_is_put_aside(
 
     async with running(Timers(engine=engine, clock=clock, fire=fire)):
         await eventually(lambda: [timer.subject for timer in bells.fired] == [subject])
+
+    assert await rows(engine, "SELECT * FROM set_aside") == []
+
+
+async def test_a_single_timer_that_fails_once_by_chance_is_fired_again(
+    engine: AsyncEngine, clock: MovableClock, bells: Bells
+) -> None:
+    [subject] = await subjects(engine, 1)
+    await at(engine, Timer(subject, "remind", START))
+    chances = iter(["bad"])
+
+    async def fire(due: Sequence[Timer], *, conn: AsyncConnection, now: datetime) -> None:
+        if next(chances, None) is not None:
+            await conn.execute(text("SELECT 1 / 0"))
+        await bells(due, conn=conn, now=now)
+
+    assert await Timers(engine=engine, clock=clock, fire=fire).fire_due()
+
+    assert [timer.subject for timer in bells.fired] == [subject]
+    assert await rows(engine, "SELECT * FROM set_aside") == []
+
+
+async def test_a_missing_column_is_waited_for_and_puts_nothing_aside(
+    engine: AsyncEngine, clock: MovableClock, bells: Bells
+) -> None:
+    ids = await subjects(engine, 3)
+    await at(engine, *(Timer(each, "remind", START) for each in ids))
+    failures: list[Exception] = []
+
+    async def fire(due: Sequence[Timer], *, conn: AsyncConnection, now: datetime) -> None:
+        try:
+            await conn.execute(text("SELECT mended FROM timer"))
+        except ProgrammingError as error:
+            failures.append(error)
+            raise
+        await bells(due, conn=conn, now=now)
+
+    async with running(Timers(engine=engine, clock=clock, fire=fire)):
+        await eventually(lambda: len(failures) >= 2)
+        assert await rows(engine, "SELECT * FROM set_aside") == []
+        async with transaction(engine) as conn:
+            await conn.execute(text("ALTER TABLE timer ADD COLUMN mended int"))
+        await eventually(lambda: sorted(timer.subject for timer in bells.fired) == ids)
 
     assert await rows(engine, "SELECT * FROM set_aside") == []
 
