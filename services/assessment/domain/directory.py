@@ -6,7 +6,7 @@ Facts of different aggregates come in any order: a post may be known before its 
 from bisect import bisect_right, insort
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 from services.assessment.domain.policy import LADDER
@@ -22,18 +22,25 @@ from shared.contracts.programme import (
 )
 from shared.contracts.supervision import Addressee
 
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_NUMERALS = ("甲乙丙丁戊己庚辛壬癸", "一二三四五六七八九十")
+_ORDINALS = {numeral: chr(place) for row in _NUMERALS for place, numeral in enumerate(row, 1)}
 _CHAIN_TIERS = frozenset(LADDER) - {Tier.OFFICER, Tier.UNIT_HEAD}
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """`chain_ids` empty: it answers for every chain, or for its unit (unit_head, officer)."""
+    """`chain_ids` empty: it answers for every chain, or for its unit (unit_head, officer).
+
+    `established_at`: when it was first recorded; not known of those that were recorded before this was kept.
+    """
 
     id: UUID
     title: str
     tier: Tier
     organisation_id: UUID
     chain_ids: tuple[UUID, ...] = ()
+    established_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +104,8 @@ class Directory:
         default_factory=dict, repr=False
     )
 
-    def learn(self, event: Event) -> None:
-        """Fold one fact of the programme; others are ignored."""
+    def learn(self, event: Event, *, at: datetime | None = None) -> None:
+        """Fold one fact of the programme, recorded at `at`; others are ignored."""
         match event:
             case OrganisationRecorded():
                 organisation = Organisation(event.organisation_id, event.name, event.parent_id)
@@ -108,8 +115,10 @@ class Directory:
             case ChainRecorded():
                 self.chains[event.chain_id] = Chain(event.chain_id, event.code, event.name, event.category)
             case PostEstablished():
+                known = self.posts.get(event.post_id)
+                since = known.established_at if known else at
                 self.posts[event.post_id] = Post(
-                    event.post_id, event.title, event.tier, event.organisation_id, event.chain_ids
+                    event.post_id, event.title, event.tier, event.organisation_id, event.chain_ids, since
                 )
             case PostAssumed():
                 self._begin_term(event.post_id, Term(event.from_day, event.person_id))
@@ -175,7 +184,7 @@ class Directory:
     def _tier(self, tier: Tier) -> list[Post]:
         if self._by_tier is None:
             self._by_tier = {}
-            for post in sorted(self.posts.values(), key=lambda post: (post.title, post.id)):
+            for post in sorted(self.posts.values(), key=_protocol):
                 self._by_tier.setdefault(post.tier, []).append(post)
         return self._by_tier.get(tier, [])
 
@@ -183,3 +192,9 @@ class Directory:
         terms = [one for one in self.terms.get(post_id, []) if one.from_day != term.from_day]
         insort(terms, term)
         self.terms[post_id] = terms
+
+
+def _protocol(post: Post) -> tuple[datetime, str, UUID]:
+    """Posts of one tier stand as they were set up; those of one list by title, with 甲乙丙 and 一二三 as numbers."""
+    title = "".join(_ORDINALS.get(character, character) for character in post.title)
+    return post.established_at or _LONG_AGO, title, post.id

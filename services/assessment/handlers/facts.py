@@ -82,7 +82,7 @@ async def _learn(facts: Sequence[Fact], *, conn: AsyncConnection) -> Any:
     """A directory of its own: what the transaction learned must vanish with it when it is rolled back."""
     directory = await programme.load(conn=conn)
     for fact in facts:
-        directory.learn(fact.event)
+        directory.learn(fact.event, at=fact.at)
     await programme.save(directory, {fact.aggregate_id for fact in facts}, conn=conn)
     return directory
 

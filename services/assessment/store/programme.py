@@ -17,7 +17,14 @@ _CHAINS = RowSet("chain", key=("id",), columns={"id": "uuid", "code": "text", "n
 _POSTS = RowSet(
     "post",
     key=("id",),
-    columns={"id": "uuid", "title": "text", "tier": "text", "organisation_id": "uuid", "chain_ids": "uuid[]"},
+    columns={
+        "id": "uuid",
+        "title": "text",
+        "tier": "text",
+        "organisation_id": "uuid",
+        "chain_ids": "uuid[]",
+        "established_at": "timestamptz",
+    },
 )
 _TERMS = RowSet(
     "post_term", key=("post_id", "from_day"), columns={"post_id": "uuid", "from_day": "date", "person_id": "uuid"}
@@ -26,7 +33,7 @@ _TERMS = RowSet(
 _ALL_ORGANISATIONS = text("SELECT id, name, parent_id FROM organisation")
 _ALL_PEOPLE = text("SELECT id, name, organisation_id FROM person")
 _ALL_CHAINS = text("SELECT id, code, name, category FROM chain")
-_ALL_POSTS = text("SELECT id, title, tier, organisation_id, chain_ids FROM post")
+_ALL_POSTS = text("SELECT id, title, tier, organisation_id, chain_ids, established_at FROM post")
 _ALL_TERMS = text("SELECT post_id, from_day, person_id FROM post_term ORDER BY post_id, from_day")
 _NEXT_REVISION = text("UPDATE supervision SET directory_revision = directory_revision + 1")
 
@@ -36,7 +43,7 @@ async def load(*, conn: AsyncConnection) -> Directory:
     for row in await conn.execute(_ALL_TERMS):
         terms.setdefault(row.post_id, []).append(Term(row.from_day, row.person_id))
     posts = [
-        Post(row.id, row.title, Tier(row.tier), row.organisation_id, tuple(row.chain_ids))
+        Post(row.id, row.title, Tier(row.tier), row.organisation_id, tuple(row.chain_ids), row.established_at)
         for row in await conn.execute(_ALL_POSTS)
     ]
     return Directory(
@@ -59,7 +66,8 @@ async def save(directory: Directory, touched: Collection[UUID], *, conn: AsyncCo
     await _ORGANISATIONS.upsert([(one.id, one.name, one.parent_id) for one in organisations], conn=conn)
     await _PEOPLE.upsert([(one.id, one.name, one.organisation_id) for one in people], conn=conn)
     await _CHAINS.upsert([(one.id, one.code, one.name, one.category) for one in chains], conn=conn)
-    await _POSTS.upsert([(p.id, p.title, p.tier, p.organisation_id, p.chain_ids) for p in posts], conn=conn)
+    rows = [(p.id, p.title, p.tier, p.organisation_id, p.chain_ids, p.established_at) for p in posts]
+    await _POSTS.upsert(rows, conn=conn)
     await _TERMS.upsert(terms, conn=conn)
 
 

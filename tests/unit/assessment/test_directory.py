@@ -1,4 +1,4 @@
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
 from uuid import UUID
 
@@ -58,6 +58,25 @@ def test_all_holders_of_a_tier_hear_and_other_chains_do_not() -> None:
         directory.learn(PostAssumed(post_id=post_id, person_id=person(Tier.CHIEF), from_day=TODAY))
     found = directory.find(ASKED, to=(Tier.CHIEF_GENERAL,), on=TODAY)
     assert {one.post_id for one in found.addressees} == {second, post(Tier.CHIEF_GENERAL)}
+
+
+def test_posts_of_a_tier_stand_as_they_were_set_up_and_those_of_one_list_by_their_numerals() -> None:
+    directory, list_at = Directory(), datetime(2026, 1, 5, tzinfo=UTC)
+    for title, at in (
+        ("总链长丙", list_at),
+        ("总链长乙", list_at),
+        ("常务总链长", list_at + timedelta(days=1)),
+        ("总链长甲", list_at),
+        ("总链长丙", list_at + timedelta(days=2)),  # recorded again: it keeps its place
+    ):
+        tier = Tier.CHIEF_GENERAL
+        directory.learn(
+            PostEstablished(post_id=named(title), title=title, tier=tier, organisation_id=UNIT, chain_ids=()), at=at
+        )
+        directory.learn(PostAssumed(post_id=named(title), person_id=person(tier), from_day=TODAY))
+    found = directory.find(ASKED, to=(Tier.CHIEF_GENERAL,), on=TODAY)
+    order = ("总链长甲", "总链长乙", "总链长丙", "常务总链长")
+    assert [one.post_id for one in found.addressees] == [named(title) for title in order]
 
 
 def test_a_unit_without_a_head_is_answered_for_by_the_unit_above() -> None:
