@@ -284,12 +284,15 @@ def recount(case: Case, rules: Rules) -> Events:
 def close(
     case: Case, obligation: Obligation, project: Project, directory: Directory, rules: Rules, *, reason: str, on: date
 ) -> Events:
-    """办结; told to those whom the last rung addressed, and to the responsible post."""
+    """办结; told to all whom a rung was for, as they are today, and to the responsible post."""
     if not case.allows(Verb.CLOSE):
         return []
-    rung = rules.policy.rung(case.rung)
-    tiers = (*(rung.to if rung else ()), *rules.policy.closing_to)
-    found = directory.find(project.asked(obligation.post_id), to=tiers, on=on)
+    reached = rules.policy.rungs[: case.rung]
+    tiers = (*(tier for rung in reached for tier in rung.to), *rules.policy.closing_to)
+    copied = tuple(tier for rung in reached for tier in rung.copy)
+    found = directory.find(
+        project.asked(obligation.post_id), to=tuple(dict.fromkeys(tiers)), copy=tuple(dict.fromkeys(copied)), on=on
+    )
     return [
         CaseClosed(
             case_id=case.id,

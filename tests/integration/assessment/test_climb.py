@@ -63,5 +63,10 @@ async def test_meeting_it_late_closes_the_case(supervised: Supervised) -> None:
     await supervised.until("2026-03-30T10:00")
     closed = (await supervised.events(case_of("m"), kind=CaseClosed))[0]
     assert closed.closed_on == date(2026, 1, 20)
-    assert {one.tier for one in closed.addressees} == {Tier.OFFICER, Tier.TASK_FORCE}
+    assert {one.tier for one in closed.addressees if not one.copy_only} == {
+        Tier.OFFICER,
+        Tier.UNIT_HEAD,
+        Tier.TASK_FORCE_OFFICE,
+        Tier.TASK_FORCE,
+    }
     assert [one.rung for one in await supervised.events(case_of("m"), kind=CaseEscalated)] == [1, 2]

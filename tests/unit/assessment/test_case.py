@@ -313,13 +313,29 @@ def test_a_case_in_a_year_not_yet_published_is_marked_and_counted_again() -> Non
     ]
 
 
-def test_closing_tells_those_whom_the_last_rung_addressed_and_the_responsible_person() -> None:
+def test_closing_tells_all_whom_a_rung_was_for_once_and_the_responsible_person() -> None:
     story = Story()
     story.pass_days(4)
     events: list[Any] = cases.close(
         story.case, story.obligation, story.project, story.directory, RULES, reason="节点已完成", on=date(2026, 3, 13)
     )
-    assert {one.tier for one in events[0].addressees} == {Tier.TASK_FORCE, Tier.OFFICER}
+    assert [(one.tier, one.copy_only) for one in events[0].addressees] == [
+        (Tier.TASK_FORCE_OFFICE, False),
+        (Tier.UNIT_HEAD, False),
+        (Tier.TASK_FORCE, False),
+        (Tier.OFFICER, False),
+        (Tier.DEPUTY_CHIEF, True),
+    ]
+
+
+def test_closing_at_the_top_tells_each_once() -> None:
+    story = Story()
+    story.pass_days(40)
+    events: list[Any] = cases.close(
+        story.case, story.obligation, story.project, story.directory, RULES, reason="节点已完成", on=date(2026, 4, 20)
+    )
+    assert sorted(one.tier for one in events[0].addressees) == sorted(Tier)
+    assert not any(one.copy_only for one in events[0].addressees)
 
 
 ACTS = st.lists(
