@@ -40,11 +40,20 @@ async def fire(due: Sequence[Timer], *, conn: AsyncConnection, now: datetime, kn
     desk = Desk.of(await knowledge.now(conn, now), now)
     await _load(due, desk, conn)
     numbers = await _numbers_for(due, desk, conn)
-    for timer in due:
+    for timer in sorted(due, key=lambda one: _turn(one, desk)):
         _FIRE[timer.kind](timer, desk, numbers)
     if numbers.last:
         await kept.save_counters(numbers.last, numbers.year, conn=conn)
     await desk.write(conn=conn)
+
+
+def _turn(timer: Timer, desk: Desk) -> tuple[datetime, str, str, UUID]:
+    """What is due at one instant takes its numbers in the order of the projects' codes, not of ids."""
+    case = desk.cases.get(timer.subject)
+    obligation = desk.obligations.get(case.obligation_id if case else timer.subject)
+    project = desk.projects.get(obligation.project_id) if obligation else None
+    name = obligation.name if obligation else ""
+    return timer.due_at, project.code if project else "", name, timer.subject
 
 
 async def _load(due: Sequence[Timer], desk: Desk, conn: AsyncConnection) -> None:

@@ -288,6 +288,20 @@ async def test_numbers_have_no_gaps_and_begin_anew_each_year(supervised: Supervi
         assert 0 < in_2026 < 8
 
 
+async def test_what_opens_on_one_morning_is_numbered_by_the_projects_codes(supervised: Supervised) -> None:
+    codes = [f"P{n:02}" for n in range(12)]
+    await supervised.tell(*programme(), *[recorded(code) for code in codes])
+    await supervised.tell(
+        *[planned(code, f"{name}{code}", date(2026, 1, 9)) for code in reversed(codes) for name in ("b", "a")]
+    )
+    await supervised.until("2026-01-16T10:00")
+    for kind, numbered in ((CaseOpened, "number"), (CaseEscalated, "document_number")):
+        told = [one for one in await supervised.events(kind=kind) if getattr(one, numbered)]
+        told.sort(key=lambda one: int(getattr(one, numbered).split("〕")[1].rstrip("号")))
+        named_so = [one.subject.milestone_name for one in told]
+        assert named_so == [f"节点{name}{code}" for code in codes for name in ("a", "b")]
+
+
 async def test_what_lies_in_an_unpublished_year_is_marked_and_counted_again(supervised: Supervised) -> None:
     await supervised.tell(*programme(), recorded("a"), planned("a", "m", date(2027, 1, 8)))
     await supervised.tell(planned("a", "n", date(2026, 12, 25)))
