@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.assessment.api.wording import ON_BEHALF
 from services.assessment.handlers.known import Knowledge
 from services.assessment.handlers.people import Acting
 from shared.kit.process.declaration import Platform
@@ -43,4 +44,4 @@ Now = Annotated[datetime, Depends(present)]
 
 def acting(by: By) -> Acting:
     on_behalf = Role.SUPERVISOR in by.principal.roles
-    return Acting(by.actor, "登录（督查室代办）" if on_behalf else "登录", by.principal.person, on_behalf)
+    return Acting(by.actor, f"登录{ON_BEHALF}" if on_behalf else "登录", by.principal.person, on_behalf)

@@ -59,7 +59,7 @@ def router(office: Office) -> APIRouter:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.globals.update(day=wording.day, instant=wording.instant)
+    pages.globals.update(day=wording.day, instant=wording.instant, signed=wording.signed)
 
     def html(template: str, *, status: int = 200, **values: object) -> Response:
         body = pages.get_template(template).render(**values)

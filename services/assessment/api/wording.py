@@ -1,5 +1,6 @@
 """What officials read: names of tiers, documents, states, and what comes next."""
 
+import re
 from datetime import date, datetime
 
 from services.assessment.domain.case import State as CaseState
@@ -26,6 +27,8 @@ DOCUMENTS = {
     Document.TALK_CHIEF: "约谈（链长）",
     Document.CIRCULAR: "通报",
 }
+_LOGIN = re.compile(r" <[^<>]*>$")
+ON_BEHALF = "（督查室代办）"
 LIGHTS = {Light.GREEN: "绿灯", Light.YELLOW: "黄灯", Light.RED: "红灯"}
 CASE_STATES = {CaseState.OPEN: "督办中", CaseState.SUSPENDED: "暂停（停缓建）", CaseState.CLOSED: "已办结"}
 OBLIGATION_STATES = {
@@ -55,6 +58,17 @@ def next_step(state: CaseState, climb_at: datetime | None, above: Rung | None, *
         return "项目停缓建，督办暂停；复工后继续"
     if climb_at is None or above is None:
         return "已升至最高一级，节点完成后办结"
-    to = "、".join(TIERS[tier] for tier in above.to)
     marked = "（放假安排尚未公布，暂定）" if provisional else ""
-    return f"若无进展，将于{instant(climb_at)}升级至第{above.number}级{DOCUMENTS[above.document]}（{to}）{marked}"
+    return f"若无进展，将于{instant(climb_at)}升级至第{above.number}级（{_handed(above)}）{marked}"
+
+
+def signed(by: str, via: str) -> str:
+    """Who did it, for a page that anyone may see who has its address: the name, never the login."""
+    return _LOGIN.sub("", by) + (ON_BEHALF if via.endswith(ON_BEHALF) else "")
+
+
+def _handed(rung: Rung) -> str:
+    to = "、".join(TIERS[tier] for tier in rung.to)
+    if rung.document in (Document.TALK, Document.TALK_CHIEF):
+        return f"由{to}约谈"
+    return f"{DOCUMENTS[rung.document]}，报{to}"

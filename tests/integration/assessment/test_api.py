@@ -38,7 +38,7 @@ async def test_a_case_is_shown_with_its_rungs_and_what_comes_next(
 ) -> None:
     shown = await get(http, f"/v1/cases/{CASE}", as_(Role.CLERK))
     assert shown["number"] == "督〔2026〕1号"
-    assert shown["next_step"] == "若无进展，将于2026年1月16日09:00升级至第2级督办函（工作专班）"
+    assert shown["next_step"] == "若无进展，将于2026年1月16日09:00升级至第2级（督办函，报工作专班）"
     assert [one["document_name"] for one in shown["rungs"]] == ["催办"]
     assert shown["matter"]["chain_name"] == "新型显示"
     listed = await get(http, "/v1/cases?chain=DISPLAY&state=open", as_(Role.CHIEF))
@@ -114,7 +114,7 @@ async def test_the_baseline_waits_until_it_is_confirmed(
     assert everything.json() == {"confirmed": 2}
     await supervised.until("2026-01-12T09:00")  # one working day after Friday
     cases = await get(http, "/v1/cases", as_(Role.CLERK))
-    assert [one["number"] for one in cases["items"]] == [f"督〔2026〕{n}号" for n in (1, 2, 3)]
+    assert {one["number"] for one in cases["items"]} == {f"督〔2026〕{n}号" for n in (1, 2, 3)}
     climbs = {datetime.fromisoformat(one["next_at"]) for one in cases["items"]}
     assert climbs == {datetime(2026, 1, 16, 1, tzinfo=UTC)}
 
@@ -196,6 +196,15 @@ async def test_a_link_asks_first_and_a_press_acknowledges_once(
     assert (again.status_code, "已签收" in again.text, "赵六" in again.text) == (200, True, False)
     said = await with_a_case.events(CASE, kind=CaseAcknowledged)
     assert [one.via for one in said] == ["链接：消息17，自称王<b>五"]
+
+
+async def test_the_page_shows_who_signed_by_name_and_not_by_login(
+    with_a_case: Supervised, http: httpx.AsyncClient, as_: As
+) -> None:
+    await http.post(f"/v1/cases/{CASE}:acknowledge", headers=as_(Role.SUPERVISOR))
+    page = await http.get(link(with_a_case.clock.now(), rung=1))
+    assert "由 某人（督查室代办） 签收" in page.text
+    assert "supervisor-1" not in page.text
 
 
 async def test_a_press_without_a_name_asks_again(with_a_case: Supervised, http: httpx.AsyncClient) -> None:
