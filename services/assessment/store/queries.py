@@ -7,6 +7,8 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.kit.errors import Invalid
+
 _CHAIN = "(CAST(:chain AS text) IS NULL OR chain.code = :chain OR CAST(project.chain_id AS text) = :chain)"
 _OBLIGATION = """
 SELECT one.id, one.version, one.milestone_id, one.name, one.due_on, one.planned_on, one.post_id, one.state,
@@ -104,7 +106,19 @@ SELECT count(*) FROM obligation
 """)
 _COUNT_BASELINE = text("SELECT count(*) FROM obligation WHERE state = 'baseline' OR inner_state = 'baseline'")
 
+_KNOWN_CHAIN = text("""
+SELECT EXISTS (SELECT FROM chain WHERE code = :chain OR CAST(id AS text) = :chain)
+    OR EXISTS (SELECT FROM project WHERE CAST(chain_id AS text) = :chain)
+""")
+
 Found = list[Row[Any]]
+
+
+class UnknownChain(Invalid):
+    """A misspelt chain would otherwise look like one that has nothing due."""
+
+    def __init__(self, chain: str) -> None:
+        super().__init__("没有该产业链", place="chain", chain=chain)
 
 
 async def obligations(
@@ -117,7 +131,7 @@ async def obligations(
     after: tuple[date, UUID],
     limit: int,
 ) -> Found:
-    return await _all(
+    return await _of_chain(
         conn,
         _OBLIGATIONS,
         state=state,
@@ -144,7 +158,7 @@ async def cases(
     after: tuple[datetime, UUID],
     limit: int,
 ) -> Found:
-    return await _all(
+    return await _of_chain(
         conn,
         _CASES,
         state=state,
@@ -162,7 +176,7 @@ async def case(case_id: UUID, *, conn: AsyncConnection) -> Row[Any] | None:
 
 
 async def lights(*, conn: AsyncConnection, light: str | None, chain: str | None, after: UUID, limit: int) -> Found:
-    return await _all(conn, _LIGHTS, light=light, chain=chain, after_id=after, limit=limit)
+    return await _of_chain(conn, _LIGHTS, light=light, chain=chain, after_id=after, limit=limit)
 
 
 async def light_of_project(project_id: UUID, *, conn: AsyncConnection) -> Row[Any] | None:
@@ -170,12 +184,12 @@ async def light_of_project(project_id: UUID, *, conn: AsyncConnection) -> Row[An
 
 
 async def commendations(*, conn: AsyncConnection, chain: str | None, after: tuple[datetime, UUID], limit: int) -> Found:
-    return await _all(conn, _COMMENDATIONS, chain=chain, after_at=after[0], after_id=after[1], limit=limit)
+    return await _of_chain(conn, _COMMENDATIONS, chain=chain, after_at=after[0], after_id=after[1], limit=limit)
 
 
 async def baseline(chain: str | None, *, conn: AsyncConnection) -> list[UUID]:
     """The ids of all baseline obligations that wait for confirmation, of all chains or one (its code or id)."""
-    return [row.id for row in await _all(conn, _BASELINE, chain=chain)]
+    return [row.id for row in await _of_chain(conn, _BASELINE, chain=chain)]
 
 
 async def count_baseline(*, conn: AsyncConnection) -> int:
@@ -185,6 +199,12 @@ async def count_baseline(*, conn: AsyncConnection) -> int:
 async def supervised_before(on: date, *, conn: AsyncConnection) -> int:
     """How many supervised obligations are due before this day."""
     return int((await conn.execute(_SUPERVISED_BEFORE, {"on": on})).scalar_one())
+
+
+async def _of_chain(conn: AsyncConnection, statement: Any, *, chain: str | None, **parameters: object) -> Found:
+    if chain is not None and not (await conn.execute(_KNOWN_CHAIN, {"chain": chain})).scalar_one():
+        raise UnknownChain(chain)
+    return await _all(conn, statement, chain=chain, **parameters)
 
 
 async def _all(conn: AsyncConnection, statement: Any, **parameters: object) -> Found:

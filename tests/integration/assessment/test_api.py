@@ -44,7 +44,6 @@ async def test_a_case_is_shown_with_its_rungs_and_what_comes_next(
     listed = await get(http, "/v1/cases?chain=DISPLAY&state=open", as_(Role.CHIEF))
     assert [one["id"] for one in listed["items"]] == [str(CASE)]
     assert listed["next_after"] is None
-    assert (await get(http, "/v1/cases?chain=CHIPS", as_(Role.CHIEF)))["items"] == []
 
 
 async def test_the_holder_acknowledges_and_the_climb_stands_still(
@@ -117,6 +116,18 @@ async def test_the_baseline_waits_until_it_is_confirmed(
     assert {one["number"] for one in cases["items"]} == {f"督〔2026〕{n}号" for n in (1, 2, 3)}
     climbs = {datetime.fromisoformat(one["next_at"]) for one in cases["items"]}
     assert climbs == {datetime(2026, 1, 16, 1, tzinfo=UTC)}
+
+
+@pytest.mark.parametrize("path", ["/v1/cases", "/v1/obligations", "/v1/lights", "/v1/commendations"])
+async def test_a_chain_that_does_not_exist_is_refused_and_one_that_has_nothing_is_empty(
+    supervised: Supervised, http: httpx.AsyncClient, as_: As, path: str
+) -> None:
+    await supervised.tell(*programme())
+    refused = await http.get(f"{path}?chain=NOPE", headers=as_(Role.CHIEF))
+    assert (refused.status_code, refused.json()["detail"]) == (422, "没有该产业链")
+    assert (await get(http, f"{path}?chain=DISPLAY", as_(Role.CHIEF)))["items"] == []
+    confirmed = await http.post("/v1/baseline:confirm", json={"chain": "NOPE"}, headers=as_(Role.SUPERVISOR))
+    assert (confirmed.status_code, confirmed.json()["place"]) == (422, "chain")
 
 
 async def test_supervision_can_begin_on_another_day_until_something_is_supervised(
