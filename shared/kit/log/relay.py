@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 from collections import Counter as Tally
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from prometheus_client import Counter, Gauge
@@ -26,6 +26,9 @@ log = structlog.get_logger(__name__)
 SLICE = 1000
 CHECKPOINT_EVERY = 1.0
 CANDIDATE_POLL = 0.25
+LEASE = 20.0
+"""Real seconds of silence after which PostgreSQL takes the leadership from a process that stands still."""
+SIGN_OF_LIFE = 5.0
 SHORTEST_PAUSE = 0.005
 LONGEST_PAUSE = 0.25
 
@@ -35,6 +38,10 @@ _OLDEST_UNSENT = Gauge("liandu_relay_oldest_unsent_seconds", "Age of the oldest 
 _LEADING = Gauge("liandu_relay_leading", "1 in the process whose relay leads")
 
 _CURSOR = "kafka"
+
+_T = TypeVar("_T")
+
+_ALIVE = text("SELECT 1")
 
 _TRY_LOCK = text("SELECT pg_try_advisory_lock(:key)")
 
@@ -128,9 +135,10 @@ class Relay:
 
     Every process of a service runs one; one leads, by a session advisory lock on a connection of its own (out of the
     engine's pool, for good). All its statements run on that connection: when it is lost, so is the lock, and the next
-    statement ends the leadership. The cursor moves only after the broker acknowledged, by compare-and-set, at most once
-    a second: a relay that was paused and wakes after another took over can still send what it held in its hands, and
-    then steps down. So records may come twice and, after a change of leaders, late; consumers go by the sequence.
+    statement ends the leadership; PostgreSQL ends the connection of a process that stands still for `LEASE` seconds.
+    The cursor moves only after the broker acknowledged, by compare-and-set, at most once a second: a relay that was
+    paused and wakes after another took over can still send what it held in its hands, and then steps down. So records
+    may come twice and, after a change of leaders, late; consumers go by the sequence.
 
     A broker that lost its data (a new incarnation) is not sent the past again: the cursor stands, and each consumer's
     auditor finds what it misses and fetches it over HTTP.
@@ -189,6 +197,7 @@ class Relay:
         conn = await self._engine.connect()
         try:
             await conn.execution_options(isolation_level="AUTOCOMMIT")
+            await conn.execute(text(f"SET idle_session_timeout = '{LEASE:g}s'"))
             await self._win(conn)
             yield conn
         finally:
@@ -260,10 +269,10 @@ class Relay:
         facts = await self._read(conn, after=self._cursor.position)
         while facts:
             _OLDEST_UNSENT.set((self._clock.now() - facts[0].at).total_seconds())
-            sending = await self._hand_over(facts)
+            sending = await _showing_life(conn, self._hand_over(facts))
             # The next slice is read while this one is on its way.
             following = await self._read(conn, after=facts[-1].position)
-            await self._acknowledged(sending)
+            await _showing_life(conn, self._acknowledged(sending))
             self._moved(facts)
             backoff.reset()
             if following:
@@ -321,6 +330,18 @@ class Relay:
         if saved is None:
             return self.cursor_type(BEFORE_ALL)
         return self.cursor_type(saved.last, saved.target, saved.hi, saved.position)
+
+
+async def _showing_life(conn: AsyncConnection, work: Coroutine[Any, Any, _T]) -> _T:
+    """Do work that does not use the connection and may take longer than the lease, such as waiting for a broker."""
+    task = asyncio.create_task(work)
+    try:
+        while not (await asyncio.wait([task], timeout=SIGN_OF_LIFE))[0]:
+            await conn.execute(_ALIVE)
+        return task.result()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _require_safe_database(conn: AsyncConnection) -> None:

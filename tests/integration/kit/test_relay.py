@@ -22,6 +22,7 @@ from services.operator.embedded import kafka as apache
 from services.operator.embedded.broker import read_address
 from shared.contracts import cloudevents
 from shared.kit.database import open_engine
+from shared.kit.log import relay as relays
 from shared.kit.log.cursor import LogCursor
 from shared.kit.log.eventlog import CreatedMeanwhile, history
 from shared.kit.log.publisher import Sending
@@ -339,6 +340,32 @@ async def test_of_two_relays_one_leads_and_the_other_follows_it(engine: AsyncEng
         waiting.cancel()
         with suppress(asyncio.CancelledError):
             await waiting
+
+
+async def test_a_leader_that_stands_still_loses_the_leadership_to_the_server_and_another_takes_over(
+    engine: AsyncEngine, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relays, "LEASE", 0.5)
+    frozen, successor = (relay_of(engine, place.broker) for _ in range(2))
+    async with frozen._leadership(), running(successor):  # and not a word from the first
+        await eventually(lambda: successor._leading)
+
+
+async def test_a_leader_that_waits_for_the_broker_shows_signs_of_life(
+    engine: AsyncEngine, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relays, "SIGN_OF_LIFE", 0.01)
+    said: list[str] = []
+    event.listen(engine.sync_engine, "before_cursor_execute", lambda *args: said.append(args[2]))
+
+    async def answer() -> str:
+        await eventually(lambda: said.count("SELECT 1") > 2)
+        return "acknowledged"
+
+    async with relay_of(engine, place.broker)._leadership() as conn:
+        assert await relays._showing_life(conn, answer()) == "acknowledged"
+        shown = await conn.exec_driver_sql("SHOW idle_session_timeout")
+        assert shown.scalar_one() == "20s"
 
 
 async def test_the_relays_outlive_the_loss_of_the_leaders_connection_again_and_again(
