@@ -209,6 +209,7 @@ async def test_a_poison_fact_that_was_fetched_is_parked_like_any_other(
     async with consuming(consumer, auditor):
         await eventually(lambda: _lines_are(beta, {sound: 3}))
         await eventually(beta.parked)
+        await eventually(lambda: _is(auditor, AuditorState((), ())))
 
     assert await beta.parked() == [(sick, "poison")]
     assert [(kind, seq) for kind, seq, _ in await beta.put_aside()] == [("record", 2), ("waiting", 3)]
