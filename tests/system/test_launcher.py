@@ -7,7 +7,8 @@ import signal
 import socket
 import stat
 import sys
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -87,8 +88,10 @@ class TinyPlatform:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "liandu"
+def home() -> Iterator[Path]:
+    """Not one of pytest's folders: the next session closes them to PostgreSQL's user."""
+    with tempfile.TemporaryDirectory(prefix="liandu-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder) / "liandu"
 
 
 @asynccontextmanager
