@@ -98,7 +98,10 @@ async def used_of(
 
 
 async def pending(conn: AsyncConnection, now: datetime) -> Pending:
-    """What is due and has not left, and when the next message may: what stepping simulated time waits for."""
+    """What is due and has not left, and when the next message may: what stepping simulated time waits for.
+
+    Reads twice: `conn` must give both reads the same snapshot.
+    """
     queues, flying = await attempts.queues(conn=conn)
     reasons = [f"{flying} messages on their way"] if flying else []
     if (await robots.outbound(conn=conn)).paused:

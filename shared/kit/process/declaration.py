@@ -49,6 +49,7 @@ class Service:
     fire: Fire | None = None
     loops: Sequence[Callable[[Platform], Awaitable[None]]] = ()
     pending: Callable[[AsyncConnection, datetime], Awaitable[Pending]] = nothing_pending
+    """All that it reads on its connection is of one instant."""
     statuses: Mapping[type[DomainError], int] = field(default_factory=dict)
     """HTTP statuses of the service's own domain errors; the kit's bases have theirs (404, 403, 422, 409, 412)."""
     migrations: Path | None = None

@@ -15,7 +15,7 @@ from shared.kit.consuming.auditor import Auditor
 from shared.kit.consuming.back_fill import BackFill
 from shared.kit.consuming.consumer import Consumer
 from shared.kit.consuming.facts import Handler
-from shared.kit.database import transaction
+from shared.kit.database import snapshot
 from shared.kit.log import api as log_api
 from shared.kit.log.relay import Relay
 from shared.kit.process.declaration import Platform, Service
@@ -102,7 +102,7 @@ class Parts:
             state.due(timers.next_due_at)
             if timers.due:
                 state.reasons.append(f"{timers.due} timers due")
-        async with transaction(self._platform.engine) as conn:
+        async with snapshot(self._platform.engine) as conn:
             pending = await self._service.pending(conn, state.now)
         state.due(pending.next_due_at)
         state.reasons += pending.reasons

@@ -11,7 +11,16 @@ import pytest_asyncio
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from shared.kit.database import WrongSchema, migrate, open_engine, provision, role_of, schema_is_current
+from shared.kit.database import (
+    WrongSchema,
+    migrate,
+    open_engine,
+    provision,
+    role_of,
+    schema_is_current,
+    snapshot,
+    transaction,
+)
 from tests.support.postgres import ScratchDatabase
 
 FIRST = """
@@ -208,3 +217,22 @@ async def test_what_cannot_be_right_is_refused(
     await provision(database.admin_url, services[0], PASSWORD)
     with pytest.raises(WrongSchema, match="provision the role first"):
         await migrate(services[1], migrations, url_of(database, services[0]))
+
+
+async def test_a_snapshot_is_of_one_instant_and_only_for_reading(database: ScratchDatabase) -> None:
+    engine = open_engine(await database.provision_kit("intake"), application="test")
+    count = text("SELECT count(*) FROM aggregate_head")
+    write = text("INSERT INTO aggregate_head SELECT gen_random_uuid(), 'a-topic', 1, gen_random_uuid()")
+    try:
+        async with snapshot(engine) as conn:
+            assert (await conn.execute(count)).scalar_one() == 0
+            async with transaction(engine) as other:
+                await other.execute(write)
+            assert (await conn.execute(count)).scalar_one() == 0
+            with pytest.raises(DBAPIError, match="read-only"):
+                await conn.execute(write)
+        async with transaction(engine) as conn:
+            await conn.execute(write)
+            assert (await conn.execute(count)).scalar_one() == 2
+    finally:
+        await engine.dispose()

@@ -34,7 +34,7 @@ from services.operator.processes import free_port
 from shared.contracts.deliveries import Outcome
 from shared.contracts.event import Event
 from shared.contracts.programme import Tier
-from shared.kit.database import open_engine, transaction
+from shared.kit.database import open_engine, snapshot, transaction
 from shared.kit.process.declaration import Pending
 from shared.kit.vault import Vault
 from tests.support.clock import MovableClock
@@ -134,8 +134,8 @@ class Desk:
         return found
 
     async def pending(self) -> Pending:
-        found: Pending = await self.read(lambda conn: pending(conn, self.clock.now()))
-        return found
+        async with snapshot(self.engine) as conn:
+            return await pending(conn, self.clock.now())
 
     async def flights(self) -> int:
         count: int = await self.read(lambda conn: attempts.flying(conn=conn))
