@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 _PR_SET_PDEATHSIG = 1
+_PORTS = (20_000, 32_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,11 +95,24 @@ def end_with_parent(stop_signal: signal.Signals = signal.SIGTERM) -> None:
 
 
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nobody listens on at this moment."""
+    """A TCP port on 127.0.0.1 that nobody uses at this moment.
+
+    It lies below those that the kernel gives to outgoing connections: of these, one may be gone before it is used.
+    """
+    while True:
+        port = random.randrange(*_PORTS)
+        if is_free(port):
+            return port
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this port of 127.0.0.1."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def listens(port: int) -> bool:
