@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import pytest_asyncio
 
@@ -12,6 +13,9 @@ from services.operator.embedded.kafka import KafkaUnavailable, fetch_jars
 from tests.support import kafka as brokers
 from tests.support.clock import MovableClock
 from tests.support.postgres import ScratchDatabase, running_postgres
+
+hypothesis.settings.load_profile("ci")
+"""The same examples every time, however slow the machine is; `--hypothesis-profile=default` looks for new ones."""
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -14,7 +14,7 @@ from openpyxl import load_workbook
 
 from tests.support.ports import free_port_base
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 TIERS = ["专班办公室、责任单位负责人", "工作专班、副链长", "副链长", "链长", "总链长"]
 GROUPS = ["链长制领导小组群", "链长群", "副链长群", "工作专班群", "责任单位群"]

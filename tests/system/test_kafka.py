@@ -112,8 +112,8 @@ async def test_kafkas_own_tool_shows_the_lag(
     platform: Platform, bureau: Bureau, told: list[dict[str, Any]], everyone: Robot
 ) -> None:
     topics = {"liandu.programme": 0, "liandu.projects": 0, "liandu.deliveries": 0}
-    assert await lags(platform, "assessment") == topics
-    assert await lags(platform, "notification") == {"liandu.programme": 0, "liandu.supervision": 0}
+    await eventually(lambda: lags_are(platform, "assessment", topics))
+    await eventually(lambda: lags_are(platform, "notification", {"liandu.programme": 0, "liandu.supervision": 0}))
 
     platform.stop("assessment")
     for number in range(3):
@@ -123,8 +123,13 @@ async def test_kafkas_own_tool_shows_the_lag(
     assert await lags(platform, "assessment") == {**topics, "liandu.projects": 6}
     platform.start("assessment")
     await eventually(lambda: len(everyone.messages("积压")) == 3)
-    platform.settle()
-    assert await lags(platform, "assessment") == topics
+    await eventually(lambda: lags_are(platform, "assessment", topics))
+
+
+async def lags_are(platform: Platform, service: str, expected: dict[str, int]) -> bool:
+    """Offsets are told to Kafka once a second."""
+    assert await lags(platform, service) == expected
+    return True
 
 
 async def test_kafkas_data_is_lost_under_the_running_platform_and_nothing_else_is(

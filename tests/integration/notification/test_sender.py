@@ -143,7 +143,7 @@ async def test_an_answer_that_only_trickles_is_unknown() -> None:
             await conversation.say(b"1\r\nx\r\n")
             await asyncio.sleep(0.01)
 
-    verdict = await asked(trickling, answer_seconds=0.3, connect_seconds=0.2)
+    verdict = await asked(trickling, answer_seconds=0.3, connect_seconds=1)
     assert (verdict.outcome, verdict.code) == (Outcome.UNKNOWN, "broken")
 
 
