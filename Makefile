@@ -2,6 +2,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+WORKERS ?= 2
 BENCH ?= relay consume timers deliveries http
 LIANDU := $(BIN)/liandu
 
@@ -28,7 +29,7 @@ migrate: $(VENV)/runtime ## bring the databases of the services up to date (LIAN
 	@$(LIANDU) migrate
 
 test: $(VENV)/dev ## all tests that can run here (ARGS="-k word" to choose; LIANDU_REQUIRE_KAFKA=1: no skip without Java)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 test-unit: $(VENV)/dev ## the tests without any input or output: seconds
 	$(BIN)/pytest tests/unit $(ARGS)
