@@ -1,6 +1,6 @@
 """What assessment is told by its environment besides what every service is told."""
 
-from pathlib import Path
+from pydantic import FilePath
 
 from shared.kit.settings import ServiceSettings
 
@@ -8,4 +8,4 @@ from shared.kit.settings import ServiceSettings
 class AssessmentSettings(ServiceSettings):
     """`policy_file`: a site's own policy in place of the default one; a changed one needs a new version."""
 
-    policy_file: Path | None = None
+    policy_file: FilePath | None = None

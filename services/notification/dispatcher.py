@@ -20,8 +20,8 @@ from services.notification.store import signal
 from services.notification.telling import Teller
 from shared.kit.clock import Clock
 from shared.kit.database import transaction
-from shared.kit.telemetry import log
-from shared.kit.transient import Backoff, is_transient
+from shared.kit.patience import Patience
+from shared.kit.transient import is_waited_out
 
 _GATHER = 0.005
 _SHORTEST_REST = 0.005
@@ -51,21 +51,17 @@ class Dispatcher:
         self._queued = signal.queued(engine)
 
     async def run(self) -> None:
-        """Send until cancelled. Sessions end when the database goes away, and begin anew when it is back.
+        """Send until cancelled. Sessions end when the database fails, and begin anew when it is in order again.
 
         Cancelled, it finishes the messages that are just being sent and puts the others back.
         """
-        backoff = Backoff()
+        patience = Patience("sending")
         while True:
             try:
                 async with Keeper.open(self._engine) as keeper, self._open_sender() as sender:
-                    backoff.reset()
                     await self._session(keeper, sender).run()
             except Exception as error:
-                if not is_transient(error):
-                    raise
-                log.warning("sending paused: the database is away", error=type(error).__name__)
-                await backoff.pause()
+                await patience.bear(error)
 
     def _session(self, keeper: Keeper, sender: Sender) -> "_Session":
         return _Session(
@@ -121,7 +117,7 @@ class _Session:
             for task in done:
                 task.result()
         except Exception as error:
-            if is_transient(error):
+            if is_waited_out(error):
                 await self._stop_sending(loops)
                 await asyncio.wait([recording])
             raise

@@ -13,8 +13,8 @@ from services.notification.store import attempts
 from services.notification.telling import Outgoing
 from shared.kit.clock import Clock
 from shared.kit.database import transaction
+from shared.kit.patience import Patience
 from shared.kit.telemetry import log
-from shared.kit.transient import Backoff, is_transient
 
 _AT_ONCE = 500
 
@@ -26,6 +26,7 @@ class Recorder:
         self._engine = engine
         self._clock = clock
         self._owner = owner
+        self._patience = Patience("recorder")
         self._over: asyncio.Queue[Ended | None] = asyncio.Queue()
 
     def add(self, one: Outgoing, verdict: Verdict | None) -> None:
@@ -59,12 +60,10 @@ class Recorder:
         await attempts.release(self._owner, conn=conn)
 
     async def _persist(self, work: Callable[[AsyncConnection], Awaitable[None]]) -> None:
-        backoff = Backoff()
         while True:
             try:
                 async with transaction(self._engine) as conn:
-                    return await work(conn)
+                    await work(conn)
+                return self._patience.over()
             except Exception as error:
-                if not is_transient(error):
-                    raise
-                await backoff.pause()
+                await self._patience.bear(error)

@@ -22,7 +22,8 @@ from shared.kit.clock import Clock
 from shared.kit.consuming.set_aside import PutAside, describe, put_aside
 from shared.kit.database import transaction
 from shared.kit.log.eventlog import lock_heads
-from shared.kit.transient import Backoff, is_environment, is_transient
+from shared.kit.patience import Patience
+from shared.kit.transient import Backoff, is_waited_out
 
 log = telemetry.log
 
@@ -115,7 +116,7 @@ class Timers:
         """Run until cancelled. The database's failures are waited out, those too that somebody has to mend; everything
         else about a timer puts it aside.
         """
-        backoff = Backoff()
+        patience, backoff = Patience("timers"), Backoff()
         while True:
             self._sooner.clear()
             self._next_due_at = None  # unknown until the next look: whatever is set meanwhile counts as sooner
@@ -123,13 +124,9 @@ class Timers:
                 complete = await self.fire_due()
                 self._next_due_at = (await self._next_due(self._clock.now())) if complete else None
             except Exception as error:
-                if is_environment(error):
-                    log.error("no timer can fire until the database is mended", exc_info=error)
-                elif is_transient(error):
-                    log.warning("timers interrupted", error=describe(error))
-                else:
-                    raise
-                complete = False
+                await patience.bear(error)
+                continue
+            patience.over()
             if complete:
                 backoff.reset()
                 await self._rest()
@@ -170,7 +167,7 @@ class Timers:
             try:
                 done += await self._fire_together(part)
             except Exception as error:
-                if is_transient(error) or is_environment(error):
+                if is_waited_out(error):
                     raise
                 if len(part) > 1:
                     half = len(part) // 2

@@ -13,6 +13,8 @@ _CLASSES = ("08", "53", "57")
 _STATES = ("40001", "40P01", "55P03", "25P03")
 """Serialization failure, deadlock, lock time-out, session ended while idle in its transaction."""
 
+_EXHAUSTED = "53"
+
 _ENVIRONMENT = ("0A", "28", "3D", "3F", "42", "58", "F0", "XX")
 """SQLSTATE classes: what the server cannot do (a plan that a migration overtook), authorisation, no such database, no
 such schema, tables, columns and rights, system error, configuration, internal error (a damaged index)."""
@@ -27,7 +29,7 @@ class EnvironmentFault(Exception):
 
 def is_environment(error: BaseException) -> bool:
     """Whether the fault lies in what all work stands on, so that other work would fail just the same."""
-    state = _state(error)
+    state = sqlstate(error)
     return state.startswith(_ENVIRONMENT) or state == _READ_ONLY
 
 
@@ -39,11 +41,31 @@ def is_transient(error: BaseException) -> bool:
         return True
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
-    state = _state(error)
+    state = sqlstate(error)
     return state.startswith(_CLASSES) or state in _STATES
 
 
-def _state(error: BaseException) -> str:
+def is_waited_out(error: BaseException) -> bool:
+    """Whether a loop waits and does the same work again: the failure passes by itself, or somebody mends it."""
+    return is_transient(error) or is_environment(error)
+
+
+def needs_mending(error: BaseException) -> bool:
+    """Whether it lasts until somebody looks after the database: the environment's faults, and a disk that is full."""
+    return isinstance(error, EnvironmentFault) or is_environment(error) or sqlstate(error).startswith(_EXHAUSTED)
+
+
+def in_words(error: BaseException) -> str:
+    """A failure as people are told it: the database's own words with their SQLSTATE, without the statement."""
+    if isinstance(error, EnvironmentFault) and error.__cause__ is not None:
+        error = error.__cause__
+    said = str(getattr(error, "orig", None) or error) or repr(error)
+    state = sqlstate(error)
+    return f"{said} (SQLSTATE {state})" if state else f"{type(error).__name__}: {said}"
+
+
+def sqlstate(error: BaseException) -> str:
+    """What PostgreSQL said it was, of SQLAlchemy's errors and of the driver's own; empty for all others."""
     return str(getattr(getattr(error, "orig", error), "sqlstate", None) or "")
 
 

@@ -21,12 +21,11 @@ from shared.kit.consuming.arrivals import Stream
 from shared.kit.consuming.back_fill import BackFill, LogRestored, ProducerLog
 from shared.kit.consuming.consumer import Consumer, Horizon
 from shared.kit.consuming.effects import in_order, read_marks
-from shared.kit.consuming.set_aside import describe
 from shared.kit.consuming.taking import ProducerUnavailable
 from shared.kit.database import transaction
 from shared.kit.log.api import Head
 from shared.kit.log.audit import bucket_watermarks, watermark_digests
-from shared.kit.transient import Backoff, is_transient
+from shared.kit.patience import Patience
 
 log = telemetry.log
 
@@ -94,16 +93,13 @@ class Auditor:
 
     async def run(self) -> None:
         """Run until cancelled. A producer that does not answer is asked again; others are audited meanwhile."""
-        backoff = Backoff(first=0.1, longest=5)
+        patience = Patience("auditor", first=0.1, longest=5)
         while True:
             try:
                 await self.look()
-                backoff.reset()
+                patience.over()
             except Exception as error:
-                if not is_transient(error):
-                    raise
-                log.warning("auditor interrupted", error=describe(error))
-                await backoff.pause()
+                await patience.bear(error)
             await asyncio.sleep(EVERY)
 
     async def look(self) -> None:

@@ -28,7 +28,7 @@ from shared.kit.consuming.session import Session, in_session
 from shared.kit.consuming.set_aside import describe
 from shared.kit.consuming.taking import ProducersLogs, Taken, Taker
 from shared.kit.database import transaction
-from shared.kit.transient import Backoff, is_transient
+from shared.kit.patience import Patience
 
 __all__ = ["Consumer", "ConsumerState", "Fact", "Handler"]
 
@@ -104,25 +104,46 @@ class Consumer:
         what cannot be read."""
 
     async def run(self) -> None:
-        """Run until cancelled. What passes by itself (broker, database, a lost lease) is waited out."""
+        """Run until cancelled. Broker, database and lease are waited out, also where somebody has to mend them."""
         copying = asyncio.create_task(self._copies.run())
-        backoff = Backoff(first=0.02, longest=2)
+        patience = Patience("consumer", first=0.02, longest=2, passing=(BrokerUnavailable, Fenced))
         try:
             while True:
                 try:
-                    await self._consume(backoff)
+                    await self._consume(patience)
                 except Exception as error:
-                    if not (is_transient(error) or isinstance(error, BrokerUnavailable | Fenced)):
-                        raise
                     self._lacking = describe(error)
-                _INTERRUPTED.inc()
-                log.warning("consuming begins anew", reason=self._lacking)
-                await backoff.pause()
+                    _INTERRUPTED.inc()
+                    await patience.bear(error)
         finally:
             copying.cancel()
             await asyncio.gather(copying, return_exceptions=True)
 
-    async def _consume(self, backoff: Backoff) -> None:
+    async def epoch_of(self, source: str) -> str | None:
+        """The life of a producer's log that is believed; None when none is yet."""
+        await self._recall_epochs()
+        return self.effects.log_epochs.get(source)
+
+    def doubt(self, source: str) -> None:
+        """Take nothing of this source from a topic without its producer's word, until `believe`."""
+        self.effects.log_epochs.pop(source, None)
+
+    async def believe(self, source: str, epoch: str) -> None:
+        """Take as the producer's what a topic has of this life of its log: everything taken so far stands in it."""
+        async with transaction(self._engine) as conn:
+            await conn.execute(_BELIEVE, {"source": source, "epoch": epoch})
+        self.effects.log_epochs[source] = epoch
+
+    async def _recall_epochs(self) -> None:
+        """Once: what another process of the service believes later, this one must find out for itself."""
+        async with self._recalling:
+            if not self._recalled:
+                async with transaction(self._engine) as conn:
+                    self.effects.log_epochs |= {row.source: row.epoch for row in await conn.execute(_BELIEVED)}
+                self._recalled = True
+
+    async def _consume(self, patience: Patience) -> None:
+        await self._recall_epochs()
         address = await BrokerAddress.resolve(self._broker)
         group = f"liandu-{self._service}"
         async with (
@@ -137,7 +158,7 @@ class Consumer:
                     if await session.look_round():
                         self.audit_wanted.set()
                     if await self._take_some(session):
-                        backoff.reset()
+                        patience.over()
                     self._lacking = None
             finally:
                 self._session = None

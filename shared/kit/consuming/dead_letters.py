@@ -16,6 +16,7 @@ import orjson
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel
 from sqlalchemy import Row, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.kit import telemetry
@@ -28,7 +29,7 @@ from shared.kit.consuming.taking import ProducerUnavailable
 from shared.kit.database import transaction
 from shared.kit.errors import Conflict, NotFound
 from shared.kit.timers import from_put_aside, set_timers_again
-from shared.kit.transient import is_transient
+from shared.kit.transient import EnvironmentFault, in_words, is_environment, is_transient
 from shared.kit.web.http import Paging, page, paging
 from shared.kit.web.problems import HttpProblem
 from shared.kit.web.security import Principal, Role, require
@@ -69,7 +70,8 @@ class OpenedLetter(Letter):
 
 
 class Redriven(BaseModel):
-    """What came of trying again. `done`: how many were put right with it; `error`: why it stays."""
+    """What came of trying again. `done`: how many were put right with it; `error`: why it stays: a fault of its own,
+    of its producer or of the database."""
 
     id: int
     outcome: Literal["done", "failed"]
@@ -119,7 +121,16 @@ class DeadLetters:
             NotFound: there is no such letter.
             AlreadyRedriven: it was.
             ProducerUnavailable: whether the record is genuine cannot be found out now.
+            EnvironmentFault: the database is at fault, not the record; nothing has changed.
         """
+        try:
+            return await self._redrive(letter_id, by=by)
+        except DBAPIError as error:
+            if is_environment(error):
+                raise EnvironmentFault(in_words(error)) from error
+            raise
+
+    async def _redrive(self, letter_id: int, *, by: str) -> Redriven:
         async with self._one_at_a_time:
             async with transaction(self._engine) as conn:
                 row = await _one(letter_id, conn=conn)
@@ -144,6 +155,8 @@ class DeadLetters:
                 outcomes.append(await self.redrive(last, by=by))
             except ProducerUnavailable as error:
                 outcomes.append(Redriven(id=last, outcome="failed", error=str(error)))
+            except EnvironmentFault as error:
+                outcomes.append(Redriven(id=last, outcome="failed", error=in_words(error)))
         return outcomes
 
     async def _set_again(self, row: Row[Any], *, by: str) -> Redriven:
@@ -196,7 +209,7 @@ class DeadLetters:
         return Redriven(id=letter_id, outcome="done", done=len(ids))
 
     async def _still_failing(self, letter_id: int, error: Exception) -> Redriven:
-        if is_transient(error):
+        if is_transient(error) or is_environment(error):
             raise error
         words = str(error) if type(error) is ValueError else describe(error)
         async with transaction(self._engine) as conn:
@@ -242,6 +255,10 @@ def router_of(letters: DeadLetters) -> APIRouter:
         except ProducerUnavailable as error:
             raise HttpProblem(
                 503, "producer-unavailable", "来源服务暂时不可用，请稍后重试", reason=str(error)
+            ) from error
+        except EnvironmentFault as error:
+            raise HttpProblem(
+                503, "database-fault", "数据库异常，死信未变动；修复后请重试", reason=in_words(error)
             ) from error
 
     @router.post("/dead-letters:redrive")

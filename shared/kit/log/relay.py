@@ -19,7 +19,8 @@ from shared.kit.database import advisory_key
 from shared.kit.log import eventlog
 from shared.kit.log.cursor import BEFORE_ALL, LogCursor
 from shared.kit.log.publisher import NotPublished, Publisher, Sending
-from shared.kit.transient import Backoff, is_transient
+from shared.kit.patience import Patience
+from shared.kit.transient import Backoff
 
 log = structlog.get_logger(__name__)
 
@@ -156,7 +157,7 @@ class Relay:
         self._slice_size = slice_size
         self._publisher = Publisher(broker, service=service)
         self._appended = eventlog.appended(engine)
-        self._backoff = Backoff()
+        self._patience = Patience("relay", passing=(LeadershipLost,))
         self._leading = False
         self._cursor = self.cursor_type(BEFORE_ALL)
         self._revision = 0
@@ -164,7 +165,8 @@ class Relay:
         self._saved_at = 0.0
 
     async def run(self) -> None:
-        """Relay until cancelled; outlives the loss of the database, of the broker and of the leadership.
+        """Relay until cancelled; outlives the loss of the database, of the broker and of the leadership, and waits for
+        a database that somebody has to mend.
 
         Raises:
             UnsafeDatabase: see there.
@@ -177,11 +179,8 @@ class Relay:
                     async with self._leadership() as conn:
                         await self._lead(conn)
                 except Exception as error:
-                    if not (isinstance(error, LeadershipLost) or is_transient(error)):
-                        raise
                     _FAILURES.labels("database").inc()
-                    log.warning("relay stepped down", service=self._service, reason=repr(getattr(error, "orig", error)))
-                await self._backoff.pause()
+                    await self._patience.bear(error)
         finally:
             await self._publisher.close()
 
@@ -219,7 +218,6 @@ class Relay:
     async def _lead(self, conn: AsyncConnection) -> None:
         await _require_safe_database(conn)
         await self._take_cursor(conn)
-        self._backoff.reset()
         log.info("relay leads", service=self._service, position=self._cursor.position)
         _LEADING.set(1)
         pause = SHORTEST_PAUSE
@@ -229,10 +227,12 @@ class Relay:
                 self._cursor = await self._cursor.look(conn)
             if not self._cursor.at_rest:
                 await self._relay_batch(conn)
+                self._patience.over()
                 pause = SHORTEST_PAUSE
                 continue
             _OLDEST_UNSENT.set(0)
             await self._checkpoint(conn)
+            self._patience.over()
             pause = SHORTEST_PAUSE if await self._rest(pause) else min(pause * 2, LONGEST_PAUSE)
 
     async def _take_cursor(self, conn: AsyncConnection) -> None:

@@ -9,8 +9,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from shared.contracts.topics import TOPICS, Topic
-from shared.kit import telemetry
-from shared.kit.consuming import dead_letters
+from shared.kit.consuming import dead_letters, streams
 from shared.kit.consuming.auditor import Auditor
 from shared.kit.consuming.back_fill import BackFill
 from shared.kit.consuming.consumer import Consumer
@@ -18,10 +17,10 @@ from shared.kit.consuming.facts import Handler
 from shared.kit.database import snapshot
 from shared.kit.log import api as log_api
 from shared.kit.log.relay import Relay
+from shared.kit.patience import Patience, faults
 from shared.kit.process.declaration import Platform, Service
 from shared.kit.settings import ServiceSettings, read_secrets
 from shared.kit.timers import Timers
-from shared.kit.transient import Backoff, is_transient
 from shared.kit.web.http import prune_idempotency_keys
 from shared.kit.web.security import ServiceTokens
 
@@ -57,10 +56,12 @@ class Parts:
         self._consuming = Consuming(service.handler, platform) if service.handler else None
         consumer = self._consuming.consumer if self._consuming else None
         self._dead_letters = dead_letters.DeadLetters(engine=engine, clock=clock, consumer=consumer)
+        logs = self._consuming.back_fill if self._consuming else None
+        self._stopped = streams.StoppedStreams(engine=engine, consumer=consumer, logs=logs)
 
     @property
     def routers(self) -> list[APIRouter]:
-        return [log_api.router, dead_letters.router_of(self._dead_letters)]
+        return [log_api.router, dead_letters.router_of(self._dead_letters), streams.router_of(self._stopped)]
 
     def loops(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
         """Each runs until cancelled; one that ends by itself takes the process with it."""
@@ -81,20 +82,18 @@ class Parts:
         """Begins the loop anew whenever the database or a deadlock interrupted it."""
 
         async def lasting() -> None:
-            backoff = Backoff(first=0.1, longest=5)
+            patience = Patience(_name_of(loop), first=0.1, longest=5)
             while True:
                 try:
                     return await loop(self._platform)
                 except Exception as error:
-                    if not is_transient(error):
-                        raise
-                    telemetry.log.warning("loop interrupted", loop=_name_of(loop), error=str(error) or repr(error))
-                await backoff.pause()
+                    await patience.bear(error)
 
         return lasting
 
     async def describe(self, state: State) -> None:
         """In the order in which work travels, so that none slips through between two looks: in, due, own, out."""
+        state.problems += [f"{part} waits: {words}" for part, words in faults().items()]
         if self._consuming is not None:
             await self._consuming.describe(state)
         if self._timers is not None:
@@ -155,4 +154,6 @@ def _tokens(settings: ServiceSettings, service: str) -> ServiceTokens:
 
 def _name_of(loop: Callable[..., object], taken: Container[str] = ()) -> str:
     name = str(getattr(loop, "__name__", type(loop).__name__))
+    if name == "run":
+        name = type(getattr(loop, "__self__", loop)).__name__
     return next(each for each in chain([name], (f"{name} {number}" for number in count(2))) if each not in taken)

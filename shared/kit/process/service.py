@@ -14,24 +14,32 @@ from typing import Any
 import uvicorn
 from asyncpg import PostgresError
 from fastapi import APIRouter, Depends
+from pydantic import ValidationError
 from sqlalchemy import text
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.kit import telemetry
 from shared.kit.broker import BrokerAddress, BrokerUnavailable
 from shared.kit.clock import open_clock
-from shared.kit.database import migrate, open_engine, schema_is_current
+from shared.kit.database import WrongSchema, migrate, open_engine, schema_is_current
+from shared.kit.errors import DomainError
+from shared.kit.patience import faults
 from shared.kit.process.declaration import Platform, Service
 from shared.kit.process.parts import CONNECTIONS, Parts, State
-from shared.kit.settings import MigrationSettings, ServiceSettings
-from shared.kit.transient import Backoff, is_transient
+from shared.kit.settings import MigrationSettings, ServiceSettings, said
+from shared.kit.transient import Backoff, in_words, is_transient, sqlstate
 from shared.kit.web.http import Check, create_app
 from shared.kit.web.security import Role, require
 
 _GRACE = 4
 """Real seconds that requests and loops get to end after the signal to stop."""
 _REMIND_EVERY = 15.0
+_DATABASE_PATIENCE = 60.0
+_SOON = 1.0
+_NOT_LET_IN = ("28", "3D")
+"""SQLSTATE classes of a server that refuses: no such role, a wrong password, no such database."""
 
 
 def serve_or_migrate(
@@ -44,31 +52,64 @@ def serve_or_migrate(
     """
     match list(sys.argv[1:] if arguments is None else arguments):
         case []:
-            run(replace(make(), migrations=migrations))
+            with _in_one_line(f"{name} does not start"):
+                service = replace(make(), migrations=migrations)
+            run(service)
         case ["migrate"]:
-            settings = MigrationSettings()
+            with _in_one_line(f"{name} does not migrate"):
+                settings = MigrationSettings()
             telemetry.configure_logging(name, form=settings.log_format)
-            asyncio.run(_migrate(name, migrations, settings))
+            with _in_one_line(f"{name} does not migrate"):
+                asyncio.run(_migrate(name, migrations, settings))
         case _:
             sys.exit(f"usage: python -m services.{name} [migrate]")
 
 
+@contextmanager
+def _in_one_line(what: str) -> Iterator[None]:
+    """End the process with what is wrong and what to do, where a person can tell: settings, files, the database."""
+    try:
+        yield
+    except ValidationError as error:
+        sys.exit(f"{what}: {said(error)}")
+    except (ValueError, OSError, DomainError, WrongSchema, DatabaseAway) as error:
+        sys.exit(f"{what}: {telemetry.without_secrets(str(error) or repr(error))}")
+
+
+class DatabaseAway(Exception):
+    """The database cannot be reached, or does not let us in; the text says where it was looked for."""
+
+    def __init__(self, url: str, error: Exception) -> None:
+        place = make_url(url)
+        super().__init__(
+            f"no database at {place.host}:{place.port or 5432}/{place.database} for {place.username}:"
+            f" {in_words(error)}. Start it, or correct LIANDU_DATABASE_URL"
+        )
+
+
 async def _migrate(name: str, migrations: Path, settings: MigrationSettings) -> None:
-    admin_url = settings.admin_database_url
+    """Waits a minute for a database that is just starting.
+
+    Raises:
+        DatabaseAway: it did not come, or refuses.
+    """
+    url = settings.database_url.get_secret_value()
+    admin_url = settings.admin_database_url.get_secret_value() if settings.admin_database_url else None
     backoff = Backoff(first=0.1, longest=2)
-    give_up = asyncio.get_running_loop().time() + 60
+    loop = asyncio.get_running_loop()
+    give_up, say_at = loop.time() + _DATABASE_PATIENCE, loop.time() + _SOON
     while True:
         try:
-            return await migrate(
-                name,
-                migrations,
-                settings.database_url.get_secret_value(),
-                admin_url=admin_url.get_secret_value() if admin_url else None,
-            )
+            return await migrate(name, migrations, url, admin_url=admin_url)
         except Exception as error:
-            if not is_transient(error) or asyncio.get_running_loop().time() > give_up:
+            now = loop.time()
+            if sqlstate(error).startswith(_NOT_LET_IN) or (is_transient(error) and now > give_up):
+                raise DatabaseAway(admin_url or url, error) from error
+            if not is_transient(error):
                 raise
-            telemetry.log.warning("waiting for the database", reason=str(error) or repr(error))
+            if now > say_at:
+                telemetry.log.warning("waiting for the database", reason=str(DatabaseAway(admin_url or url, error)))
+                say_at = now + _REMIND_EVERY
         await backoff.pause()
 
 
@@ -100,7 +141,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 async def _run(service: Service) -> int:
     settings = service.settings
-    process = Process(service)
+    with _in_one_line(f"{service.name} does not start"):
+        process = Process(service)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, process.stop)
@@ -210,8 +252,9 @@ class Process:
         async def loops() -> str | None:
             if self._waiting_for is not None:
                 return f"waiting for {self._waiting_for}"
-            dead = [name for name, task in self._loops.items() if task.done()]
-            return f"ended: {', '.join(dead)}" if dead else None
+            if dead := [name for name, task in self._loops.items() if task.done()]:
+                return f"ended: {', '.join(dead)}"
+            return "; ".join(f"{part} waits: {words}" for part, words in faults().items()) or None
 
         async def broker() -> str | None:
             return await _broker_lacks(self.platform.settings.kafka_bootstrap)

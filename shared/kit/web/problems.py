@@ -149,6 +149,11 @@ async def _unavailable(_: Request, error: Exception) -> Response:
     return problem(503, "unavailable", "服务暂时不可用，请稍后重试", headers=_RETRY)
 
 
+_NOT_IN_ORDER = ("25006", "28", "3D", "3F", "58", "F0", "XX")
+"""SQLSTATEs of a server that has to be mended, or whose role or database is yet to be made. A missing table or column
+is not among them: it may as well be a fault of the statement, and shows as such."""
+
+
 async def _database_error(request: Request, error: Exception) -> Response:
     """What a statement's SQLSTATE says about the request; anything else is a fault of ours and stays a 500."""
     state = str(getattr(getattr(error, "orig", error), "sqlstate", None) or "")
@@ -160,7 +165,7 @@ async def _database_error(request: Request, error: Exception) -> Response:
     if state in ("40001", "40P01", "55P03", "57014"):
         telemetry.log.warning("a transaction gave way", sqlstate=state, error=_said(error))
         return problem(503, "busy", "系统繁忙，请稍后重试", headers=_RETRY)
-    if is_transient(error) or state[:2] in ("28", "3D"):  # the role or the database is yet to be made
+    if is_transient(error) or state.startswith(_NOT_IN_ORDER):
         return await _unavailable(request, error)
     raise error
 
