@@ -14,6 +14,7 @@ import secrets
 import signal
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +30,7 @@ from services.operator.embedded.postgres import PostgresFailed
 from services.operator.launch import HOST, Launch, ServiceSpec
 from services.operator.parts import kafka_bootstrap
 from services.operator.platform import PlatformFile, remove_file, wish_file
-from services.operator.supervisor import Component, ComponentFailed, Registry, Say, Supervised, Wish
+from services.operator.supervisor import Component, ComponentFailed, Registry, Say, Supervised, Wish, shown_line
 from services.operator.topics import TopicsNotCreated, create_topics
 from shared.kit.broker import BrokerUnavailable
 from shared.kit.clock import SystemClock, set_simulated
@@ -162,7 +163,8 @@ async def _bring_up_and_keep(running: _Running) -> None:
     launch, say = running.launch, running.say
     began = time.monotonic()
     await _start(running, parts.ground(launch))
-    await create_topics(kafka_bootstrap(launch), replication_factor=launch.replication_factor)
+    if launch.kafka_bootstrap is not None:
+        await create_topics(launch.kafka_bootstrap, replication_factor=launch.replication_factor)
     admin_url = await _migrate_all(running)
     services = parts.services(launch, admin_url)
     await _start(running, services)
@@ -185,7 +187,6 @@ async def _migrate_only(running: _Running) -> None:
 async def _kafka_only(running: _Running) -> None:
     address = kafka_bootstrap(running.launch)
     await _start(running, parts.broker_or_kafka(running.launch))
-    await create_topics(address)
     running.say(f"ready  kafka {address}")
     await running.keep()
 
@@ -236,8 +237,15 @@ async def _migrate(running: _Running, spec: ServiceSpec, admin_url: str) -> None
         **processes.popen_options(program),
     )
     running.registry.add(process.pid)
+    last: deque[str] = deque(maxlen=20)
     try:
-        said, _ = await process.communicate()
+        assert process.stdout is not None
+        async for line in process.stdout:
+            if not line.startswith(b"{"):
+                last.append(f"    {line.decode(errors='replace').rstrip()}")
+            elif shown := shown_line(line, all_levels=False):
+                running.say(f"{spec.name}: {shown}")
+        await process.wait()
     except asyncio.CancelledError:
         processes.kill_group(process.pid)
         await process.wait()
@@ -245,8 +253,7 @@ async def _migrate(running: _Running, spec: ServiceSpec, admin_url: str) -> None
     finally:
         running.registry.remove(process.pid)
     if process.returncode != 0:
-        last = "\n".join(f"    {line}" for line in said.decode(errors="replace").splitlines()[-20:])
-        raise ComponentFailed(f"the migrations of {spec.name} failed:\n{last}")
+        raise ComponentFailed("\n".join([f"the migrations of {spec.name} failed:", *last]))
 
 
 def _make_folders(launch: Launch) -> None:

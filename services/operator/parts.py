@@ -1,10 +1,13 @@
 """The parts of the platform as processes: what each is started with, and how it is told to be ready."""
 
+import asyncio
 import http.client
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
+
+from aiokafka.errors import KafkaError
 
 from services.operator.embedded import broker
 from services.operator.embedded.kafka import RealKafka
@@ -12,6 +15,8 @@ from services.operator.embedded.postgres import EmbeddedPostgres
 from services.operator.launch import HOST, Launch, ServiceSpec
 from services.operator.processes import Program, free_port
 from services.operator.supervisor import Component
+from services.operator.topics import TopicsNotCreated, create_topics
+from shared.kit.broker import BrokerUnavailable
 
 DATABASE = "liandu"
 _ROOT = Path(__file__).parents[2]
@@ -97,7 +102,21 @@ def _kafka_part(launch: Launch) -> Component:
         controller_port=free_port(),
         log=launch.logs / "kafka.log",
     )
-    return Component(name="kafka", program=node.program, prepare=node.prepare, is_ready=node.is_ready)
+    return Component(
+        name="kafka",
+        program=node.program,
+        prepare=node.prepare,
+        is_ready=lambda: node.is_ready() and _has_topics(node.bootstrap),
+    )
+
+
+def _has_topics(bootstrap: str) -> bool:
+    """Make the topics that are missing, as at the first start and after its data was lost; whether all are there."""
+    try:
+        asyncio.run(create_topics(bootstrap))
+    except (BrokerUnavailable, KafkaError, TopicsNotCreated):
+        return False
+    return True
 
 
 def _broker_part(launch: Launch) -> Component:
