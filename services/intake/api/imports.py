@@ -10,22 +10,25 @@ from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import UUID
 
+import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.datastructures import UploadFile
 
 from services.intake.api.access import Page, Reader, Registrar
 from services.intake.domain.errors import RecordMissing
-from services.intake.handlers.imports import RowKind, RowOutcome, Upload, import_workbook
+from services.intake.handlers.imports import RowKind, RowOutcome, Upload, accept_workbook
+from services.intake.importer import carry_out, carry_out_behind
 from services.intake.store import imports as store
 from services.intake.store import programme
-from services.intake.store.imports import KeptImport
+from services.intake.store.imports import KeptImport, Status
 from services.intake.workbook import isolation
 from services.intake.workbook.problems import UnknownFormat, WorkbookTooLarge
 from services.intake.workbook.results import ReadWorkbook, Reason, RejectedRow
 from services.intake.workbook.sheets import MAX_BYTES
 from services.intake.workbook.template import template
-from shared.kit.errors import DomainError, Invalid
+from shared.kit.clock import SystemClock
+from shared.kit.errors import Conflict, DomainError, Invalid
 from shared.kit.process.declaration import Platform
 from shared.kit.web.http import Answer, By, page, reply
 from shared.kit.web.security import Role, require
@@ -51,6 +54,10 @@ class NoFile(Invalid):
     """The request carries no file."""
 
 
+class ImportFailed(Conflict):
+    """The import met a fault of ours and was given up."""
+
+
 @router.post(
     "/v1/imports", status_code=201, max_body_size=MAX_BYTES + _AROUND_A_FILE, openapi_extra={"requestBody": _BODY}
 )
@@ -60,15 +67,29 @@ async def import_lists(
     dry_run: Annotated[bool, Query(description="say what would be taken, and take nothing")] = False,
     name: Annotated[str, Query(max_length=255, description="the file's name, where the body is the file")] = "",
 ) -> Response:
-    """Take a workbook's lists, organisation first, then projects: every sound row, whatever the others are like."""
+    """Take a workbook's lists, organisation first, then projects: every sound row, whatever the others are like.
+
+    Projects are taken a hundred rows at a time, each hundred as one; an import that is interrupted is carried on. With
+    `Prefer: respond-async` the answer is a 202 at once, and the import tells its progress.
+    """
+    platform: Platform = request.app.state.platform
     upload = await _upload(request, name)
     read = await _read(upload)
 
     async def work(conn: AsyncConnection, by: By) -> Answer:
-        kept = await import_workbook(upload, read, dry_run=dry_run, conn=conn, by=by)
-        return Answer(_shown(kept), status=201, location=f"/v1/imports/{kept.id}")
+        moved_at = SystemClock().now()
+        accepted = await accept_workbook(upload, read, dry_run=dry_run, moved_at=moved_at, conn=conn, by=by)
+        kept = await _kept(accepted.id, conn)
+        return Answer(_about(kept), status=202, location=f"/v1/imports/{kept.id}")
 
-    return await write(work, fingerprint=sha256(upload.content).digest())
+    accepted = await write(work, fingerprint=sha256(upload.content).digest())
+    import_id = UUID(orjson.loads(accepted.body)["id"])
+    if "respond-async" in request.headers.get("prefer", "").lower():
+        carry_out_behind(import_id, read, platform=platform)
+        accepted.headers["preference-applied"] = "respond-async"
+        return accepted
+    await carry_out(import_id, read, platform=platform)
+    return await _report(import_id, platform=platform, replayed=accepted.headers.get("idempotency-replayed"))
 
 
 @router.get("/v1/imports")
@@ -90,7 +111,7 @@ async def get_template(conn: Reader) -> Response:
 
 @router.get("/v1/imports/{import_id}")
 async def show_import(import_id: UUID, conn: Reader) -> Response:
-    """What became of each row of an import."""
+    """How far an import has come; once it has ended, what became of each row."""
     return reply(Answer(_shown(await _kept(import_id, conn))))
 
 
@@ -111,6 +132,17 @@ async def get_error_sheet(import_id: UUID, request: Request) -> Response:
         raise RecordMissing("错误清单", import_id)
     sheet = await isolation.error_sheet(content, rejected)
     return _download(sheet, f"{_stem(kept.file_name)}-错误清单.xlsx")
+
+
+async def _report(import_id: UUID, *, platform: Platform, replayed: str | None) -> Response:
+    async with platform.engine.connect() as conn:
+        kept = await _kept(import_id, conn)
+    if kept.status is Status.FAILED:
+        raise ImportFailed("导入因系统故障中断，请重新导入同一文件；已登记的行不会重复", id=str(import_id))
+    response = reply(Answer(_shown(kept), status=201, location=f"/v1/imports/{import_id}"))
+    if replayed:
+        response.headers["idempotency-replayed"] = replayed
+    return response
 
 
 async def _upload(request: Request, name: str) -> Upload:
@@ -159,6 +191,9 @@ def _about(kept: KeptImport) -> dict[str, Any]:
         "actor": kept.actor,
         "file_name": kept.file_name,
         "dry_run": kept.dry_run,
+        "status": kept.status,
+        "done": kept.done,
+        "total": kept.total,
     }
 
 

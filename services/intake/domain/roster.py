@@ -5,7 +5,7 @@ lets people take up posts; a post's tier and chains, once recorded, are not chan
 refused whole.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -99,6 +99,18 @@ class Roster:
         self.events: dict[UUID, list[Event]] = {}
         for person in self._people.values():
             self._namesakes.setdefault((person.organisation_id, person.name), []).append(person)
+
+    @property
+    def organisations(self) -> Collection[Organisation]:
+        return self._organisations.values()
+
+    @property
+    def people(self) -> Collection[Person]:
+        return self._people.values()
+
+    @property
+    def posts(self) -> Collection[Post]:
+        return self._posts.values()
 
     def take(self, drafts: Sequence[PostDraft]) -> list[RosterOutcome]:
         """Every row in turn; those whose 上级单位 stands further down wait for it."""

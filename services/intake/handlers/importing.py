@@ -1,9 +1,13 @@
-"""A project list as offices keep it, many rows at once."""
+"""A project list as offices keep it, many rows at once.
 
+What is decided row by row is decided in a thread, so that a long list does not keep others waiting.
+"""
+
+import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -24,6 +28,7 @@ from services.intake.domain.importing import (
     with_code,
 )
 from services.intake.domain.programme import Organisation, Person, Post
+from services.intake.domain.project import Project
 from services.intake.handlers.writing import append, lock_register, today
 from services.intake.store import programme as programme_store
 from services.intake.store import projects as store
@@ -40,26 +45,37 @@ async def import_projects(
     yet known are recorded with the projects; otherwise the row is refused, with the nearest known names.
     """
     await lock_register(conn=conn)
-    directory = await _directory(conn=conn, by=by)
+    directory = await read_directory(conn=conn, by=by)
     additions = missing(drafts, directory, today=today(by), new_id=uuid4) if create_missing else []
-    context = Context(extended(directory, additions, today=today(by)), reference.lifecycle_rules(), today(by), uuid4)
-    located = _locate_all(drafts, context.directory)
-    known = await _known([item for item in located if isinstance(item, Located)], conn=conn)
-    results = [_reconcile(item, known, context) for item in located]
+    context = _context(extended(directory, additions, today=today(by)), by)
+    located = await asyncio.to_thread(_locate_all, drafts, context.directory)
+    ids = await _find(located, conn=conn)
+    await lock_heads(ids, conn=conn)
+    known = _known((await store.load_many(ids, conn=conn)).values())
+    results = await asyncio.to_thread(_reconcile_all, located, known, context)
     numbered = await _number(results, conn=conn, by=by)
     await _write(numbered, _used(additions, located, numbered), conn=conn, by=by)
     return [_outcome(draft, result) for draft, result in zip(drafts, numbered, strict=True)]
 
 
-async def check_names(names: Sequence[RowNames], *, conn: AsyncConnection, by: By) -> list[tuple[Refusal, ...]]:
+async def rehearse_projects(
+    drafts: Sequence[ProjectDraft], directory: Directory, *, conn: AsyncConnection, by: By
+) -> list[Outcome]:
+    """What recording these drafts would come to; nothing is locked and nothing written."""
+    context = _context(directory, by)
+    located = await asyncio.to_thread(_locate_all, drafts, directory)
+    found = await store.load_many(await _find(located, conn=conn), conn=conn)
+    results = await asyncio.to_thread(_reconcile_all, located, _known(found.values()), context)
+    return [_outcome(draft, result) for draft, result in zip(drafts, results, strict=True)]
+
+
+def check_names(names: Sequence[RowNames], directory: Directory) -> list[tuple[Refusal, ...]]:
     """For each row that is refused already, what else its names would be refused for."""
-    if not names:
-        return []
-    directory = await _directory(conn=conn, by=by)
     return [tuple(unknown(item, directory)) for item in names]
 
 
-async def _directory(*, conn: AsyncConnection, by: By) -> Directory:
+async def read_directory(*, conn: AsyncConnection, by: By) -> Directory:
+    """Who and what there is today."""
     return directory_of(
         chains=(await programme_store.chains(conn=conn)).values(),
         organisations=(await programme_store.organisations(conn=conn)).values(),
@@ -95,16 +111,26 @@ def _locate_all(drafts: Sequence[ProjectDraft], directory: Directory) -> list[Lo
     return located
 
 
-async def _known(located: Sequence[Located], *, conn: AsyncConnection) -> Known:
-    """The projects these drafts may be about, locked."""
-    codes = [item.draft.code for item in located if item.draft.code]
-    ids = await store.find(codes=codes, names=[item.names for item in located], conn=conn)
-    await lock_heads(ids, conn=conn)
-    projects = (await store.load_many(ids, conn=conn)).values()
+async def _find(located: Sequence[Located | Refused], *, conn: AsyncConnection) -> list[UUID]:
+    """The projects that these drafts may be about."""
+    sound = [item for item in located if isinstance(item, Located)]
+    codes = [item.draft.code for item in sound if item.draft.code]
+    return await store.find(codes=codes, names=[item.names for item in sound], conn=conn)
+
+
+def _known(projects: Collection[Project]) -> Known:
     return Known(
         by_code={project.code: project for project in projects},
         by_names={(project.name, project.responsible_org_id): project for project in projects},
     )
+
+
+def _context(directory: Directory, by: By) -> Context:
+    return Context(directory, reference.lifecycle_rules(), today(by), uuid4)
+
+
+def _reconcile_all(located: Sequence[Located | Refused], known: Known, context: Context) -> list[Taken | Refused]:
+    return [_reconcile(item, known, context) for item in located]
 
 
 def _reconcile(item: Located | Refused, known: Known, context: Context) -> Taken | Refused:

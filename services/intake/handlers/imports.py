@@ -1,22 +1,28 @@
-"""A workbook's lists, taken row by row: organisation first, then projects."""
+"""A workbook's lists, taken row by row: organisation first, then projects, part by part."""
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from enum import StrEnum
+from itertools import islice, takewhile
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.intake.domain.directory import Directory
 from services.intake.domain.drafts import Outcome, Refusal, Verdict
 from services.intake.domain.roster import RosterOutcome
-from services.intake.handlers.importing import check_names, import_projects
-from services.intake.handlers.roster import import_roster
+from services.intake.handlers.importing import check_names, import_projects, read_directory, rehearse_projects
+from services.intake.handlers.roster import import_roster, rehearse_roster
 from services.intake.store import imports as store
-from services.intake.store.imports import KeptImport
+from services.intake.store.imports import Accepted, Standing, Status
 from services.intake.workbook.notices import days_unknown
 from services.intake.workbook.results import Place, ReadRow, ReadWorkbook, Reason, place_key
 from shared.kit.web.http import By
+
+ROWS_A_PART = 100
 
 
 class RowKind(StrEnum):
@@ -60,40 +66,102 @@ class RowResult:
     reasons: tuple[Reason, ...] = ()
 
 
-async def import_workbook(
-    upload: Upload, read: ReadWorkbook, *, dry_run: bool, conn: AsyncConnection, by: By
-) -> KeptImport:
-    """Take every sound row and keep the file with what became of it.
-
-    `dry_run`: find out what would become of the rows, and leave everything but the import's own record as it was.
-    """
-    savepoint = await conn.begin_nested()
-    rows = await _take(read.rows, conn=conn, by=by)
-    if dry_run:
-        await savepoint.rollback()
-        rows = [_undone(row) for row in rows]
-    else:
-        await savepoint.commit()
-    taken = [row for row, result in zip(read.rows, rows, strict=True) if result.outcome is not RowOutcome.REFUSED]
-    notices = (*read.notices, *days_unknown(taken))
-    kept = KeptImport(uuid4(), by.now, by.actor, upload.name, dry_run, [_plain(row) for row in rows], notices)
-    await store.save(kept, upload.content, conn=conn)
-    return kept
+async def accept_workbook(
+    upload: Upload, read: ReadWorkbook, *, dry_run: bool, moved_at: datetime, conn: AsyncConnection, by: By
+) -> Accepted:
+    """Keep the file, to be taken part by part; from here on it is taken whatever happens. `moved_at`: real time."""
+    accepted = Accepted(
+        id=uuid4(),
+        at=by.now,
+        actor=by.actor,
+        subject=by.principal.subject,
+        traceparent=by.traceparent,
+        file_name=upload.name,
+        dry_run=dry_run,
+        total=len(read.rows),
+    )
+    await store.accept(accepted, upload.content, moved_at=moved_at, conn=conn)
+    return accepted
 
 
-async def _take(rows: Sequence[ReadRow], *, conn: AsyncConnection, by: By) -> list[RowResult]:
+async def take_part(
+    read: ReadWorkbook, standing: Standing, *, moved_at: datetime, conn: AsyncConnection, by: By
+) -> None:
+    """Take every sound row of the import's next part, and keep what became of them."""
+    rows = part_of(read.rows, standing.done)
     posts = [row.post for row in rows if row.post]
-    roster = {outcome.row: outcome for outcome in await import_roster(posts, conn=conn, by=by)}
+    roster = await import_roster(posts, conn=conn, by=by) if posts else []
     drafts = [row.project for row in rows if row.project]
-    projects = {outcome.row: outcome for outcome in await import_projects(drafts, conn=conn, by=by)}
-    unread = {row.key: row.names for row in rows if row.names}
-    unknown = dict(zip(unread, await check_names(list(unread.values()), conn=conn, by=by), strict=True))
-    return [
+    projects = await import_projects(drafts, conn=conn, by=by) if drafts else []
+    directory = await read_directory(conn=conn, by=by) if any(row.names for row in rows) else None
+    results = await asyncio.to_thread(_results, rows, roster, projects, directory)
+    await store.advance(standing, results, moved_at=moved_at, conn=conn)
+
+
+class Rehearsal:
+    """A dry run: finds out what would become of the rows, and locks and writes nothing but the import's own record."""
+
+    def __init__(self, read: ReadWorkbook) -> None:
+        self._rows = read.rows
+        self._roster: list[RosterOutcome] = []
+        self._directory: Directory | None = None
+
+    async def take_part(self, standing: Standing, *, moved_at: datetime, conn: AsyncConnection, by: By) -> None:
+        rows = part_of(self._rows, standing.done)
+        if self._directory is None:
+            posts = [row.post for row in self._rows if row.post]
+            self._roster, self._directory = await rehearse_roster(posts, conn=conn, by=by)
+        drafts = [row.project for row in rows if row.project]
+        projects = await rehearse_projects(drafts, self._directory, conn=conn, by=by)
+        results = await asyncio.to_thread(_results, rows, self._roster, projects, self._directory, rehearsed=True)
+        await store.advance(standing, results, moved_at=moved_at, conn=conn)
+
+
+async def end_import(read: ReadWorkbook, standing: Standing, *, conn: AsyncConnection) -> None:
+    """All rows are decided: what the clerk is told of the list as a whole."""
+    outcomes = await store.rows_of(standing.id, conn=conn)
+    notices = await asyncio.to_thread(_notices, read, outcomes)
+    await store.end(standing.id, Status.DONE, notices=notices, conn=conn)
+
+
+def part_of(rows: Sequence[ReadRow], first: int) -> Sequence[ReadRow]:
+    """The rows from `first` on that one transaction takes, all of one kind: so that it locks their heads at once.
+
+    An organisation list is one part, for its rows lean on each other; projects are taken a hundred at a time.
+    """
+    kind = rows[first].kind
+    same = islice(
+        takewhile(lambda row: row.kind == kind, rows[first:]), None if kind == "organisation" else ROWS_A_PART
+    )
+    return list(same)
+
+
+def _notices(read: ReadWorkbook, outcomes: Sequence[dict[str, Any]]) -> list[str]:
+    pairs = zip(read.rows, outcomes, strict=True)
+    return [*read.notices, *days_unknown(row for row, result in pairs if result["outcome"] != RowOutcome.REFUSED)]
+
+
+def _results(
+    rows: Sequence[ReadRow],
+    roster: Iterable[RosterOutcome],
+    projects: Iterable[Outcome],
+    directory: Directory | None,
+    *,
+    rehearsed: bool = False,
+) -> list[dict[str, Any]]:
+    """What became of each row, JSON-able."""
+    of_post, of_project = {outcome.row: outcome for outcome in roster}, {outcome.row: outcome for outcome in projects}
+    unread = [row for row in rows if row.names]
+    names = [row.names for row in unread if row.names]
+    found = check_names(names, directory) if directory else []
+    unknown = {row.key: refusals for row, refusals in zip(unread, found, strict=True)}
+    results = (
         _refused(row, unknown.get(row.key, ()))
         if row.reasons
-        else _result(row, roster.get(row.key), projects.get(row.key))
+        else _result(row, of_post.get(row.key), of_project.get(row.key))
         for row in rows
-    ]
+    )
+    return [_plain(_undone(result) if rehearsed else result) for result in results]
 
 
 def _refused(row: ReadRow, refusals: Sequence[Refusal]) -> RowResult:

@@ -1,11 +1,12 @@
 """An organisation list, many rows at once."""
 
+import asyncio
 from collections.abc import Sequence
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.intake.domain.directory import directory_of
+from services.intake.domain.directory import Directory, directory_of
 from services.intake.domain.programme import Organisation, Person, Post
 from services.intake.domain.roster import PostDraft, Roster, RosterOutcome
 from services.intake.handlers.writing import append, lock_register, today
@@ -16,23 +17,35 @@ from shared.kit.web.http import By
 
 
 async def import_roster(drafts: Sequence[PostDraft], *, conn: AsyncConnection, by: By) -> list[RosterOutcome]:
-    """Record, change or refuse each row, in one transaction; the outcomes stand in the drafts' order.
-
-    Heads are locked here and again by what follows in the same transaction: that is safe, since whoever locks several
-    aggregates holds the register first.
-    """
+    """Record, change or refuse each row, in one transaction; the outcomes stand in the drafts' order."""
     if not drafts:
         return []
     await lock_register(conn=conn)
     await lock_heads(await _touched(drafts, conn=conn), conn=conn)
     roster = await _roster(conn=conn, by=by)
-    outcomes = roster.take(drafts)
+    outcomes = await asyncio.to_thread(roster.take, drafts)
     changed = roster.changed.values()
     await append(roster.events.items(), conn=conn, by=by)
     await store.save_organisations([record for record in changed if isinstance(record, Organisation)], conn=conn)
     await store.save_people([record for record in changed if isinstance(record, Person)], conn=conn)
     await store.save_posts([record for record in changed if isinstance(record, Post)], conn=conn)
     return outcomes
+
+
+async def rehearse_roster(
+    drafts: Sequence[PostDraft], *, conn: AsyncConnection, by: By
+) -> tuple[list[RosterOutcome], Directory]:
+    """What taking these rows would come to, and who there would be then; nothing is locked and nothing written."""
+    roster = await _roster(conn=conn, by=by)
+    outcomes = await asyncio.to_thread(roster.take, drafts)
+    directory = directory_of(
+        chains=(await store.chains(conn=conn)).values(),
+        organisations=roster.organisations,
+        posts=roster.posts,
+        people=roster.people,
+        today=today(by),
+    )
+    return outcomes, directory
 
 
 async def _touched(drafts: Sequence[PostDraft], *, conn: AsyncConnection) -> set[UUID]:

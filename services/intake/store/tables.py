@@ -4,12 +4,15 @@ from sqlalchemy import ARRAY, BigInteger, Column, Date, Integer, MetaData, Numer
 
 metadata = MetaData()
 
+FIXED = {"fixed": True}
+"""A column that stays as the first row had it: an upsert leaves it out of what it sets."""
+
 organisation = Table(
     "organisation",
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("version", BigInteger),
-    Column("name", Text),
+    Column("name", Text, info=FIXED),
     Column("parent_id", Uuid),
 )
 person = Table(
@@ -25,7 +28,7 @@ chain = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("version", BigInteger),
-    Column("code", Text),
+    Column("code", Text, info=FIXED),
     Column("name", Text),
     Column("category", Text),
 )
@@ -34,9 +37,9 @@ post = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("version", BigInteger),
-    Column("title", Text),
+    Column("title", Text, info=FIXED),
     Column("tier", Text),
-    Column("organisation_id", Uuid),
+    Column("organisation_id", Uuid, info=FIXED),
     Column("chain_ids", ARRAY(Uuid)),
 )
 post_term = Table(
@@ -58,7 +61,7 @@ project = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("version", BigInteger),
-    Column("code", Text),
+    Column("code", Text, info=FIXED),
     Column("name", Text),
     Column("chain_id", Uuid),
     Column("responsible_org_id", Uuid),

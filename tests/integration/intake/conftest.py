@@ -44,7 +44,7 @@ async def http(engine: AsyncEngine, clock: MovableClock, tmp_path: Path) -> Asyn
     secret_file.write_text(SECRET)
     settings = ServiceSettings(
         env="test",
-        database_url=SecretStr(""),
+        database_url=SecretStr("postgresql://nobody:none@127.0.0.1:1/none"),
         kafka_bootstrap="127.0.0.1:1",
         port=1,
         jwt_secret_file=secret_file,
