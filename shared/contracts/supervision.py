@@ -200,13 +200,14 @@ class CaseRescheduled(CaseEvent):
 
 
 class CaseClosed(CaseEvent):
-    """办结: the milestone was met, or the task no longer exists."""
+    """办结: the milestone was met, or the task no longer exists. The first of them name no `number`."""
 
     type: ClassVar[str] = "cn.liandu.case.closed.v1"
     reason: str
     subject: Subject
     addressees: tuple[Addressee, ...] = ()
     closed_on: date
+    number: str | None = None
 
 
 class LightChanged(SupervisionEvent):

@@ -102,6 +102,21 @@ CREATE TABLE set_aside (
 CREATE INDEX set_aside_open ON set_aside (source, aggregate_id, seq) WHERE redriven_at IS NULL;
 """
 
+LOG_V2 = """
+CREATE TABLE log_epoch (
+    single boolean PRIMARY KEY DEFAULT true CHECK (single),
+    epoch text NOT NULL
+);
+INSERT INTO log_epoch (epoch) VALUES (left(replace(CAST(gen_random_uuid() AS text), '-', ''), 16));
+"""
+
+CONSUMER_V2 = """
+CREATE TABLE producer_epoch (
+    source text PRIMARY KEY,
+    epoch text NOT NULL
+);
+"""
+
 TIMER_V1 = """
 CREATE TABLE timer (
     subject uuid NOT NULL,
@@ -114,6 +129,12 @@ CREATE TABLE timer (
 ) WITH (fillfactor = 80);
 CREATE INDEX timer_due ON timer (due_at, subject, kind);
 CREATE INDEX timer_origin ON timer (origin) WHERE origin IS NOT NULL;
+"""
+
+TIMER_V2 = """
+ALTER TABLE timer ADD COLUMN turn text COLLATE "C" NOT NULL DEFAULT '';
+DROP INDEX timer_due;
+CREATE INDEX timer_due ON timer (due_at, turn, subject, kind);
 """
 
 HTTP_V1 = """
@@ -138,6 +159,21 @@ class Operations(Protocol):
 def create_v1(op: Operations) -> None:
     """Create the kit's tables in the schema that the search_path names (`op` is alembic's)."""
     for ddl in (LOG_V1, CONSUMER_V1, TIMER_V1, HTTP_V1):
-        for statement in ddl.split(";\n"):
-            if statement.strip():
-                op.execute(statement)
+        _execute(ddl, op)
+
+
+def create_log_v2(op: Operations) -> None:
+    """Which life of the log this is, and which lives of its producers' logs a consumer believes (`log.epoch`)."""
+    for ddl in (LOG_V2, CONSUMER_V2):
+        _execute(ddl, op)
+
+
+def create_timer_v2(op: Operations) -> None:
+    """What is due at one instant fires in turn. For a service that fires timers."""
+    _execute(TIMER_V2, op)
+
+
+def _execute(ddl: str, op: Operations) -> None:
+    for statement in ddl.split(";\n"):
+        if statement.strip():
+            op.execute(statement)

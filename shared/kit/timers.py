@@ -6,7 +6,7 @@ somebody else holds is left for the next look. A timer whose origin is parked is
 
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
@@ -50,7 +50,8 @@ _LATENESS = telemetry.histogram(
 class Timer:
     """One timer, unique on (subject, kind). `subject` is an aggregate of this service's own log (its head row is what
     firing locks). `origin` is the consumed aggregate whose parking holds the timer. Versions: of the rule and the
-    calendar `due_at` was computed from; a new calendar recomputes only rows of an older one."""
+    calendar `due_at` was computed from; a new calendar recomputes only rows of an older one. What is due at one instant
+    fires in the order of `turn` (by code points)."""
 
     subject: UUID
     kind: str
@@ -58,6 +59,7 @@ class Timer:
     origin: UUID | None = None
     rule_version: str = ""
     calendar_version: str = ""
+    turn: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +73,10 @@ class TimersState:
 class Fire(Protocol):
     """What due timers do, inside one transaction; their rows are gone already, their subjects' heads locked.
 
-    Given up to 500 timers in order of due_at. Sets the next timers itself. When it raises, the set is halved until the
-    poison timer stands alone; that one, when it fails once more, is put aside (see dead letters) and the rest goes on.
-    Where the database is at fault (a column, a right, a disk), nothing is put aside: firing waits until it is mended.
+    Given up to 500 timers in order of due_at and turn. Sets the next timers itself. When it raises, the set is halved
+    until the poison timer stands alone; that one, when it fails once more, is put aside (see dead letters) and the rest
+    goes on. Where the database is at fault (a column, a right, a disk), nothing is put aside: firing waits until it is
+    mended.
     """
 
     async def __call__(self, due: Sequence[Timer], *, conn: AsyncConnection, now: datetime) -> None: ...
@@ -153,7 +156,7 @@ class Timers:
         return TimersState(due, await self._next_due(now))
 
     async def _candidates(self, *, after: "_Place") -> list["_Place"]:
-        page = {"due_at": after.due_at, "subject": after.subject, "kind": after.kind}
+        page = asdict(after)
         async with transaction(self._engine) as conn:
             rows = await conn.execute(_CANDIDATES, {**page, "now": self._clock.now(), "limit": MOST_AT_ONCE})
             return [_Place(*row) for row in rows]
@@ -199,7 +202,7 @@ class Timers:
         mine = [place for place in places if place.subject in free]
         keys = {"subjects": [place.subject for place in mine], "kinds": [place.kind for place in mine]}
         rows = await conn.execute(_CLAIM, {**keys, "now": now})
-        due = sorted((Timer(*row) for row in rows), key=lambda timer: (timer.due_at, timer.subject, timer.kind))
+        due = sorted((Timer(*row) for row in rows), key=lambda one: (one.due_at, one.turn, one.subject, one.kind))
         return _Claim(due, done=len(mine))
 
     async def _put_aside(self, place: "_Place", error: Exception) -> int:
@@ -239,20 +242,21 @@ class _Place:
     """A timer's place in the index of due times."""
 
     due_at: datetime
+    turn: str
     subject: UUID
     kind: str
 
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """`due`: taken, in order of due_at. `done`: how many candidates need no further look (gone meanwhile, or taken)."""
+    """`due`: taken, in order. `done`: how many candidates need no further look (gone meanwhile, or taken)."""
 
     due: list[Timer]
     done: int
 
 
 _JSON = TypeAdapter(Timer)
-_BEGINNING = _Place(datetime.min.replace(tzinfo=UTC), UUID(int=0), "")
+_BEGINNING = _Place(datetime.min.replace(tzinfo=UTC), "", UUID(int=0), "")
 
 
 def as_put_aside(timer: Timer, error: str) -> PutAside:
@@ -278,15 +282,15 @@ async def _mark_set(timers: Iterable[Timer], *, conn: AsyncConnection) -> None:
 _GIVEN = """
 SELECT * FROM unnest(
     CAST(:subject AS uuid[]), CAST(:kind AS text[]), CAST(:due_at AS timestamptz[]), CAST(:origin AS uuid[]),
-    CAST(:rule_version AS text[]), CAST(:calendar_version AS text[])
+    CAST(:rule_version AS text[]), CAST(:calendar_version AS text[]), CAST(:turn AS text[])
 )
 """
-_INSERT = f"INSERT INTO timer (subject, kind, due_at, origin, rule_version, calendar_version) {_GIVEN}"
+_INSERT = f"INSERT INTO timer (subject, kind, due_at, origin, rule_version, calendar_version, turn) {_GIVEN}"
 
 _SET = text(f"""{_INSERT}
 ON CONFLICT (subject, kind) DO UPDATE SET
     due_at = excluded.due_at, origin = excluded.origin,
-    rule_version = excluded.rule_version, calendar_version = excluded.calendar_version
+    rule_version = excluded.rule_version, calendar_version = excluded.calendar_version, turn = excluded.turn
 """)
 
 _SET_AGAIN = text(f"{_INSERT} ON CONFLICT (subject, kind) DO NOTHING")
@@ -297,10 +301,11 @@ WHERE subject = ANY (CAST(:subjects AS uuid[])) AND (CAST(:kind AS text) IS NULL
 """)
 
 _CANDIDATES = text("""
-SELECT due_at, subject, kind FROM timer
-WHERE due_at <= :now AND (due_at, subject, kind) > (CAST(:due_at AS timestamptz), CAST(:subject AS uuid), :kind)
+SELECT due_at, turn, subject, kind FROM timer
+WHERE due_at <= :now
+  AND (due_at, turn, subject, kind) > (CAST(:due_at AS timestamptz), :turn, CAST(:subject AS uuid), :kind)
   AND NOT EXISTS (SELECT FROM parked_aggregate parked WHERE parked.aggregate_id = timer.origin)
-ORDER BY due_at, subject, kind
+ORDER BY due_at, turn, subject, kind
 LIMIT :limit
 """)
 
@@ -320,7 +325,7 @@ WITH claimed AS MATERIALIZED (
 )
 DELETE FROM timer USING claimed
 WHERE timer.subject = claimed.subject AND timer.kind = claimed.kind
-RETURNING timer.subject, timer.kind, timer.due_at, timer.origin, timer.rule_version, timer.calendar_version
+RETURNING timer.subject, timer.kind, timer.due_at, timer.origin, timer.rule_version, timer.calendar_version, timer.turn
 """)
 
 _NEXT_DUE = text("SELECT due_at FROM timer WHERE due_at > :now ORDER BY due_at LIMIT 1")

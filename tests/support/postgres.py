@@ -65,7 +65,7 @@ class ScratchDatabase:
         return url
 
     async def provision_kit(self, name: str) -> str:
-        """A role and a schema `name` with the kit's tables (v1) and nothing else; the role's URL.
+        """A role and a schema `name` with the kit's tables and nothing else; the role's URL.
 
         The role is this database's alone, so that it can have any name.
         """
@@ -117,6 +117,8 @@ class _Collected:
 def _kit_ddl() -> list[str]:
     collected = _Collected()
     tables.create_v1(collected)
+    tables.create_timer_v2(collected)
+    tables.create_log_v2(collected)
     return collected.statements
 
 

@@ -131,7 +131,7 @@ class Supervised:
         self.timers = Timers(engine=self.engine, clock=self.clock, fire=fire)
 
     async def tell(self, *told: tuple[UUID, Event], at: datetime | None = None) -> None:
-        facts = [self._fact(aggregate, event, at or self.clock.now()) for aggregate, event in told]
+        facts = [self.fact(aggregate, event, at=at) for aggregate, event in told]
         async with transaction(self.engine) as conn:
             await taking.apply(facts, conn=conn, now=self.clock.now(), knowledge=self.knowledge)
 
@@ -167,6 +167,7 @@ class Supervised:
         async with transaction(self.engine) as conn:
             return list(await conn.execute(text(statement), parameters))
 
-    def _fact(self, aggregate: UUID, event: Event, at: datetime) -> Fact:
+    def fact(self, aggregate: UUID, event: Event, *, at: datetime | None = None) -> Fact:
+        """The next fact of this aggregate, of the clock's time when none is given."""
         seq = next(self._seq.setdefault(aggregate, count(1)))
-        return Fact(event.topic, _SOURCE, aggregate, seq, uuid5(aggregate, str(seq)), at, event)
+        return Fact(event.topic, _SOURCE, aggregate, seq, uuid5(aggregate, str(seq)), at or self.clock.now(), event)

@@ -132,6 +132,7 @@ def closed(**changes: Any) -> CaseClosed:
         "subject": subject(),
         "addressees": to(Tier.TASK_FORCE),
         "closed_on": date(2026, 3, 11),
+        "number": "督〔2026〕12号",
     }
     return CaseClosed(**{**values, **changes})
 

@@ -17,7 +17,7 @@ from services.assessment.handlers.known import Knowledge
 from services.assessment.store import queries
 from shared.kit.web.http import Answer, By, page, reply
 
-_START = (datetime(1, 1, 1, tzinfo=UTC), UUID(int=0))
+_START = (datetime(1, 1, 1, tzinfo=UTC), "")
 
 
 class Feedback(BaseModel):
@@ -40,7 +40,7 @@ def router(office: Office) -> APIRouter:
         chain: str | None = None,
         project: UUID | None = None,
     ) -> Response:
-        """In the order in which they were opened. `chain`: code or id."""
+        """In the order in which they were opened and numbered. `chain`: code or id."""
         known = await knowledge.read(conn)
         found = await queries.cases(
             conn=conn,
@@ -48,10 +48,10 @@ def router(office: Office) -> APIRouter:
             rung=rung,
             chain=chain,
             project=project,
-            after=paging.start(tuple[datetime, UUID]) or _START,
+            after=paging.start(tuple[datetime, str]) or _START,
             limit=paging.limit,
         )
-        following = (found[-1].opened_at, found[-1].id) if len(found) == paging.limit else None
+        following = (found[-1].opened_at, found[-1].number) if len(found) == paging.limit else None
         shown = [CaseShown.of(row, known.by_version[row.policy_version]) for row in found]
         return reply(Answer(page(shown, following)))
 

@@ -3,7 +3,7 @@
 from datetime import date
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,6 +13,7 @@ from services.assessment.domain.moments import china_date
 from services.assessment.domain.obligation import State
 from services.assessment.handlers import people
 from services.assessment.store import queries
+from shared.kit.process.declaration import Platform
 from shared.kit.web.http import Answer, By, page, reply
 
 _START = (date.min, UUID(int=0))
@@ -81,12 +82,17 @@ def router(office: Office) -> APIRouter:
         return await write(work)
 
     @routes.post("/v1/baseline:confirm")
-    async def confirm_baseline(write: Supervisor, body: BaselineConfirmation | None = None) -> Response:
-        """督查室 takes the whole baseline, or one chain's, under supervision."""
+    async def confirm_baseline(
+        write: Supervisor, request: Request, body: BaselineConfirmation | None = None
+    ) -> Response:
+        """督查室 takes the whole baseline, or one chain's, under supervision, some hundreds in each transaction."""
         chain = body.chain if body else None
+        platform: Platform = request.app.state.platform
 
         async def work(conn: AsyncConnection, by: By) -> Answer:
-            confirmed = await people.confirm_all(conn=conn, now=by.now, by=by.actor, knowledge=knowledge, chain=chain)
+            confirmed = await people.confirm_all(
+                platform.engine, now=by.now, by=by.actor, knowledge=knowledge, chain=chain
+            )
             return Answer({"confirmed": confirmed})
 
         return await write(work)

@@ -82,8 +82,7 @@ def router(office: Office) -> APIRouter:
         table = YearTable(year, frozenset(body.holidays), frozenset(body.make_up_days), body.source)
 
         async def work(conn: AsyncConnection, by: By) -> Answer:
-            await knowledge.now(conn, by.now)
-            await calendar.import_year(table, conn=conn, now=by.now, by=by.actor)
+            await calendar.import_year(table, conn=conn, now=by.now, by=by.actor, knowledge=knowledge)
             return Answer(_in_full(year, published().with_year(table)))
 
         return await write(work)

@@ -262,19 +262,19 @@ def resume(case: Case, rules: Rules, *, on: date) -> Events:
     ]
 
 
-def recount(case: Case, rules: Rules) -> Events:
-    """A year's calendar came: count the next rung again from its anchor."""
+def recount(case: Case, rules: Rules, now: datetime) -> Events:
+    """A year's calendar came: count the next rung again from its anchor. What is announced is never past."""
     if not case.allows(Verb.RESCHEDULE) or case.next_at is None or case.anchor_on is None:
         return []
     counted = rules.calendar.add(case.anchor_on, case.anchor_days)
-    following = rules.morning(counted.day)
-    if following == case.next_at and counted.provisional == case.provisional:
+    if rules.morning(counted.day) == case.next_at and counted.provisional == case.provisional:
         return []
+    following = _stand(replace(case, next_at=rules.morning(counted.day)), rules)
     return [
         CaseRescheduled(
             case_id=case.id,
             suspended=False,
-            next_at=following,
+            next_at=rules.alarm(following, now),
             reason="工作日历已更新",
             provisional=counted.provisional,
         )
@@ -300,6 +300,7 @@ def close(
             subject=subject_of(obligation, project),
             addressees=found.addressees,
             closed_on=on,
+            number=case.number,
         )
     ]
 
@@ -397,6 +398,8 @@ def _feedback_given(case: Case, event: CaseFeedbackGiven, rules: Rules, _: date)
 def _rescheduled(case: Case, event: CaseRescheduled, rules: Rules, on: date) -> Case:
     if event.suspended:
         return replace(case, state=State.SUSPENDED, suspended_on=on)
+    if case.state is State.OPEN:
+        return _recounted(case, event, rules)
     return replace(
         case,
         state=State.OPEN,
@@ -405,6 +408,13 @@ def _rescheduled(case: Case, event: CaseRescheduled, rules: Rules, on: date) -> 
         provisional=event.provisional,
         **_anchored(event.next_at, case.anchor_on, rules.calendar),
     )
+
+
+def _recounted(case: Case, event: CaseRescheduled, rules: Rules) -> Case:
+    # As in `_escalated`: what is due stays, however late it is by now.
+    assert case.anchor_on is not None
+    due_at = rules.morning(rules.calendar.add(case.anchor_on, case.anchor_days).day)
+    return replace(case, next_at=due_at, provisional=event.provisional)
 
 
 def _shifted_hold(case: Case, calendar: WorkingCalendar, on: date) -> datetime | None:

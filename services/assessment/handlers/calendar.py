@@ -28,8 +28,12 @@ SELECT subject, kind FROM timer
 """)
 
 
-async def import_year(table: YearTable, *, conn: AsyncConnection, now: datetime, by: str) -> None:
-    """Keep a year's table; `recount` then does the rest in transactions of its own."""
+async def import_year(table: YearTable, *, conn: AsyncConnection, now: datetime, by: str, knowledge: Knowledge) -> None:
+    """Keep a year's table; `recount` then does the rest in transactions of its own.
+
+    What was counted without it is committed by then, so `recount` finds it all.
+    """
+    await knowledge.alone(conn, now)
     await kept.import_year(table, conn=conn, by=by, now=now)
 
 
@@ -69,18 +73,21 @@ async def _recount_page(kind: str, older: Sequence[Row[tuple[UUID, str]]], desk:
     await lock_heads(subjects, conn=conn)
     if kind == DUE:
         await desk.load_obligations(subjects, conn=conn)
+        await desk.load_around(conn=conn)
         for obligation in list(desk.obligations.values()):
             desk.on_obligation(obligation, obligations.recount(obligation, desk.rules))
     elif kind == LIGHT:
         await desk.load_lights(subjects, conn=conn)
+        await desk.load_around(conn=conn)
         for light in list(desk.lights.values()):
             if light.state is lights.State.WATCHING:
                 desk.on_light(light, ())
     else:
         await desk.load_cases(subjects, conn=conn)
+        await desk.load_around(conn=conn)
         for case in list(desk.cases.values()):
             if kind == CLIMB:
-                desk.on_case(case, cases.recount(case, desk.rules_of(case)))
+                desk.on_case(case, cases.recount(case, desk.rules_of(case), desk.now))
             elif case.state is cases.State.OPEN:
-                desk.watch(case.id, RAISE, desk.now, case.project_id)
+                desk.watch(case, RAISE, desk.now)
     await desk.write(conn=conn)

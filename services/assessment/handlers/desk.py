@@ -32,6 +32,7 @@ from shared.kit.log.eventlog import NewFact, append, lock_heads
 from shared.kit.timers import Timer, cancel_timers, set_timers
 
 T = TypeVar("T")
+Subject = Obligation | Case | StartLight
 
 ACTOR = "督导引擎 <assessment>"
 
@@ -110,6 +111,13 @@ class Desk:
             await lock_heads(late, conn=conn)
             await self.load_cases(late, conn=conn)
 
+    async def load_around(self, *, conn: AsyncConnection) -> None:
+        """What the obligations, cases and lights at hand are about: the cases' obligations, and all their projects."""
+        of_cases = {case.obligation_id for case in self.cases.values()}
+        await self.load_obligations(of_cases - self.obligations.keys(), conn=conn)
+        at_hand: tuple[Subject, ...] = (*self.obligations.values(), *self.cases.values(), *self.lights.values())
+        await self.load_projects({one.project_id for one in at_hand} - self.projects.keys(), conn=conn)
+
     def put_project(self, project: Project) -> None:
         self.projects[project.id] = project
         self._changed["project"][project.id] = None
@@ -132,7 +140,7 @@ class Desk:
             obligation = obligations.evolve(obligation, event, on=day)
             self.facts.append(NewFact(obligation.id, event, self.now))
         self.put_obligation(obligation)
-        self._watch(obligation.id, DUE, obligations.wake_at(obligation, self.rules, self.now), obligation.project_id)
+        self._watch(obligation, DUE, obligations.wake_at(obligation, self.rules, self.now))
         return obligation
 
     def on_new_case(self, events: Iterable[CaseEvent]) -> Case:
@@ -148,7 +156,7 @@ class Desk:
             self.facts.append(NewFact(case.id, event, self.now))
         self.cases[case.id] = case
         self._changed["case"][case.id] = None
-        self._watch(case.id, CLIMB, cases.climb_at(case, self.rules_of(case)), case.project_id)
+        self._watch(case, CLIMB, cases.climb_at(case, self.rules_of(case)))
         if case.state is not cases.State.OPEN:
             self._unwatch(case.id, RAISE)
         return case
@@ -158,16 +166,16 @@ class Desk:
             light = lights.evolve(light, event)
             self.facts.append(NewFact(light.id, event, self.now))
         self.put_light(light)
-        self._watch(light.id, LIGHT, lights.wake_at(light, self.rules, on=self.on), light.project_id)
+        self._watch(light, LIGHT, lights.wake_at(light, self.rules, on=self.on))
         return light
 
     def on_commendation(self, proposed: CommendationProposed) -> None:
         self.commendations.append(proposed)
         self.facts.append(NewFact(proposed.commendation_id, proposed, self.now))
 
-    def watch(self, subject: UUID, kind: str, due_at: datetime, origin: UUID) -> None:
+    def watch(self, subject: Subject, kind: str, due_at: datetime) -> None:
         """Look at this subject again at this instant, or in the next working morning when it has passed."""
-        self._watch(subject, kind, due_at, origin)
+        self._watch(subject, kind, due_at)
 
     async def write(self, *, conn: AsyncConnection, actor: str = ACTOR, traceparent: str | None = None) -> None:
         """Write facts, states and timers: a constant number of statements."""
@@ -189,18 +197,25 @@ class Desk:
             await cancel_timers(gone, conn=conn, kind=kind)
         await set_timers([timer for timer in self._timers.values() if timer], conn=conn)
 
-    def _watch(self, subject: UUID, kind: str, due_at: datetime | None, origin: UUID) -> None:
+    def _watch(self, subject: Subject, kind: str, due_at: datetime | None) -> None:
         if due_at is None:
-            self._unwatch(subject, kind)
+            self._unwatch(subject.id, kind)
             return
-        self._timers[subject, kind] = Timer(
-            subject,
+        self._timers[subject.id, kind] = Timer(
+            subject.id,
             kind,
             due_at if kind == LIGHT else self.rules.alarm(due_at, self.now),
-            origin,
+            subject.project_id,
             self.rules.policy.version,
             self.known.calendar.version,
+            self._turn(subject),
         )
+
+    def _turn(self, subject: Subject) -> str:
+        """By the project's code, then by the milestone: so numbers are given out as people sort their lists."""
+        obligation = self.obligations[subject.obligation_id] if isinstance(subject, Case) else subject
+        name = obligation.name if isinstance(obligation, Obligation) else ""
+        return f"{self.projects[subject.project_id].code}\t{name}"
 
     def _unwatch(self, subject: UUID, kind: str) -> None:
         if subject in self._versions or (subject, kind) in self._timers:  # what is new has no timer yet

@@ -13,7 +13,7 @@ from services.assessment.domain.policy import Policy, read_policy
 from services.assessment.domain.rules import Rules
 from services.assessment.store import programme
 from services.assessment.store import rules as kept
-from services.assessment.store.rules import Standing
+from services.assessment.store.rules import RulesAreChanging, Standing
 from shared.kit.errors import Conflict
 from shared.kit.working_days import WorkingCalendar, published
 
@@ -54,24 +54,44 @@ class Knowledge:
     def __init__(self, policy: Mapping[str, Any]) -> None:
         self.body: Mapping[str, Any] = dict(policy)
         self.policy = read_policy(policy)
+        self._is_installed = False
         self._policies: dict[str, Policy] = {}
         self._directory: tuple[int, Directory] | None = None
         self._calendar: tuple[int, WorkingCalendar] | None = None
-        self._rules: tuple[object, Mapping[str, Rules]] | None = None
+        self._rules: Mapping[str, Rules] = {}
 
-    async def now(self, conn: AsyncConnection, now: datetime) -> Known:
-        """What a writing transaction decides with. The first one ever begins supervision.
+    async def now(self, conn: AsyncConnection, now: datetime, *, wait: bool = True) -> Known:
+        """What a writing transaction decides with; it stays so until the transaction ends. To be asked before any head
+        is locked; `wait`: false for a transaction that holds heads already. The first one ever begins supervision.
 
         Raises:
             PolicyChanged: see there.
+            RulesAreChanging: it must not wait, and would have to.
         """
+        if not self._is_installed:
+            return await self.alone(conn, now, wait=wait)
+        await kept.share(conn=conn, wait=wait)
         standing = await kept.standing(conn=conn)
-        if standing is None:
-            await kept.begin(china_date(now), FIRST_RUN, conn=conn)
-            standing = await kept.standing(conn=conn)
-            assert standing is not None
-        if self._lacks(standing):
-            await kept.install_policy(self.policy.version, self.body, conn=conn, now=now)
+        if standing is None or self.policy.version not in standing.policies:
+            self._is_installed = False
+            raise RulesAreChanging
+        return await self._known(standing, conn)
+
+    async def alone(self, conn: AsyncConnection, now: datetime, *, wait: bool = True) -> Known:
+        """The same for a transaction that changes it: whoever decided with what stood before has committed.
+
+        Raises: as `now`.
+        """
+        await kept.have_alone(conn=conn, wait=wait)
+        standing = await kept.standing(conn=conn)
+        if standing is not None and self.policy.version in standing.policies:
+            self._is_installed = True
+            self._policies = {}  # what was read before may have been rolled back
+            return await self._known(standing, conn)
+        await kept.begin(china_date(now), FIRST_RUN, conn=conn)
+        await kept.install_policy(self.policy.version, self.body, conn=conn, now=now)
+        standing = await kept.standing(conn=conn)
+        assert standing is not None
         return await self._known(standing, conn)
 
     async def read(self, conn: AsyncConnection) -> Known:
@@ -86,14 +106,14 @@ class Knowledge:
         return await self._known(standing, conn)
 
     async def _known(self, standing: Standing, conn: AsyncConnection) -> Known:
-        if self._lacks(standing):
+        if self._policies.keys() != standing.policies:
             self._policies = await self._read_policies(conn)
         calendar = await self._read_calendar(standing.calendar_revision, conn)
-        by_version = {version: Rules(policy, calendar, standing.began_on) for version, policy in self._policies.items()}
+        by_version = self._rules_with(calendar, standing.began_on)
         return Known(
             began_on=standing.began_on,
             began_by=standing.began_by,
-            current=Rules(self.policy, calendar, standing.began_on),
+            current=by_version.get(self.policy.version) or Rules(self.policy, calendar, standing.began_on),
             by_version=by_version,
             directory=await self._read_directory(standing.directory_revision, conn),
             calendar_revision=standing.calendar_revision,
@@ -101,14 +121,11 @@ class Knowledge:
         )
 
     def _rules_with(self, calendar: WorkingCalendar, began_on: date) -> Mapping[str, Rules]:
-        key = (calendar.version, began_on, tuple(self._policies))
-        if self._rules is None or self._rules[0] != key:
-            made = {version: Rules(policy, calendar, began_on) for version, policy in self._policies.items()}
-            self._rules = (key, made)
-        return self._rules[1]
-
-    def _lacks(self, standing: Standing) -> bool:
-        return len(self._policies) != standing.policies or self.policy.version not in self._policies
+        """The same ones for as long as nothing changed: they remember what they counted."""
+        made = {version: Rules(policy, calendar, began_on) for version, policy in self._policies.items()}
+        if made != self._rules:
+            self._rules = made
+        return self._rules
 
     async def _read_policies(self, conn: AsyncConnection) -> dict[str, Policy]:
         bodies = await kept.policies(conn=conn)

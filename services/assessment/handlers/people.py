@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.assessment.domain import case as cases
 from services.assessment.domain import obligation as obligations
@@ -17,10 +17,11 @@ from services.assessment.handlers.desk import Desk
 from services.assessment.handlers.known import Knowledge
 from services.assessment.store import queries
 from services.assessment.store import rules as kept
+from shared.kit.database import transaction
 from shared.kit.errors import Conflict, Invalid, NotAllowed, NotFound, VersionConflict
 from shared.kit.log.eventlog import lock_heads
 
-BATCH = 500
+PAGE = 500
 
 
 class NoSuchCase(NotFound):
@@ -131,29 +132,46 @@ async def confirm(
     if obligation is None:
         raise NoSuchObligation(obligation_id)
     _require_version(obligation_id, expected_version, desk)
+    await desk.load_around(conn=conn)
     desk.on_obligation(obligation, obligations.confirm(obligation, by=by))
     await desk.write(conn=conn, actor=by)
     return desk.version(obligation_id)
 
 
 async def confirm_all(
-    *, conn: AsyncConnection, now: datetime, by: str, knowledge: Knowledge, chain: str | None = None
+    engine: AsyncEngine, *, now: datetime, by: str, knowledge: Knowledge, chain: str | None = None
 ) -> int:
-    """督查室 takes the whole baseline (or that of one chain) under supervision; how many it was."""
-    known = await knowledge.now(conn, now)
-    waiting = await queries.baseline(chain, conn=conn)
-    # All heads first, in one order: batches that locked one after another could meet those of somebody else.
-    await lock_heads(waiting, conn=conn)
+    """督查室 takes the whole baseline (or that of one chain) under supervision, a page in each transaction.
+
+    How many it was. Interrupted, what was confirmed stays so; the same again confirms the rest.
+
+    Raises:
+        UnknownChain: there is no such chain.
+    """
     confirmed = 0
-    for start in range(0, len(waiting), BATCH):
-        desk = Desk.of(known, now)
-        await desk.load_obligations(waiting[start : start + BATCH], conn=conn)
-        baseline = [one for one in desk.obligations.values() if one.standing is obligations.State.BASELINE]
-        for obligation in baseline:
-            desk.on_obligation(obligation, obligations.confirm(obligation, by=by))
-        await desk.write(conn=conn, actor=by)
-        confirmed += len(baseline)
-    return confirmed
+    while True:
+        async with transaction(engine) as conn:
+            page = await _confirm_page(conn=conn, now=now, by=by, knowledge=knowledge, chain=chain)
+        if page is None:
+            return confirmed
+        confirmed += page
+
+
+async def _confirm_page(
+    *, conn: AsyncConnection, now: datetime, by: str, knowledge: Knowledge, chain: str | None
+) -> int | None:
+    """How many of a page were still to be confirmed; None when there is no page left."""
+    desk = Desk.of(await knowledge.now(conn, now), now)
+    waiting = await queries.baseline(chain, limit=PAGE, conn=conn)
+    if not waiting:
+        return None
+    await desk.lock_and_load(obligation_ids=waiting, conn=conn)
+    await desk.load_around(conn=conn)
+    baseline = [one for one in desk.obligations.values() if one.standing is obligations.State.BASELINE]
+    for obligation in baseline:
+        desk.on_obligation(obligation, obligations.confirm(obligation, by=by))
+    await desk.write(conn=conn, actor=by)
+    return len(baseline)
 
 
 async def begin_on(on: date, *, conn: AsyncConnection, now: datetime, by: str, knowledge: Knowledge) -> None:
@@ -163,9 +181,8 @@ async def begin_on(on: date, *, conn: AsyncConnection, now: datetime, by: str, k
         SupervisionIsUnderWay: obligations that are supervised already are due before that day.
         Invalid: the calendar does not reach that day.
     """
-    known = await knowledge.now(conn, now)
+    known = await knowledge.alone(conn, now)
     known.calendar.is_working(on)
-    await kept.lock(conn=conn)
     if affected := await queries.supervised_before(on, conn=conn):
         raise SupervisionIsUnderWay(on, affected)
     await kept.begin_on(on, by, conn=conn)
@@ -197,8 +214,7 @@ async def _case_at_hand(
     if case is None:
         raise NoSuchCase(case_id)
     _require_version(case_id, expected, desk)
-    await desk.load_obligations([case.obligation_id], conn=conn)
-    await desk.load_projects([case.project_id], conn=conn)
+    await desk.load_around(conn=conn)
     return desk, case
 
 

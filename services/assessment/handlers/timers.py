@@ -37,23 +37,14 @@ class Numbers:
 
 async def fire(due: Sequence[Timer], *, conn: AsyncConnection, now: datetime, knowledge: Knowledge) -> None:
     """Do what these timers are for; see `shared.kit.timers.Fire`."""
-    desk = Desk.of(await knowledge.now(conn, now), now)
+    desk = Desk.of(await knowledge.now(conn, now, wait=False), now)
     await _load(due, desk, conn)
     numbers = await _numbers_for(due, desk, conn)
-    for timer in sorted(due, key=lambda one: _turn(one, desk)):
+    for timer in due:
         _FIRE[timer.kind](timer, desk, numbers)
     if numbers.last:
         await kept.save_counters(numbers.last, numbers.year, conn=conn)
     await desk.write(conn=conn)
-
-
-def _turn(timer: Timer, desk: Desk) -> tuple[datetime, str, str, UUID]:
-    """What is due at one instant takes its numbers in the order of the projects' codes, not of ids."""
-    case = desk.cases.get(timer.subject)
-    obligation = desk.obligations.get(case.obligation_id if case else timer.subject)
-    project = desk.projects.get(obligation.project_id) if obligation else None
-    name = obligation.name if obligation else ""
-    return timer.due_at, project.code if project else "", name, timer.subject
 
 
 async def _load(due: Sequence[Timer], desk: Desk, conn: AsyncConnection) -> None:
@@ -65,13 +56,10 @@ async def _load(due: Sequence[Timer], desk: Desk, conn: AsyncConnection) -> None
     watched = [obligations.id_of(light.milestone_id) for light in desk.lights.values()]
     case_ids = subjects[CLIMB] | subjects[RAISE] | {obligations.case_id(one) for one in watched}
     await desk.load_cases(case_ids, conn=conn)
-    of_cases = {case.obligation_id for case in desk.cases.values()}
-    await desk.load_obligations(subjects[DUE] | of_cases, conn=conn)
+    await desk.load_obligations(subjects[DUE], conn=conn)
     raised = {light_id(desk.cases[one].project_id) for one in subjects[RAISE] if one in desk.cases}
     await desk.load_lights(raised - desk.lights.keys(), conn=conn)
-    project_ids = {one.project_id for one in desk.obligations.values()}
-    project_ids |= {one.project_id for one in desk.lights.values()}
-    await desk.load_projects(project_ids, conn=conn)
+    await desk.load_around(conn=conn)
 
 
 async def _numbers_for(due: Sequence[Timer], desk: Desk, conn: AsyncConnection) -> Numbers:
@@ -101,7 +89,7 @@ def _due(timer: Timer, desk: Desk, numbers: Numbers) -> None:
     if obligation is None or wake is None:
         return
     if _too_early(wake, desk):
-        desk.watch(timer.subject, DUE, wake, obligation.project_id)
+        desk.watch(obligation, DUE, wake)
         return
     project = desk.projects[obligation.project_id]
     if reminded := obligations.remind(obligation, project, desk.directory, desk.rules, on=desk.on):
@@ -125,7 +113,7 @@ def _climb(timer: Timer, desk: Desk, numbers: Numbers) -> None:
     if case is None or wake is None:
         return
     if _too_early(wake, desk):
-        desk.watch(timer.subject, CLIMB, wake, case.project_id)
+        desk.watch(case, CLIMB, wake)
         return
     _escalate(case, desk, numbers, by_light=False)
 
@@ -137,7 +125,7 @@ def _raise(timer: Timer, desk: Desk, numbers: Numbers) -> None:
     if case is None or light is None or not _may_raise(case, light, desk):
         return
     if _too_early(desk.now, desk):
-        desk.watch(timer.subject, RAISE, desk.now, case.project_id)
+        desk.watch(case, RAISE, desk.now)
         return
     _escalate(case, desk, numbers, by_light=True)
 
@@ -168,7 +156,7 @@ def _light(timer: Timer, desk: Desk, numbers: Numbers) -> None:
     case = desk.cases.get(obligations.case_id(obligations.id_of(light.milestone_id)))
     # The case is another aggregate, whose head this transaction does not hold: it is raised by a timer of its own.
     if case is not None and _may_raise(case, light, desk):
-        desk.watch(case.id, RAISE, desk.now, case.project_id)
+        desk.watch(case, RAISE, desk.now)
 
 
 def _may_raise(case: Case, light: StartLight, desk: Desk) -> bool:

@@ -88,7 +88,9 @@ class Watch:
             await lock_heads([*obligation_ids, *case_ids], conn=conn)
             await desk.load_obligations(obligation_ids, conn=conn)
             await desk.load_cases(case_ids, conn=conn)
-            for obligation in list(desk.obligations.values()):
+            found = list(desk.obligations.values())
+            await desk.load_around(conn=conn)
+            for obligation in found:
                 desk.on_obligation(obligation, ())
             for case in list(desk.cases.values()):
                 desk.on_case(case, ())

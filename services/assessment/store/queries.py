@@ -54,8 +54,9 @@ _CASES = text(f"""{_CASE}
    AND (CAST(:rung AS integer) IS NULL OR one.rung = :rung)
    AND (CAST(:project AS uuid) IS NULL OR one.project_id = :project)
    AND {_CHAIN}
-   AND (one.opened_at, one.id) > (CAST(:after_at AS timestamptz), CAST(:after_id AS uuid))
- ORDER BY one.opened_at, one.id
+   AND (one.opened_at, char_length(one.number), one.number)
+       > (CAST(:after_at AS timestamptz), char_length(CAST(:after_number AS text)), CAST(:after_number AS text))
+ ORDER BY one.opened_at, char_length(one.number), one.number
  LIMIT :limit
 """)
 _ONE_CASE = text(f"{_CASE} WHERE one.id = :id")
@@ -99,6 +100,7 @@ SELECT one.id FROM obligation one
   LEFT JOIN chain ON chain.id = project.chain_id
  WHERE (one.state = 'baseline' OR one.inner_state = 'baseline') AND {_CHAIN}
  ORDER BY one.id
+ LIMIT :limit
 """)  # noqa: S608 - a constant of this module
 _SUPERVISED_BEFORE = text("""
 SELECT count(*) FROM obligation
@@ -155,9 +157,10 @@ async def cases(
     rung: int | None,
     chain: str | None,
     project: UUID | None,
-    after: tuple[datetime, UUID],
+    after: tuple[datetime, str],
     limit: int,
 ) -> Found:
+    """In the order in which they were opened; those of one instant as they are numbered (2号 before 12号)."""
     return await _of_chain(
         conn,
         _CASES,
@@ -166,7 +169,7 @@ async def cases(
         chain=chain,
         project=project,
         after_at=after[0],
-        after_id=after[1],
+        after_number=after[1],
         limit=limit,
     )
 
@@ -187,9 +190,9 @@ async def commendations(*, conn: AsyncConnection, chain: str | None, after: tupl
     return await _of_chain(conn, _COMMENDATIONS, chain=chain, after_at=after[0], after_id=after[1], limit=limit)
 
 
-async def baseline(chain: str | None, *, conn: AsyncConnection) -> list[UUID]:
-    """The ids of all baseline obligations that wait for confirmation, of all chains or one (its code or id)."""
-    return [row.id for row in await _of_chain(conn, _BASELINE, chain=chain)]
+async def baseline(chain: str | None, *, limit: int, conn: AsyncConnection) -> list[UUID]:
+    """The ids of some baseline obligations that wait for confirmation, of all chains or one (its code or id)."""
+    return [row.id for row in await _of_chain(conn, _BASELINE, chain=chain, limit=limit)]
 
 
 async def count_baseline(*, conn: AsyncConnection) -> int:

@@ -1,4 +1,8 @@
-"""What decisions rest on, as kept: the day supervision began, policies, imported calendar years, counters."""
+"""What decisions rest on, as kept: the day supervision began, policies, imported calendar years, counters.
+
+A transaction that decides with them shares them; one that changes them has them alone, so that nothing decided with
+what stood before is written after the change. Both come before any head is locked.
+"""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -6,32 +10,45 @@ from datetime import date, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.kit.database import advisory_key
 from shared.kit.working_days import YearTable
+
+_RULES = advisory_key("assessment", "rules")
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The one row of `supervision`, and how many policies are kept. Revisions tell what to read again."""
+    """The one row of `supervision`, and the versions of the policies. Revisions tell what to read again."""
 
     began_on: date
     began_by: str
     directory_revision: int
     calendar_revision: int
     recounted_revision: int
-    policies: int
+    policies: frozenset[str]
 
 
+class RulesAreChanging(Exception):
+    """Somebody changes what decisions rest on, and this transaction must not wait. Nothing was written."""
+
+    sqlstate = "55P03"
+    """As PostgreSQL says of a lock that is not to be had at once: the same again finds it free."""
+
+
+_SHARE = text("SELECT pg_advisory_xact_lock_shared(:key)")
+_ALONE = text("SELECT pg_advisory_xact_lock(:key)")
+_SHARE_AT_ONCE = text("SELECT pg_try_advisory_xact_lock_shared(:key)")
+_ALONE_AT_ONCE = text("SELECT pg_try_advisory_xact_lock(:key)")
 _STANDING = text("""
 SELECT began_on, began_by, directory_revision, calendar_revision, recounted_revision,
-       (SELECT count(*) FROM policy) AS policies
+       ARRAY(SELECT version FROM policy) AS policies
   FROM supervision
 """)
 _BEGIN = text("INSERT INTO supervision (began_on, began_by) VALUES (:on, :by) ON CONFLICT DO NOTHING")
 _BEGIN_ON = text("UPDATE supervision SET began_on = :on, began_by = :by")
-_LOCK = text("SELECT began_on FROM supervision FOR UPDATE")
 _POLICIES = text("SELECT version, body FROM policy")
 _INSTALL = text("""
 INSERT INTO policy (version, body, since) VALUES (:version, CAST(:body AS jsonb), :since) ON CONFLICT DO NOTHING
@@ -59,9 +76,31 @@ UPDATE document_counter AS counter SET value = new.value
 """)
 
 
+async def share(*, conn: AsyncConnection, wait: bool = True) -> None:
+    """Let nobody change what decisions rest on until this transaction ends.
+
+    `wait`: false for a transaction that holds heads already: whoever it waited for could be waiting for these.
+
+    Raises:
+        RulesAreChanging: it must not wait, and would have to.
+    """
+    await _lock(_SHARE if wait else _SHARE_AT_ONCE, conn, wait=wait)
+
+
+async def have_alone(*, conn: AsyncConnection, wait: bool = True) -> None:
+    """Change what decisions rest on: those that were made with it are committed, others wait. `wait` as in `share`."""
+    await _lock(_ALONE if wait else _ALONE_AT_ONCE, conn, wait=wait)
+
+
+async def _lock(statement: TextClause, conn: AsyncConnection, *, wait: bool) -> None:
+    locked = (await conn.execute(statement, {"key": _RULES})).scalar_one()
+    if not wait and not locked:
+        raise RulesAreChanging
+
+
 async def standing(*, conn: AsyncConnection) -> Standing | None:
     row = (await conn.execute(_STANDING)).one_or_none()
-    return Standing(*row) if row else None
+    return Standing(**{**row._mapping, "policies": frozenset(row.policies)}) if row else None
 
 
 async def begin(on: date, by: str, *, conn: AsyncConnection) -> None:
@@ -72,10 +111,6 @@ async def begin(on: date, by: str, *, conn: AsyncConnection) -> None:
 async def begin_on(on: date, by: str, *, conn: AsyncConnection) -> None:
     """Another day than the one on which the service first ran."""
     await conn.execute(_BEGIN_ON, {"on": on, "by": by})
-
-
-async def lock(*, conn: AsyncConnection) -> None:
-    await conn.execute(_LOCK)
 
 
 async def policies(*, conn: AsyncConnection) -> dict[str, Mapping[str, Any]]:

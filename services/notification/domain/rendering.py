@@ -245,7 +245,8 @@ def _vacancies(event: CaseEscalated) -> list[str]:
 
 
 def _closing(event: CaseClosed, names: Names, informed: str | None) -> tuple[str, tuple[str, ...]]:
-    return f"【办结】{_matter(event.subject)}督办件已办结", (
+    number = f"{event.number} " if event.number else ""
+    return f"【办结】{number}{_matter(event.subject)}督办件已办结", (
         *_about(event.subject, names),
         f"原定期限：{chinese_date(event.subject.due_on)}；办结日期：{chinese_date(event.closed_on)}",
         f"办结原因：{_line(event.reason)}",

@@ -45,7 +45,7 @@ def platform(engine: AsyncEngine, clock: MovableClock, tmp_path: Path) -> Platfo
     links.write_text(LINK_SECRET)
     settings = AssessmentSettings(
         env="test",
-        database_url=SecretStr(""),
+        database_url=SecretStr("postgresql://nobody@127.0.0.1:1/none"),
         kafka_bootstrap="127.0.0.1:1",
         port=1,
         jwt_secret_file=jwt,

@@ -6,10 +6,11 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from services.assessment.handlers import people
 from shared.contracts.ids import obligation_id, rung_id
 from shared.contracts.programme import Tier
 from shared.contracts.projects import Stage
-from shared.contracts.supervision import CaseAcknowledged, CaseEscalated
+from shared.contracts.supervision import CaseAcknowledged, CaseEscalated, ObligationConfirmed
 from shared.kit.web.links import Link, sign_link
 from shared.kit.web.security import Role
 from tests.integration.assessment.conftest import LINK_SECRET
@@ -116,6 +117,32 @@ async def test_the_baseline_waits_until_it_is_confirmed(
     assert {one["number"] for one in cases["items"]} == {f"督〔2026〕{n}号" for n in (1, 2, 3)}
     climbs = {datetime.fromisoformat(one["next_at"]) for one in cases["items"]}
     assert climbs == {datetime(2026, 1, 16, 1, tzinfo=UTC)}
+
+
+async def test_the_baseline_is_confirmed_a_page_in_each_transaction(
+    supervised: Supervised, http: httpx.AsyncClient, as_: As, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people, "PAGE", 2)
+    await supervised.tell(*programme(), recorded("a"), *[planned("a", name, date(2025, 6, 30)) for name in "vwxyz"])
+    headers = {**as_(Role.SUPERVISOR), "idempotency-key": "once"}
+    for _ in range(2):
+        answer = await http.post("/v1/baseline:confirm", headers=headers)
+        assert answer.json() == {"confirmed": 5}
+    pages = await supervised.rows(
+        "SELECT count(*) AS size FROM event_log WHERE type = :type GROUP BY xid ORDER BY min(position)",
+        type=ObligationConfirmed.type,
+    )
+    assert [page.size for page in pages] == [2, 2, 1]
+
+
+async def test_cases_are_listed_as_they_are_numbered(supervised: Supervised, http: httpx.AsyncClient, as_: As) -> None:
+    names = [f"m{n:02}" for n in range(12)]
+    await supervised.tell(*programme(), recorded("a"), *[planned("a", name, date(2026, 1, 9)) for name in names])
+    await supervised.until("2026-01-12T09:00")
+    first = await get(http, "/v1/cases?limit=7", as_(Role.CLERK))
+    second = await get(http, f"/v1/cases?limit=7&after={first['next_after']}", as_(Role.CLERK))
+    numbers = [one["number"] for one in (*first["items"], *second["items"])]
+    assert numbers == [f"督〔2026〕{n}号" for n in range(1, 13)]
 
 
 @pytest.mark.parametrize("path", ["/v1/cases", "/v1/obligations", "/v1/lights", "/v1/commendations"])

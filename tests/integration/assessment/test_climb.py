@@ -62,7 +62,7 @@ async def test_meeting_it_late_closes_the_case(supervised: Supervised) -> None:
     await supervised.tell(met("a", "m", date(2026, 1, 20)))
     await supervised.until("2026-03-30T10:00")
     closed = (await supervised.events(case_of("m"), kind=CaseClosed))[0]
-    assert closed.closed_on == date(2026, 1, 20)
+    assert (closed.closed_on, closed.number) == (date(2026, 1, 20), "督〔2026〕1号")
     assert {one.tier for one in closed.addressees if not one.copy_only} == {
         Tier.OFFICER,
         Tier.UNIT_HEAD,

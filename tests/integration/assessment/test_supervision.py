@@ -302,6 +302,16 @@ async def test_what_opens_on_one_morning_is_numbered_by_the_projects_codes(super
         assert named_so == [f"节点{name}{code}" for code in codes for name in ("a", "b")]
 
 
+async def test_the_order_of_numbers_holds_over_several_transactions(supervised: Supervised) -> None:
+    codes = [f"p{n:03}" for n in range(510)]
+    await supervised.tell(*programme(), *[recorded(code) for code in codes])
+    await supervised.tell(*[planned(code, code, date(2026, 1, 9)) for code in reversed(codes)])
+    await supervised.until("2026-01-12T09:00")
+    opened = await supervised.events(kind=CaseOpened)
+    told = sorted(opened, key=lambda one: int(one.number.split("〕")[1].rstrip("号")))
+    assert [one.subject.milestone_name for one in told] == [f"节点{code}" for code in codes]
+
+
 async def test_what_lies_in_an_unpublished_year_is_marked_and_counted_again(supervised: Supervised) -> None:
     await supervised.tell(*programme(), recorded("a"), planned("a", "m", date(2027, 1, 8)))
     await supervised.tell(planned("a", "n", date(2026, 12, 25)))
@@ -311,7 +321,8 @@ async def test_what_lies_in_an_unpublished_year_is_marked_and_counted_again(supe
         2027, frozenset({date(2027, 1, 1), date(2027, 1, 4), date(2027, 1, 5), date(2027, 1, 6)}), frozenset(), "国办"
     )
     async with transaction(supervised.engine) as conn:
-        await calendar.import_year(table, conn=conn, now=supervised.clock.now(), by="督查室")
+        now, knowledge = supervised.clock.now(), supervised.knowledge
+        await calendar.import_year(table, conn=conn, now=now, by="督查室", knowledge=knowledge)
         assert (await pending(conn, supervised.clock.now())).reasons
     counted = await calendar.recount(supervised.engine, now=supervised.clock.now(), knowledge=supervised.knowledge)
     assert counted == 2

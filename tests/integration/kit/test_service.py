@@ -33,6 +33,7 @@ revision, down_revision, branch_labels, depends_on = "0001", None, None, None
 
 def upgrade() -> None:
     tables.create_v1(op)
+    tables.create_timer_v2(op)
 """
 
 

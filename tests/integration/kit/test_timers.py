@@ -186,6 +186,19 @@ async def test_what_is_due_fires_in_order_in_transactions_of_500(
     assert bells.fired == given[::-1]
 
 
+async def test_what_is_due_at_one_instant_fires_in_turn_over_all_transactions(
+    engine: AsyncEngine, bells: Bells, timers: Timers
+) -> None:
+    ids = await subjects(engine, 1200)
+    given = [Timer(each, "remind", START, turn=f"甲{number:04}") for number, each in enumerate(reversed(ids))]
+    await at(engine, *given)
+
+    assert await timers.fire_due()
+
+    assert bells.sizes == [500, 500, 200]
+    assert bells.fired == given
+
+
 async def test_two_runners_fire_each_timer_once(engine: AsyncEngine, clock: MovableClock) -> None:
     ids = await subjects(engine, 2000)
     await at(engine, *(Timer(each, "remind", START) for each in ids))

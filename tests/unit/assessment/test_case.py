@@ -1,6 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from services.assessment import policies
 from services.assessment.domain import case as cases
+from services.assessment.domain import moments
 from services.assessment.domain import obligation as obligations
 from services.assessment.domain.case import TABLE, Case, State, Verb
 from services.assessment.domain.directory import Directory
@@ -19,7 +20,7 @@ from services.assessment.domain.project import Project, fold
 from services.assessment.domain.rules import NotNow, Rules
 from shared.contracts.programme import Tier
 from shared.contracts.projects import MilestonePlanned
-from shared.contracts.supervision import CaseEscalated
+from shared.contracts.supervision import CaseEscalated, CaseRescheduled
 from shared.kit.errors import Invalid
 from shared.kit.working_days import YearTable, published
 from tests.support.supervised import planned, programme, recorded
@@ -127,7 +128,7 @@ def verbs() -> dict[Verb, Callable[[Case], list[Any]]]:
         ),
         Verb.SUSPEND: lambda one: cases.suspend(one, reason="停缓建"),
         Verb.RESUME: lambda one: cases.resume(one, RULES, on=date(2026, 3, 12)),
-        Verb.RESCHEDULE: lambda one: cases.recount(one, other),
+        Verb.RESCHEDULE: lambda one: cases.recount(one, other, now),
         Verb.CLOSE: lambda one: cases.close(one, story.obligation, *world, reason="节点已完成", on=DUE),
     }
 
@@ -307,10 +308,25 @@ def test_a_case_in_a_year_not_yet_published_is_marked_and_counted_again() -> Non
     assert letter.provisional
     holidays = frozenset({date(2027, 1, 1), date(2027, 1, 8)})
     calendar = CALENDAR.with_year(YearTable(2027, holidays, frozenset({date(2027, 1, 9)})))
-    events: list[Any] = cases.recount(story.case, Rules(RULES.policy, calendar, RULES.began_on))
+    rules = Rules(RULES.policy, calendar, RULES.began_on)
+    events: list[Any] = cases.recount(story.case, rules, story.now)
     assert [(one.next_at, one.provisional) for one in events] == [
         (morning(calendar.add(china_date(letter.due_at), 5).day), False)
     ]
+
+
+def test_a_rung_that_is_overdue_when_it_is_counted_again_is_announced_for_the_next_working_morning() -> None:
+    story = Story(due_on=date(2026, 12, 28))
+    story.pass_days(6)
+    calendar = CALENDAR.with_year(YearTable(2027, frozenset({date(2027, 1, 8)}), frozenset()))
+    rules = Rules(RULES.policy, calendar, RULES.began_on)
+    back_on = date(2027, 1, 29)  # a Friday, after an outage
+    [event] = cases.recount(story.case, rules, moments.at(back_on, time(13)))
+    assert isinstance(event, CaseRescheduled)
+    assert event.next_at == morning(date(2027, 2, 1))
+    counted = cases.evolve(story.case, event, rules, on=back_on)
+    assert counted.next_at == morning(calendar.add(china_date(story.rungs[1][1].due_at), 5).day)
+    assert cases.recount(counted, rules, moments.at(back_on, time(13))) == []
 
 
 def test_closing_tells_all_whom_a_rung_was_for_once_and_the_responsible_person() -> None:
