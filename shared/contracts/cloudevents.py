@@ -1,7 +1,8 @@
 """CloudEvents 1.0 in Kafka's binary mode: attributes as `ce_` headers, the data alone as the JSON value.
 
 Source: CloudEvents 1.0.2, Kafka protocol binding; extensions `sequence` (here a plain decimal, from 1, gapless for
-each aggregate) and distributed tracing (`traceparent`, W3C, an ordinary header for tracing tools to find).
+each aggregate), `epoch` (which life of its producer's log the event is of: a log restored from a backup begins another)
+and distributed tracing (`traceparent`, W3C, an ordinary header for tracing tools to find).
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,6 +30,7 @@ class Envelope:
     aggregate_id: UUID
     sequence: int
     traceparent: str | None = None
+    epoch: str | None = None
 
     def key(self) -> bytes:
         return str(self.aggregate_id).encode()
@@ -44,6 +46,8 @@ class Envelope:
             ("ce_sequence", str(self.sequence).encode()),
             ("content-type", b"application/json"),
         ]
+        if self.epoch:
+            headers.append(("ce_epoch", self.epoch.encode()))
         if self.traceparent:
             headers.append(("traceparent", self.traceparent.encode()))
         return headers
@@ -73,6 +77,7 @@ def read(key: bytes | None, headers: Iterable[tuple[str, bytes]]) -> Envelope:
             aggregate_id=UUID(key.decode()),
             sequence=int(found["ce_sequence"]),
             traceparent=found["traceparent"].decode() if "traceparent" in found else None,
+            epoch=found["ce_epoch"].decode() or None if "ce_epoch" in found else None,
         )
     except ValueError as error:
         raise NotACloudEvent(f"a CloudEvents attribute is malformed: {error}") from error

@@ -23,6 +23,7 @@ from shared.kit.consuming.back_fill import BackFill
 from shared.kit.consuming.consumer import Consumer, Fact
 from shared.kit.database import open_engine, transaction
 from shared.kit.log import api as log_api
+from shared.kit.log.epoch import read_epoch
 from shared.kit.log.eventlog import LoggedFact, NewFact, append, history, lock_heads
 from shared.kit.process.declaration import Platform, Service
 from shared.kit.settings import ServiceSettings
@@ -109,7 +110,13 @@ class Alpha:
 
     async def send(self, *facts: LoggedFact) -> None:
         """Put facts on the topic, in this order, acknowledged."""
-        await self.put(*((fact.envelope(SOURCE), fact.data.encode()) for fact in facts))
+        epoch = await self.epoch()
+        await self.put(*((fact.envelope(SOURCE, epoch), fact.data.encode()) for fact in facts))
+
+    async def epoch(self) -> str:
+        """Which life of the log this is."""
+        async with transaction(self.engine) as conn:
+            return await read_epoch(conn)
 
     async def put(self, *records: tuple[Envelope, bytes]) -> None:
         await self.put_raw(*((each.key(), each.headers(), value) for each, value in records))
@@ -212,11 +219,14 @@ async def make_alpha(database: Any, broker: str, topic: str) -> Alpha:
 
 
 async def make_beta(database: Any, alpha: Alpha, clock: Clock) -> Beta:
+    """A consumer that has compared itself with alpha's log before."""
     engine = open_engine(await database.provision_kit("beta"), application="beta")
     async with transaction(engine) as conn:
         await conn.execute(
             text("CREATE TABLE ledger (id bigint GENERATED ALWAYS AS IDENTITY, aggregate_id uuid, number bigint)")
         )
+        believed = text("INSERT INTO producer_epoch (source, epoch) VALUES (:source, :epoch)")
+        await conn.execute(believed, {"source": SOURCE, "epoch": await alpha.epoch()})
     return Beta(engine, alpha, clock)
 
 

@@ -32,6 +32,8 @@ class Standing(Enum):
     """Its confirmed copy stands before it."""
     REFUSED = "refused"
     """Not an event of ours; `fault` says why. It is put aside and touches no stream."""
+    LOST = "lost"
+    """Of a life of its producer's log that has ended, and not in the log any more: it was restored from a backup."""
     LEFT = "left"
     """The producer could not be asked; the auditor fetches it from the producer's log when that answers."""
 

@@ -2,8 +2,11 @@
 
 A gap in a stream shows only when a later fact comes, and a lost broker brings none. So what changed in a producer's log
 is compared every few seconds, and everything, by digests: at the start, when the broker is a new incarnation, when a
-stream was found to contradict its producer, and once a day. What is missing goes the consumer's own way (watermarks,
-journal, handler), so that what comes twice counts once.
+producer's log begins a new epoch, when a stream was found to contradict its producer, and once a day. What is missing
+goes the consumer's own way (watermarks, journal, handler), so that what comes twice counts once.
+
+A log begins a new epoch when it is restored from a backup. Whatever was taken from it that it no longer has stops those
+streams, before a single record of the new epoch is taken on the word of a topic.
 
 The place among a producer's changes is kept in memory: a new process compares everything first, and needs no more.
 """
@@ -37,8 +40,9 @@ FULL_EVERY = 24 * 3600.0
 PATIENCE = 60.0
 """Real seconds after which what Kafka should have brought is fetched, however busy the consumer still is."""
 
-PATIENCE_WITHOUT_BROKER = 5.0
-"""The same while there is no connection to the broker: it may just be starting."""
+PATIENCE_AT_FIRST = 5.0
+"""The same while there is no connection to the broker, and at the first comparison: broker and producer may just be
+starting, and what the producer has logged not be sent yet."""
 
 WARN_AFTER_LOOKS = 5
 """Looks in vain before the log says that a producer is away: services that start together miss each other's first."""
@@ -49,6 +53,9 @@ BUCKETS_AT_ONCE = 32
 _FETCHED = telemetry.counter("liandu_auditor_facts_fetched_total", "Facts that Kafka did not bring", ["source"])
 _COMPARED = telemetry.counter(
     "liandu_auditor_comparisons_total", "Comparisons with a producer's log", ["source", "kind"]
+)
+_STREAMS_STOPPED = telemetry.gauge(
+    "liandu_streams_stopped", "Streams stopped because their producer's log contradicts what was taken from them"
 )
 _AWAY = telemetry.gauge("liandu_auditor_producer_away", "1 while a producer's log cannot be read", ["source"])
 
@@ -79,6 +86,8 @@ class _Watch:
     late: list[_Late] = field(default_factory=list)
     full_at: float = 0.0
     """When everything is to be compared next; 0 until that was done for what is known to call for it."""
+    compared: bool = False
+    """Whether everything was compared since this process began."""
     away: str | None = None
     looks_in_vain: int = 0
 
@@ -104,6 +113,8 @@ class Auditor:
 
     async def look(self) -> None:
         """Compare what changed since the last look, or everything where that is due, and fetch what is missing."""
+        async with transaction(self._engine) as conn:
+            _STREAMS_STOPPED.set((await conn.execute(_COUNT_STOPPED)).scalar_one())
         if self._consumer.audit_wanted.is_set():
             self._consumer.audit_wanted.clear()
             for watch in self._watches:
@@ -141,8 +152,9 @@ class Auditor:
         try:
             await self._compare_changes(watch)
         except LogRestored:
-            log.error("a producer's log was restored from a dump", source=watch.producer.source)
             watch.full_at = 0.0
+            await self._compare_all(watch)
+            watch.full_at = now + FULL_EVERY
         await self._fetch_late(watch)
 
     async def _compare_changes(self, watch: _Watch) -> None:
@@ -172,18 +184,36 @@ class Auditor:
     async def _compare_all(self, watch: _Watch) -> None:
         """By digests first; then head by head where they differ, once Kafka has brought what it had."""
         source = watch.producer.source
-        watch.after = (await watch.producer.changed_heads(None)).next_after
+        here = await watch.producer.changed_heads(None)
+        watch.after = here.next_after
         watch.away = None  # from here on it is worth waiting for
+        if here.epoch is not None and here.epoch != await self._consumer.epoch_of(source):
+            await self._enter(here.epoch, watch)
         horizon, since = await self._consumer.horizon(), asyncio.get_running_loop().time()
         buckets = await self._differing(watch)
-        while buckets and await self._may_still_come(horizon, since=since):
+        while buckets and (_is_young(watch, since) or await self._may_still_come(horizon, since=since)):
             await asyncio.sleep(EVERY / 10)
             buckets = await self._differing(watch)
         log.info("compared with a producer's log", source=source, buckets_that_differ=len(buckets))
         await self._fetch(watch, await self._stopped(source))
         for start in range(0, len(buckets), BUCKETS_AT_ONCE):
             await self._fetch(watch, await self._contradicting(watch, buckets[start : start + BUCKETS_AT_ONCE]))
+        watch.compared = True
         _COMPARED.labels(source, "all").inc()
+
+    async def _enter(self, epoch: str, watch: _Watch) -> None:
+        """A life of the log that is not known yet: stop the streams of which something was taken that it lacks."""
+        source = watch.producer.source
+        self._consumer.doubt(source)
+        async with transaction(self._engine) as conn:
+            anything = (await conn.execute(_ANYTHING_TAKEN, {"source": source})).scalar_one()
+        if anything:
+            log.warning("a producer's log began a new epoch: comparing", source=source, epoch=epoch)
+            buckets = await self._differing(watch)
+            for start in range(0, len(buckets), BUCKETS_AT_ONCE):
+                part = buckets[start : start + BUCKETS_AT_ONCE]
+                await self._fetch(watch, await self._contradicting(watch, part, taken=True))
+        await self._consumer.believe(source, epoch)
 
     async def _differing(self, watch: _Watch) -> list[int]:
         theirs = await watch.producer.digests()
@@ -191,13 +221,18 @@ class Auditor:
             ours = await watermark_digests(conn, source=watch.producer.source)
         return [bucket for bucket, pair in enumerate(zip(theirs, ours, strict=True)) if pair[0] != pair[1]]
 
-    async def _contradicting(self, watch: _Watch, buckets: Collection[int]) -> set[Stream]:
-        """The streams of these buckets in which our mark is not the producer's head: behind it, ahead, or another."""
+    async def _contradicting(self, watch: _Watch, buckets: Collection[int], *, taken: bool = False) -> set[Stream]:
+        """The streams of these buckets in which our mark is not the producer's head: behind it, ahead, or another.
+
+        `taken`: only those of which something was taken.
+        """
         source = watch.producer.source
         async with transaction(self._engine) as conn:
             marks = await bucket_watermarks(conn, buckets, source=source)
         heads = {head.aggregate_id: head for bucket in buckets for head in await watch.producer.heads_in(bucket)}
         differ = {each for each, head in heads.items() if marks.get(each) != (head.seq, head.event_id)}
+        if taken:
+            differ &= marks.keys()
         return {(source, aggregate_id) for aggregate_id in differ | (marks.keys() - heads.keys())}
 
     async def _stopped(self, source: str) -> set[Stream]:
@@ -220,7 +255,7 @@ class Auditor:
         """Whether Kafka may bring it yet: what it held then was not all taken."""
         waited = asyncio.get_running_loop().time() - since
         if horizon is None:
-            return waited < PATIENCE_WITHOUT_BROKER
+            return waited < PATIENCE_AT_FIRST
         return waited < PATIENCE and not await self._consumer.has_passed(horizon)
 
     async def _fetch(self, watch: _Watch, streams: Iterable[Stream]) -> None:
@@ -243,8 +278,16 @@ class Auditor:
         return len(missing.union(*(_streams(source, late.heads) for late in watch.late)))
 
 
+def _is_young(watch: _Watch, since: float) -> bool:
+    return not watch.compared and asyncio.get_running_loop().time() - since < PATIENCE_AT_FIRST
+
+
 def _streams(source: str, heads: Iterable[Head]) -> set[tuple[str, UUID]]:
     return {(source, head.aggregate_id) for head in heads}
 
 
+_ANYTHING_TAKEN = text("SELECT EXISTS (SELECT FROM watermark WHERE source = :source)")
+
 _STOPPED = text("SELECT aggregate_id FROM parked_aggregate WHERE source = :source AND reason = 'rewound'")
+
+_COUNT_STOPPED = text("SELECT count(*) FROM parked_aggregate WHERE reason = 'rewound'")

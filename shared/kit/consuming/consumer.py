@@ -99,6 +99,8 @@ class Consumer:
         self.fetching: set[Stream] = set()
         """Streams that are being brought up to date at the moment."""
         self._incarnation: str | None = None
+        self._recalling = asyncio.Lock()
+        self._recalled = False
         self.audit_wanted = asyncio.Event()
         """Set when records may have been lost: the broker is a new incarnation, or lacks what was not read yet, or has
         what cannot be read."""
@@ -260,6 +262,13 @@ class Consumer:
             put_aside=kept.put_aside,
         )
 
+
+_BELIEVED = text("SELECT source, epoch FROM producer_epoch")
+
+_BELIEVE = text("""
+INSERT INTO producer_epoch (source, epoch) VALUES (:source, :epoch)
+ON CONFLICT (source) DO UPDATE SET epoch = excluded.epoch
+""")
 
 _PARTITIONS = text("SELECT topic, partition, next_offset, incarnation FROM consumer_partition")
 

@@ -61,6 +61,8 @@ class Effects:
         self._engine = engine
         self._clock = clock
         self._handler = handler
+        self.log_epochs: dict[str, str] = {}
+        """The life of each producer's log that is believed, by source."""
 
     async def apply(
         self,
@@ -84,7 +86,7 @@ class Effects:
             rewound = await _park(contradicted, "rewound", conn=conn, now=now)
             streams = in_order({arrival.stream for arrival in arrivals if arrival.counts})
             marks = await lock_marks(streams, conn=conn)
-            found = sort_out(arrivals, marks, await parked_among(streams, conn=conn))
+            found = sort_out(arrivals, marks, await parked_among(streams, conn=conn), self.log_epochs)
             if found.ask:
                 raise AskProducer(found.ask)
             await _move_marks(found.moved, marks, conn)

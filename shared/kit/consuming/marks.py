@@ -7,6 +7,7 @@ taken is dropped when it comes again, the next number is taken, and a number fur
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal
 from uuid import UUID
 
@@ -49,17 +50,29 @@ class Sorted:
     """Streams that were rewound and agree with their producer's log again."""
 
 
-def sort_out(arrivals: Iterable[Arrival], marks: Mapping[Stream, Mark], parked: Mapping[Stream, set[Reason]]) -> Sorted:
-    """Decide about each arrival in turn. Where `ask` is not empty, nothing else of the answer counts."""
-    sorting = _Sorting(marks, parked)
+def sort_out(
+    arrivals: Iterable[Arrival],
+    marks: Mapping[Stream, Mark],
+    parked: Mapping[Stream, set[Reason]],
+    log_epochs: Mapping[str, str] = MappingProxyType({}),
+) -> Sorted:
+    """Decide about each arrival in turn. Where `ask` is not empty, nothing else of the answer counts.
+
+    `log_epochs`: the life of each source's log that is believed. What a topic has of another life, only the producer
+    can confirm.
+    """
+    sorting = _Sorting(marks, parked, log_epochs)
     for arrival in arrivals:
         sorting.take(arrival)
     return sorting.found
 
 
 class _Sorting:
-    def __init__(self, marks: Mapping[Stream, Mark], parked: Mapping[Stream, set[Reason]]) -> None:
+    def __init__(
+        self, marks: Mapping[Stream, Mark], parked: Mapping[Stream, set[Reason]], log_epochs: Mapping[str, str]
+    ) -> None:
         self.found = Sorted()
+        self._log_epochs = log_epochs
         self._marks = marks
         self._poisoned = {stream for stream, reasons in parked.items() if "poison" in reasons}
         self._rewound = {stream for stream, reasons in parked.items() if "rewound" in reasons}
@@ -68,7 +81,7 @@ class _Sorting:
         if arrival.standing is Standing.REFUSED:
             self.found.refused.append(arrival)
             return
-        if arrival.standing in (Standing.REPEATED, Standing.LEFT):
+        if arrival.standing in (Standing.REPEATED, Standing.LOST, Standing.LEFT):
             self.found.dropped[arrival.standing.value] += 1
             return
         stream = arrival.stream
@@ -83,7 +96,11 @@ class _Sorting:
     def _take_new(self, arrival: Arrival, stream: Stream, last: int) -> None:
         envelope = arrival.sent
         confirmed = arrival.standing is Standing.CONFIRMED
-        if not confirmed and (arrival.fault is not None or envelope.sequence > last + 1):
+        if not confirmed and (
+            arrival.fault is not None
+            or envelope.sequence > last + 1
+            or envelope.epoch != self._log_epochs.get(envelope.source)
+        ):
             self._ask(stream)
             return
         if envelope.sequence > last + 1:

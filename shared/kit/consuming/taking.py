@@ -150,7 +150,8 @@ class _Run:
                 del logs[stream]
             else:
                 confirmed += _with_places(events, part.arrivals)
-        return _Part([*confirmed, *(_judged(arrival, logs) for arrival in part.arrivals)], contradicted)
+        epochs = self._effects.log_epochs
+        return _Part([*confirmed, *(_judged(arrival, logs, epochs) for arrival in part.arrivals)], contradicted)
 
     async def _read_logs(self, part: _Part, streams: Mapping[Stream, int]) -> dict[Stream, list[Arrival] | None]:
         """The producers' events from the last taken on, as far as the part goes; None where the log does not answer."""
@@ -213,6 +214,8 @@ class _Run:
     def _note(self, done: Done) -> None:
         for outcome, count in done.counts.items():
             _RECORDS.labels(outcome).inc(count)
+        if lost := done.counts[Standing.LOST.value]:
+            log.warning("left out what its producer's log has lost", records=lost)
         self._taken.applied += done.counts["applied"]
         self._taken.put_aside += done.put_aside
         self._taken.rewound.update(done.rewound)
@@ -226,22 +229,30 @@ def _lacks(events: Sequence[Arrival], last: int) -> bool:
     return last > 0 and (not events or events[0].sent.sequence != last)
 
 
-def _judged(arrival: Arrival, logs: Mapping[Stream, Sequence[Arrival] | None]) -> Arrival:
-    """An arrival after its producer's log was read: repeated by its confirmed copy, refused, left, or as it was."""
+def _judged(
+    arrival: Arrival, logs: Mapping[Stream, Sequence[Arrival] | None], log_epochs: Mapping[str, str]
+) -> Arrival:
+    """An arrival after its producer's log was read: repeated by its confirmed copy, not genuine, left, or as it was."""
     if arrival.standing is not Standing.AS_SENT or arrival.stream not in logs:
         return arrival
     events = logs[arrival.stream]
     if events is None:
         return arrival.as_(Standing.LEFT)
     if not events or arrival.sent.sequence > events[-1].sent.sequence:
-        return arrival.as_(Standing.REFUSED, "the producer's log has no such event")
+        return _not_genuine(arrival, log_epochs, "the producer's log has no such event")
     sequence, first = arrival.sent.sequence, events[0].sent.sequence
     if sequence < first:
         return arrival
     genuine = events[sequence - first].sent
     if genuine.event_id != arrival.sent.event_id:
-        return arrival.as_(Standing.REFUSED, f"the producer's event {sequence} is {genuine.event_id}")
+        return _not_genuine(arrival, log_epochs, f"the producer's event {sequence} is {genuine.event_id}")
     return arrival.as_(Standing.REPEATED)
+
+
+def _not_genuine(arrival: Arrival, log_epochs: Mapping[str, str], fault: str) -> Arrival:
+    """Lost with an earlier life of the log, if it says so; otherwise somebody else wrote it."""
+    lost = arrival.sent.epoch not in (None, log_epochs.get(arrival.sent.source))
+    return arrival.as_(Standing.LOST if lost else Standing.REFUSED, fault)
 
 
 def _with_places(events: Sequence[Arrival], arrivals: Sequence[Arrival]) -> list[Arrival]:

@@ -32,6 +32,7 @@ class _Place(NamedTuple):
     hi: _Position
     position: _Position
     looked_at: float
+    epoch: str | None = None
 
 
 class _Body(BaseModel):
@@ -47,11 +48,12 @@ class Head(_Body):
 
 class Heads(_Body):
     """`next_after`: for the next call; null when a bucket was asked for. `more`: there is more to be had at once,
-    though no head of the topics asked for may be among this."""
+    though no head of the topics asked for may be among this. `epoch`: the life of the log; null with a bucket."""
 
     heads: list[Head]
     next_after: str | None
     more: bool = False
+    epoch: str | None = None
 
 
 class Digests(_Body):
@@ -92,6 +94,7 @@ async def changed_heads(
         heads=[Head.model_validate(head) for head in changed],
         next_after=_write_place(following),
         more=place is not None and following.goes_on_from(place),
+        epoch=following.epoch,
     )
 
 
@@ -123,9 +126,10 @@ def _record(fact: LoggedFact, source: str) -> Record:
 
 def _write_place(place: HeadsCursor) -> str:
     log = place.log
-    return cursor(tuple(_Place(log.last, log.target, log.hi, log.position, place.looked_at)))
+    return cursor(tuple(_Place(log.last, log.target, log.hi, log.position, place.looked_at, place.epoch)))
 
 
 def _read_place(after: str) -> HeadsCursor:
     place = read_cursor(after, _Place)
-    return HeadsCursor(LogCursor(place.last, place.target, place.hi, place.position), place.looked_at)
+    log = LogCursor(place.last, place.target, place.hi, place.position)
+    return HeadsCursor(log, place.looked_at, place.epoch)

@@ -45,7 +45,8 @@ SELECT CAST(extract(epoch FROM clock_timestamp()) AS double precision) AS now,
        CAST(:last AS text) IS NOT NULL
        AND pg_snapshot_xmax(CAST(CAST(:last AS text) AS pg_snapshot)) > pg_snapshot_xmax(pg_current_snapshot())
        AS from_the_future,
-       CAST(pg_current_snapshot() AS text) AS snapshot
+       CAST(pg_current_snapshot() AS text) AS snapshot,
+       (SELECT epoch FROM log_epoch) AS epoch
 """)
 
 
@@ -61,10 +62,12 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class HeadsCursor:
-    """A reader's place among changed heads. A batch (`log` has a target) ripens from `looked_at` (Unix, s) on."""
+    """A reader's place among changed heads, in one epoch of the log. A batch (`log` has a target) ripens from
+    `looked_at` (Unix, s) on."""
 
     log: LogCursor
     looked_at: float = 0.0
+    epoch: str | None = None
 
     def goes_on_from(self, before: "HeadsCursor") -> bool:
         """Whether this is further on in the same batch: an answer that was as long as it may be ended between them."""
@@ -72,7 +75,7 @@ class HeadsCursor:
 
 
 class LogReplaced(Conflict):
-    """The cursor is of a later life of this log: it was restored from a dump. Compare everything anew."""
+    """The cursor is of another life of this log: it was restored from a backup. Compare everything anew."""
 
     def __init__(self) -> None:
         super().__init__("事件日志已由备份恢复，请重新全量比对")
@@ -94,22 +97,23 @@ async def heads_since(
     Reads at most `limit` facts; ask again at once while a full answer comes.
 
     Raises:
-        LogReplaced: the log was restored from a dump since.
+        LogReplaced: the log was restored from a backup since.
     """
     place = cursor.log if cursor else None
     found = (await conn.execute(_NOW, {"last": place and (place.target or place.last)})).one()
     if cursor is None or place is None:
-        return [], HeadsCursor(LogCursor(last=found.snapshot))
-    if found.from_the_future:
+        return [], HeadsCursor(LogCursor(last=found.snapshot), epoch=found.epoch)
+    if found.from_the_future or cursor.epoch not in (None, found.epoch):
         raise LogReplaced
     if place.at_rest:
-        return [], HeadsCursor(await place.look(conn), looked_at=found.now)
+        return [], replace(cursor, log=await place.look(conn), looked_at=found.now)
     if found.now < cursor.looked_at + grace:
         return [], cursor
     facts = await place.read(conn, after=place.position, limit=limit)
     if len(facts) == limit:
         return _last_of_each(facts, topics), replace(cursor, log=place.moved_to(facts[-1].position))
-    return _last_of_each(facts, topics), HeadsCursor(await place.finished().look(conn), looked_at=found.now)
+    following = replace(cursor, log=await place.finished().look(conn), looked_at=found.now)
+    return _last_of_each(facts, topics), following
 
 
 def _last_of_each(facts: Iterable[Row[Any]], topics: Collection[str] | None) -> list[Head]:

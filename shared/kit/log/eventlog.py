@@ -51,8 +51,9 @@ class LoggedFact:
     traceparent: str | None
     data: str
 
-    def envelope(self, source: str) -> Envelope:
-        """What stands around the data on the wire. `source`: the service's, as `cloudevents.source_of` names it."""
+    def envelope(self, source: str, epoch: str | None = None) -> Envelope:
+        """What stands around the data on the wire. `source`: the service's, as `cloudevents.source_of` names it;
+        `epoch`: its log's."""
         return Envelope(
             event_id=self.event_id,
             source=source,
@@ -61,6 +62,7 @@ class LoggedFact:
             aggregate_id=self.aggregate_id,
             sequence=self.seq,
             traceparent=self.traceparent,
+            epoch=epoch,
         )
 
 

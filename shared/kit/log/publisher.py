@@ -106,6 +106,8 @@ class Publisher:
         self._spec = broker
         self._service = service
         self._source = source_of(service)
+        self.epoch: str | None = None
+        """Of the log whose facts these are."""
         self._producer: AIOKafkaProducer | None = None
         self._address: BrokerAddress | None = None
 
@@ -182,6 +184,7 @@ class Publisher:
             aggregate_id=fact.aggregate_id,
             sequence=fact.seq,
             traceparent=fact.traceparent,
+            epoch=self.epoch,
         )
 
     async def _send(

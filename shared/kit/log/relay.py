@@ -6,6 +6,7 @@ from collections import Counter as Tally
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 import structlog
@@ -18,6 +19,7 @@ from shared.kit.clock import Clock
 from shared.kit.database import advisory_key
 from shared.kit.log import eventlog
 from shared.kit.log.cursor import BEFORE_ALL, LogCursor
+from shared.kit.log.epoch import begin_epoch, read_epoch
 from shared.kit.log.publisher import NotPublished, Publisher, Sending
 from shared.kit.patience import Patience
 from shared.kit.transient import Backoff
@@ -27,15 +29,14 @@ log = structlog.get_logger(__name__)
 SLICE = 1000
 CHECKPOINT_EVERY = 1.0
 CANDIDATE_POLL = 0.25
-LEASE = 20.0
+LEASE = 5.0
 """Real seconds of silence after which PostgreSQL takes the leadership from a process that stands still."""
-SIGN_OF_LIFE = 5.0
+SIGN_OF_LIFE = 1.0
 SHORTEST_PAUSE = 0.005
 LONGEST_PAUSE = 0.25
 
 _RELAYED = Counter("liandu_relay_events_total", "Events that the broker acknowledged", ["topic"])
 _FAILURES = Counter("liandu_relay_failures_total", "Interruptions of the relay", ["part"])
-_OLDEST_UNSENT = Gauge("liandu_relay_oldest_unsent_seconds", "Age of the oldest unsent event, in the platform's time")
 _LEADING = Gauge("liandu_relay_leading", "1 in the process whose relay leads")
 
 _CURSOR = "kafka"
@@ -117,9 +118,8 @@ class RestoredDump(RuntimeError):
 
     def __init__(self) -> None:
         super().__init__(
-            "the event log holds transaction ids of the future: this database was restored from a dump. If it was"
-            " restored to the past, its services have since told others what it does not know any more: settle that"
-            " first (runbook: restoring a service's database). Then reset the log (relay.reset_after_restore)."
+            "the event log holds transaction ids of the future: this database was restored from a dump by other means"
+            " than `liandu restore`. Begin a new epoch of its log: `liandu restore --already-restored` (docs/backup.md)"
         )
 
 
@@ -163,6 +163,13 @@ class Relay:
         self._revision = 0
         self._unsaved = False
         self._saved_at = 0.0
+        self._unsent_since: datetime | None = None
+
+    @property
+    def unsent_seconds(self) -> float:
+        """Age of the oldest fact that is being sent, in the platform's time; 0 where all is sent, or another leads."""
+        since = self._unsent_since
+        return 0.0 if since is None else max(0.0, (self._clock.now() - since).total_seconds())
 
     async def run(self) -> None:
         """Relay until cancelled; outlives the loss of the database, of the broker and of the leadership, and waits for
@@ -201,6 +208,7 @@ class Relay:
             yield conn
         finally:
             self._leading = False
+            self._unsent_since = None
             _LEADING.set(0)
             # The lock belongs to the session: back in the pool, the connection would keep it.
             with contextlib.suppress(Exception):
@@ -230,7 +238,7 @@ class Relay:
                 self._patience.over()
                 pause = SHORTEST_PAUSE
                 continue
-            _OLDEST_UNSENT.set(0)
+            self._unsent_since = None
             await self._checkpoint(conn)
             self._patience.over()
             pause = SHORTEST_PAUSE if await self._rest(pause) else min(pause * 2, LONGEST_PAUSE)
@@ -240,6 +248,7 @@ class Relay:
         taken = (await conn.execute(_TAKE_CURSOR, {"name": _CURSOR})).one()
         self._cursor = self.cursor_type(taken.last, taken.target, taken.hi, taken.position)
         self._revision = taken.revision
+        self._publisher.epoch = await read_epoch(conn)
         self._unsaved = False
         self._leading = True
 
@@ -268,7 +277,7 @@ class Relay:
     async def _relay_slices(self, conn: AsyncConnection, backoff: Backoff) -> None:
         facts = await self._read(conn, after=self._cursor.position)
         while facts:
-            _OLDEST_UNSENT.set((self._clock.now() - facts[0].at).total_seconds())
+            self._unsent_since = facts[0].at
             sending = await _showing_life(conn, self._hand_over(facts))
             # The next slice is read while this one is on its way.
             following = await self._read(conn, after=facts[-1].position)
@@ -359,12 +368,13 @@ async def _require_safe_database(conn: AsyncConnection) -> None:
 
 
 async def reset_after_restore(conn: AsyncConnection, *, service: str) -> int:
-    """Make a log that was restored from a dump readable on its new server; how many facts it holds.
+    """Make a log that was restored from a dump readable on its new server, and begin a new epoch of it (`log.epoch`);
+    how many facts it holds.
 
     Transaction ids of the old server are forgotten, and with them nothing else: a fact that the cursor of the dump
     says was sent gets xid 0, visible in every snapshot; one that it does not gets xid 1 and is sent anew, in order of
     position. Rewrites the whole table, in the transaction of `conn`. What the broker or a consumer has lost besides is
-    for the auditors; and whether a log restored to the past may go on at all is for a person to decide before.
+    for the auditors; consumers that were told what the log does not hold any more stop those streams.
 
     Raises:
         LeadershipLost: a relay of the service is running; stop the service first.
@@ -374,4 +384,5 @@ async def reset_after_restore(conn: AsyncConnection, *, service: str) -> int:
         raise LeadershipLost("a relay leads on this database; stop the service first")
     forgotten = await conn.execute(_FORGET_XIDS, {"name": _CURSOR})
     await conn.execute(_BEGIN_ANEW, {"name": _CURSOR, "last": BEFORE_ALL})
+    await begin_epoch(conn)
     return forgotten.rowcount

@@ -206,7 +206,7 @@ async def test_a_forged_record_that_came_first_stops_its_stream_when_the_genuine
     [genuine] = await alpha.note(aggregate, "a")
     consumer = beta.consumer(ledger)
     async with consuming(consumer):
-        await alpha.put((forged(genuine), genuine.data.encode()))
+        await alpha.put((forged(genuine, epoch=await alpha.epoch()), genuine.data.encode()))
         await eventually(lambda: everything_taken(consumer))
         await alpha.send(genuine, *await alpha.note(other, "a"))
         await eventually(lambda: everything_taken(consumer))

@@ -29,6 +29,7 @@ from shared.kit.log.audit import (
     watermark_digests,
 )
 from shared.kit.log.cursor import LogCursor
+from shared.kit.log.epoch import begin_epoch
 from shared.kit.log.eventlog import history
 from shared.kit.process.declaration import Platform, Service
 from shared.kit.settings import ServiceSettings
@@ -123,6 +124,15 @@ async def test_a_cursor_of_a_later_life_of_the_log_is_refused(engine: AsyncEngin
     async with engine.connect() as conn:
         with pytest.raises(LogReplaced):
             await heads_since(conn, HeadsCursor(LogCursor("9000000000:9000000000:")))
+
+
+async def test_a_cursor_of_an_epoch_that_has_ended_is_refused(engine: AsyncEngine) -> None:
+    cursor = await start(engine)
+    async with engine.begin() as conn:
+        await begin_epoch(conn)
+
+    with pytest.raises(LogReplaced):
+        await changed(engine, cursor)
 
 
 TAKE_ALL = text("""

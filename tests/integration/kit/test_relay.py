@@ -24,6 +24,7 @@ from shared.contracts import cloudevents
 from shared.kit.database import open_engine
 from shared.kit.log import relay as relays
 from shared.kit.log.cursor import LogCursor
+from shared.kit.log.epoch import read_epoch
 from shared.kit.log.eventlog import CreatedMeanwhile, history
 from shared.kit.log.publisher import Sending
 from shared.kit.log.relay import LeadershipLost, Relay, RestoredDump, UnsafeDatabase, reset_after_restore
@@ -198,12 +199,13 @@ async def test_a_record_is_the_fact_as_a_cloud_event(engine: AsyncEngine, any_pl
     await commit(engine, [aggregate], on_topic(any_place.topic), note="链长 “约谈”")
     async with engine.connect() as conn:
         [fact] = await history(aggregate, conn=conn)
+        epoch = await read_epoch(conn)
 
     async with running(relay_of(engine, any_place.broker)):
         await any_place.eventually_holds({aggregate: 1})
 
     [record] = await read_topic(any_place.bootstrap, any_place.topic)
-    assert record.envelope == fact.envelope(cloudevents.source_of("log"))
+    assert record.envelope == fact.envelope(cloudevents.source_of("log"), epoch)
     assert record.value.decode() == fact.data == '{"note": "链长 “约谈”"}'
 
 
@@ -365,7 +367,7 @@ async def test_a_leader_that_waits_for_the_broker_shows_signs_of_life(
     async with relay_of(engine, place.broker)._leadership() as conn:
         assert await relays._showing_life(conn, answer()) == "acknowledged"
         shown = await conn.exec_driver_sql("SHOW idle_session_timeout")
-        assert shown.scalar_one() == "20s"
+        assert shown.scalar_one() == "5s"
 
 
 async def test_the_relays_outlive_the_loss_of_the_leaders_connection_again_and_again(
@@ -578,7 +580,9 @@ async def test_a_restored_dump_is_not_relayed_until_its_transaction_ids_are_rese
     with pytest.raises(RestoredDump, match="restored from a dump"):
         await relay_of(engine, place.broker).run()
     async with engine.begin() as conn:
+        before = await read_epoch(conn)
         assert await reset_after_restore(conn, service="log") == 4
+        assert await read_epoch(conn) != before
 
     async with running(relay_of(engine, place.broker)):
         await commit(engine, [unsent], happened)
