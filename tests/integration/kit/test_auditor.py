@@ -27,7 +27,7 @@ from tests.support.waiting import eventually
 def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same work with shorter waits."""
     monkeypatch.setattr(auditing, "EVERY", 0.05)
-    monkeypatch.setattr(auditing, "PATIENCE_WITHOUT_BROKER", 0.2)
+    monkeypatch.setattr(auditing, "PATIENCE_AT_FIRST", 0.2)
     defaults: dict[str, object] = log_audit.heads_since.__kwdefaults__ or {}
     monkeypatch.setitem(defaults, "grace", 0.1)
 
@@ -78,7 +78,7 @@ async def test_a_lost_fact_is_found_in_one_look_behind_many_of_other_topics(
     alpha: Alpha, beta: Beta, consumer: Consumer, auditor: Auditor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(back_fill, "PAGE", 10)
-    monkeypatch.setattr(auditing, "PATIENCE_WITHOUT_BROKER", 0.0)
+    monkeypatch.setattr(auditing, "PATIENCE_AT_FIRST", 0.0)
     foreign, lost = topic_named("t.other").events[0], uuid4()
     await auditor.look()
     async with transaction(alpha.engine) as conn:
