@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
-BENCH ?= relay consume timers deliveries http
+BENCH ?=
 LIANDU := $(BIN)/liandu
 
 .DEFAULT_GOAL := help
@@ -34,8 +34,8 @@ test: $(VENV)/dev ## all tests that can run here (ARGS="-k word" to choose; LIAN
 test-unit: $(VENV)/dev ## the tests without any input or output: seconds
 	$(BIN)/pytest tests/unit $(ARGS)
 
-bench: $(VENV)/dev ## the paths' figures as ratios to floors measured in the same run (BENCH="relay timers" to choose)
-	@for each in $(BENCH); do echo "== $$each"; $(BIN)/python -m tests.bench.$$each || exit 1; done
+bench: $(VENV)/dev ## each path's figure beside its floor, measured in turns (BENCH="relay timers --runs 5" to choose)
+	@$(BIN)/python -m tests.bench $(BENCH)
 
 lint: $(VENV)/dev ## ruff, mypy (strict), the borders between the packages, drift of the schemas
 	$(BIN)/ruff check .

@@ -1,55 +1,51 @@
-"""What a write over HTTP costs, as a ratio to a bare FastAPI route with one INSERT.
+"""Facts over HTTP, against a bare FastAPI route with one INSERT; the client in the same process, eight at a time.
 
-    python -m tests.bench.http [REQUESTS]
-
-PostgreSQL of its own, fsync on; the client in the same process, eight requests at a time, as in the floor, which is
-measured in the same run, in turns. `write`: one INSERT in a `Write`. `fact`: the INSERT and its fact in the log, as
-every service does it. `keyed`: the same under an Idempotency-Key.
+`a fact in the frame`: one INSERT and its fact in the log, behind everything that stands before each write. The others
+are intake's own routes, in its own application.
 """
 
 import asyncio
+import itertools
 import json
-import logging
-import os
 import secrets
 import socket
-import sys
-import tempfile
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
 from typing import Annotated, Any, ClassVar
 from uuid import uuid4
 
 import asyncpg
 import httpx
-import structlog
 import uvicorn
-import uvloop
 from fastapi import APIRouter, Depends, FastAPI, Response
 from pydantic import BaseModel, SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.operator.embedded.postgres import EmbeddedPostgres, start, stop
-from services.operator.processes import free_port
+from services.intake.__main__ import service as intake
 from shared.contracts.event import Event
-from shared.kit import telemetry
-from shared.kit.clock import SystemClock
-from shared.kit.database import open_engine
+from shared.contracts.ids import chain_id
+from shared.contracts.programme import Tier
+from shared.kit.clock import CHINA, SystemClock
 from shared.kit.log.eventlog import NewFact, append
 from shared.kit.process.declaration import Platform, Service
 from shared.kit.settings import ServiceSettings
 from shared.kit.web.http import Answer, By, Write, create_app, writing
 from shared.kit.web.security import Role, make_token
-from tests.support.postgres import ScratchDatabase
+from tests.bench.ground import Database, Ground, database
+from tests.bench.harness import Aim, Figure, Meter, Options, in_turns
 
-SECRET = "a secret for measuring, long enough to be one"
+REQUESTS = 800
 AT_ONCE = 8
-RUNS = 3
-RESULTS = Path(".liandu/bench/http.json")
-INSERT = text("INSERT INTO floor_fact (id, data) VALUES (:id, CAST(:data AS jsonb))")
+PROJECTS = 200
+CHAIN = chain_id("DISPLAY")
+SINGLY = Aim(at_least=0.7, ratio=True)
+
+_SECRET = secrets.token_hex(32)
+_INSERT = text("INSERT INTO floor_fact (id, data) VALUES (:id, CAST(:data AS jsonb))")
+_BARE = ("/floor", {"name": "x" * 200})
 
 
 class Body(BaseModel):
@@ -62,135 +58,139 @@ class Measured(Event):
     name: str
 
 
-router = APIRouter()
+async def measure(ground: Ground, options: Options) -> list[Figure]:
+    count = options.count(REQUESTS)
+    async with database(ground) as frame, database(ground, "intake") as keeping:
+        apps = {"frame": _application(ground, frame, _frame), "intake": _application(ground, keeping, _intake)}
+        async with _floor(frame.url) as bare, _client(apps["frame"]) as framed, _client(apps["intake"]) as kept:
+            desk = await _Desk.opened(kept)
+            figures = []
+            for what, client, db, requests in (
+                ("a fact in the frame", framed, frame, itertools.repeat(("/fact", {"name": "x" * 200}))),
+                ("a line planned in intake", kept, keeping, desk.lines()),
+                ("a project recorded in intake", kept, keeping, desk.projects()),
+            ):
+                found = await in_turns(
+                    what, count, floor=partial(_post_all, bare, itertools.repeat(_BARE), count),
+                    ours=partial(_post_all, client, requests, count), runs=options.runs,
+                    ground=ground, engine=db.engine,
+                )  # fmt: skip
+                figures.append(found.figure("http", f"HTTP: {what}", "requests/s", aim=SINGLY))
+    return figures
 
 
-@router.post("/write", status_code=201)
-async def one_insert(body: Body, write: Annotated[Write, Depends(writing(Role.CLERK))]) -> Response:
-    async def work(conn: AsyncConnection, by: By) -> Answer:
-        await conn.execute(INSERT, {"id": uuid4(), "data": body.model_dump_json()})
-        return Answer({}, status=201, version=1)
+async def _post_all(client: httpx.AsyncClient, requests: Any, count: int, meter: Meter) -> None:
+    """The next `count` requests, eight at a time."""
+    todo = itertools.islice(requests, count)
 
-    return await write(work)
+    async def worker() -> None:
+        for path, body in todo:
+            (await client.post(path, json=body)).raise_for_status()
+
+    async with meter.running():
+        await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
 
 
-@router.post("/fact", status_code=201)
+class _Desk:
+    """What a clerk records, one request after the other."""
+
+    def __init__(self, organisation: str, officer: str) -> None:
+        self._organisation, self._officer = organisation, officer
+        self._projects: list[str] = []
+        self._numbers = itertools.count(1)
+
+    @classmethod
+    async def opened(cls, client: httpx.AsyncClient) -> "_Desk":
+        """With a unit, its officer's post, and projects to plan for."""
+        unit = await _made(client, "/v1/organisations", {"name": "示例单位"})
+        body = {"title": "示例专员", "tier": Tier.OFFICER, "organisation_id": unit}
+        desk = cls(unit, await _made(client, "/v1/posts", body))
+        desk._projects = [await _made(client, *next(desk.projects())) for _ in range(PROJECTS)]
+        return desk
+
+    def projects(self) -> Any:
+        for number in self._numbers:
+            yield (
+                "/v1/projects",
+                {
+                    "name": f"示例智能装备产业园{number}号项目",
+                    "chain_id": str(CHAIN),
+                    "responsible_org_id": self._organisation,
+                    "total_investment_wan": 120_000,
+                    "stage": "signed",
+                    "signed_on": "2025-12-01",
+                },
+            )
+
+    def lines(self) -> Any:
+        due_on = (SystemClock().now().astimezone(CHINA).date() + timedelta(days=90)).isoformat()
+        for number, project in zip(self._numbers, itertools.cycle(self._projects)):
+            line = {"name": f"节点{number}", "due_on": due_on, "responsible_post_id": self._officer}
+            yield f"/v1/projects/{project}/milestones", line
+
+
+async def _made(client: httpx.AsyncClient, path: str, body: Any) -> str:
+    response = await client.post(path, json=body)
+    response.raise_for_status()
+    return str(response.json()["id"])
+
+
+_router = APIRouter()
+
+
+@_router.post("/fact", status_code=201)
 async def one_fact(body: Body, write: Annotated[Write, Depends(writing(Role.CLERK))]) -> Response:
     async def work(conn: AsyncConnection, by: By) -> Answer:
         fact = NewFact(uuid4(), Measured(name=body.name), by.now)
-        await conn.execute(INSERT, {"id": fact.aggregate_id, "data": body.model_dump_json()})
+        await conn.execute(_INSERT, {"id": fact.aggregate_id, "data": body.model_dump_json()})
         await append([fact], conn=conn, actor=by.actor, traceparent=by.traceparent)
         return Answer({}, status=201, version=1)
 
     return await write(work)
 
 
-def floor(pool: asyncpg.Pool) -> FastAPI:
-    app = FastAPI()
+def _frame(settings: ServiceSettings) -> Service:
+    return Service("bench", settings, [_router])
 
-    @app.post("/floor", status_code=201)
-    async def post(fact: dict[str, Any]) -> dict[str, Any]:
-        await pool.execute("INSERT INTO floor_fact VALUES ($1, $2)", uuid4(), json.dumps(fact))
-        return {}
 
-    return app
+def _intake(settings: ServiceSettings) -> Service:
+    return intake(settings)
+
+
+def _application(ground: Ground, db: Database, declare: Callable[[ServiceSettings], Service]) -> FastAPI:
+    secret = ground.folder / "jwt"
+    secret.write_text(_SECRET)
+    settings = ServiceSettings(
+        env="test", database_url=SecretStr(db.url), kafka_bootstrap="unused:1", port=0, jwt_secret_file=secret
+    )
+    declared = declare(settings)
+    return create_app(declared, Platform(declared.name, settings, db.engine, SystemClock()))
 
 
 @asynccontextmanager
-async def served(app: Any) -> AsyncIterator[str]:
+async def _floor(url: str) -> AsyncIterator[httpx.AsyncClient]:
+    async with asyncpg.create_pool(url, min_size=AT_ONCE, max_size=AT_ONCE) as pool:
+        await pool.execute("CREATE TABLE floor_fact (id uuid PRIMARY KEY, data jsonb)")
+        app = FastAPI()
+
+        @app.post("/floor", status_code=201)
+        async def post(fact: dict[str, Any]) -> dict[str, Any]:
+            await pool.execute("INSERT INTO floor_fact VALUES ($1, $2)", uuid4(), json.dumps(fact))
+            return {}
+
+        async with _client(app) as client:
+            yield client
+
+
+@asynccontextmanager
+async def _client(app: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of an application that is served on a port of its own."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
     task = asyncio.create_task(server.serve(sockets=[listener]))
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    signed = {"authorization": "Bearer " + make_token(_SECRET, subject="bench", roles=[Role.CLERK])}
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    async with httpx.AsyncClient(base_url=url, headers=signed, trust_env=False, timeout=30) as client:
+        yield client
     server.should_exit = True
     await task
-
-
-async def post_all(url: str, path: str, headers: Callable[[], dict[str, str]], count: int) -> float:
-    """Seconds for `count` requests, eight at a time."""
-    todo = iter(range(count))
-    async with httpx.AsyncClient(base_url=url) as client:
-
-        async def worker() -> None:
-            for _ in todo:
-                (await client.post(path, json={"name": "x" * 200}, headers=headers())).raise_for_status()
-
-        since = time.perf_counter()
-        await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
-        return time.perf_counter() - since
-
-
-async def measure(postgres_url: str, folder: Path, count: int) -> dict[str, float]:
-    database = ScratchDatabase(postgres_url)
-    await database.create()
-    url = await database.provision_kit("bench")
-    pool = await asyncpg.create_pool(url, min_size=AT_ONCE, max_size=AT_ONCE)
-    await pool.execute("CREATE TABLE floor_fact (id uuid PRIMARY KEY, data jsonb)")
-    (folder / "jwt").write_text(SECRET)
-    settings = ServiceSettings(
-        database_url=SecretStr(url), kafka_bootstrap="unused:1", port=0, jwt_secret_file=folder / "jwt"
-    )
-    engine = open_engine(url, application="bench")
-    ours = create_app(Service("bench", settings, [router]), Platform("bench", settings, engine, SystemClock()))
-    signed = {"authorization": "Bearer " + make_token(SECRET, subject="bench", roles=[Role.CLERK])}
-    async with served(floor(pool)) as bare, served(ours) as kit:
-        seconds = await in_turns(
-            {
-                "floor": lambda n: post_all(bare, "/floor", dict, n),
-                "write": lambda n: post_all(kit, "/write", lambda: signed, n),
-                "fact": lambda n: post_all(kit, "/fact", lambda: signed, n),
-                "keyed": lambda n: post_all(kit, "/fact", lambda: signed | {"idempotency-key": str(uuid4())}, n),
-            },
-            count,
-        )
-    await pool.close()
-    await engine.dispose()
-    await database.drop()
-    return {name: count / best for name, best in seconds.items()}
-
-
-async def in_turns(candidates: dict[str, Callable[[int], Any]], count: int) -> dict[str, float]:
-    """The best of some runs of each, one after another, so that all meet the same moods of the machine."""
-    for candidate in candidates.values():
-        await candidate(count // 10)
-    best = dict.fromkeys(candidates, float("inf"))
-    for _ in range(RUNS):
-        for name, candidate in candidates.items():
-            best[name] = min(best[name], await candidate(count))
-    return best
-
-
-@contextmanager
-def safe_postgres(folder: Path) -> Iterator[str]:
-    server = EmbeddedPostgres(
-        data=folder / "data", port=free_port(), password=secrets.token_hex(8), log=folder / "postgres.log"
-    )
-    process = start(server)
-    try:
-        yield server.url
-    finally:
-        stop(process)
-
-
-def main() -> None:
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, open(os.devnull, "w") as nowhere:
-        # The log is written as in production, to a file that costs nothing.
-        sys.stderr, stderr = nowhere, sys.stderr
-        telemetry.configure_logging("bench")
-        logging.getLogger("uvicorn").setLevel(logging.WARNING)
-        try:
-            with safe_postgres(Path(name)) as postgres_url:
-                found = uvloop.run(measure(postgres_url, Path(name), count))
-        finally:
-            sys.stderr = stderr
-            structlog.reset_defaults()
-    ratios = {name: found[name] / found["floor"] for name in ("write", "fact", "keyed")}
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps({"requests": count, "per_s": found, "ratio": ratios}) + "\n")
-    said = ", ".join(f"{name} {found[name]:,.0f}/s ({ratio:.2f})" for name, ratio in ratios.items())
-    print(f"http: floor {found['floor']:,.0f}/s, {said}; aim 0.70 for a fact")  # noqa: T201
-
-
-if __name__ == "__main__":
-    main()

@@ -1,145 +1,138 @@
-"""How fast due timers fire, as a ratio to what the same statements do without any of the logic; and what rest costs.
+"""A hundred thousand deadlines due in one minute, on the real ladder: each opens its case, then climbs it.
 
-    python -m tests.bench.timers [TIMERS]
-
-Starts its own PostgreSQL, durable. The floor, measured in the same run: claim 500 due rows, write their states, an own
-event and the next timer each, in one transaction. Ours does that through `Timers`, with heads locked. Also: the time of
-one look at the table with a thousand timers at rest, and with a million.
+The floor: claim 500 due rows, write their states, an event and the next timer each, in one transaction.
 """
 
-import json
-import sys
 import time
-from collections.abc import Sequence
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import date
+from functools import partial
+from uuid import UUID, uuid5
 
 import asyncpg
-import uvloop
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared.kit.clock import SystemClock
-from shared.kit.database import open_engine
-from shared.kit.log.eventlog import NewFact, append
-from shared.kit.process.service import collect_seldom
-from shared.kit.timers import Timer, Timers, set_timers
-from tests.bench.consume import BODY, VALUE
-from tests.support.postgres import ScratchDatabase, running_postgres
+from shared.contracts.event import Event
+from shared.contracts.programme import Tier
+from shared.contracts.projects import MilestonePlanned, ProjectKind, ProjectRecorded, Stage
+from tests.bench.consume import BODY
+from tests.bench.ground import Database, Ground, database
+from tests.bench.harness import Aim, Figure, Meter, Options, in_turns, say
+from tests.support.clock import MovableClock
+from tests.support.supervised import CHAIN, NAMES, UNIT, Supervised, post, programme
 
-RUNS = 3
-LOOKS = 200
-RESULTS = Path(".liandu/bench/timers.json")
+DEADLINES = 100_000
+LINES = 10
+DUE_ON = date(2026, 1, 6)
+MORNINGS = (
+    "2026-01-07T09:00+08:00",
+    "2026-01-13T09:00+08:00",
+    "2026-01-20T09:00+08:00",
+    "2026-01-27T09:00+08:00",
+    "2026-02-03T09:00+08:00",
+)
+"""When all of them reach rung 1, 2, 3, 4 and 5."""
 
-TABLES = """
+_TABLES = """
+CREATE TABLE floor_state (id uuid PRIMARY KEY, version bigint, state jsonb);
 CREATE TABLE floor_timer (id uuid PRIMARY KEY, due_at timestamptz);
 CREATE INDEX ON floor_timer (due_at);
 CREATE TABLE floor_log (pos bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, id uuid, seq bigint, typ text, data jsonb,
                         UNIQUE (id, seq));
-CREATE TABLE state (id uuid PRIMARY KEY, version bigint, state jsonb);
 """
-
-STATES = "INSERT INTO state SELECT gen_random_uuid(), 1, $1::text::jsonb FROM generate_series(1, $2)"
-HEADS = "INSERT INTO aggregate_head SELECT id, 'liandu.bench', 1, gen_random_uuid() FROM state"
-DUE = "INSERT INTO timer SELECT id, 'climb', clock_timestamp(), NULL, '', '' FROM state"
-FLOOR_DUE = "INSERT INTO floor_timer SELECT id, clock_timestamp() FROM state"
-AT_REST = """
-INSERT INTO timer SELECT gen_random_uuid(), 'climb', clock_timestamp() + interval '1 day', NULL, '', ''
-  FROM generate_series(1, $1)
-"""
-
-FLOOR = (
+_STATES = "INSERT INTO floor_state SELECT gen_random_uuid(), 1, $1::text::jsonb FROM generate_series(1, $2)"
+_DUE = "INSERT INTO floor_timer SELECT id, clock_timestamp() FROM floor_state"
+_FLOOR = (
     "DELETE FROM floor_timer WHERE id IN (SELECT id FROM floor_timer WHERE due_at <= now() ORDER BY due_at LIMIT 500"
     " FOR UPDATE SKIP LOCKED) RETURNING id",
-    "UPDATE state SET version = version + 1 WHERE id = ANY ($1)",
+    "UPDATE floor_state SET version = version + 1 WHERE id = ANY ($1)",
     "INSERT INTO floor_log (id, seq, typ, data) SELECT id, 2000000, 'c', $2::text::jsonb FROM unnest($1::uuid[]) AS id",
     "INSERT INTO floor_timer SELECT id, now() + interval '1 day' FROM unnest($1::uuid[]) AS id",
 )
-
-CLIMB = text("UPDATE state SET version = version + 1 WHERE id = ANY (CAST(:ids AS uuid[]))")
-
-
-async def climb(due: Sequence[Timer], *, conn: AsyncConnection, now: datetime) -> None:
-    """What a service does, at its least: states, own facts, the next timers."""
-    await conn.execute(CLIMB, {"ids": [timer.subject for timer in due]})
-    await append([NewFact(timer.subject, BODY, now) for timer in due], conn=conn, actor="bench")
-    await set_timers([Timer(timer.subject, "climb", now + timedelta(days=1)) for timer in due], conn=conn)
+_BODY = BODY.model_dump_json()
+_AT_RUNG = "SELECT count(*) FROM supervision_case WHERE rung = $1"
 
 
-async def floor(conn: asyncpg.Connection) -> float:
-    """Seconds for the bare statements."""
+async def measure(ground: Ground, options: Options) -> list[Figure]:
+    runs = min(options.runs, len(MORNINGS) - 1)
+    deadlines = max(LINES, options.count(DEADLINES) // LINES * LINES)
+    clock = MovableClock(ground.folder / "ladder-clock")
+    async with database(ground, "assessment") as db:
+        await db.conn.execute(_TABLES)
+        await db.conn.execute(_STATES, _BODY, deadlines)
+        service = Supervised(db.engine, clock)
+        await _plan(service, deadlines)
+        ladder = _Ladder(db, service, clock, deadlines)
+        bare = partial(floor, db.conn)
+        opened = await in_turns(
+            "timers, opening", deadlines, floor=bare, ours=ladder.climb, runs=1, ground=ground, engine=db.engine
+        )
+        climbed = await in_turns(
+            "timers, climbing", deadlines, floor=bare, ours=ladder.climb, runs=runs, ground=ground, engine=db.engine
+        )
+    slowest = deadlines / min(ours for _, ours in climbed.pairs)
+    note = f"{deadlines:,} due at once, rungs 2 to {runs + 1}, the slowest in {slowest:.1f} s"
+    aim = Aim(at_least=0.25, ratio=True)
+    return [
+        opened.figure("timers", "due deadlines, each opening a case", "timers/s", aim=None),
+        climbed.figure("timers", "due deadlines, each climbing a case", "timers/s", aim=aim, note=note),
+    ]
+
+
+class _Ladder:
+    """All cases climb together, a rung at a time."""
+
+    def __init__(self, db: Database, service: Supervised, clock: MovableClock, deadlines: int) -> None:
+        self._db, self._service, self._clock, self._deadlines = db, service, clock, deadlines
+        self._rungs = iter(range(1, len(MORNINGS) + 1))
+
+    async def climb(self, meter: Meter) -> None:
+        """All to the next rung."""
+        rung = next(self._rungs)
+        self._clock.move(MORNINGS[rung - 1])
+        async with meter.running():
+            assert await self._service.timers.fire_due()
+        assert await self._db.conn.fetchval(_AT_RUNG, rung) == self._deadlines
+
+
+async def _plan(service: Supervised, deadlines: int) -> None:
+    """Projects with ten lines each, all due on one day; what they are reminded of is past already."""
+    await service.tell(*programme())
+    since = time.perf_counter()
+    for start in range(0, deadlines // LINES, 100):
+        numbers = range(start, min(start + 100, deadlines // LINES))
+        await service.tell(*(told for number in numbers for told in _project(number)))
+    say(f"  timers: {deadlines:,} deadlines planned in {time.perf_counter() - since:.0f} s")
+
+
+def _project(number: int) -> list[tuple[UUID, Event]]:
+    project = uuid5(NAMES, f"project {number}")
+    recorded = ProjectRecorded(
+        project_id=project, code=f"LD-{number:06}", name=f"示例智能装备产业园{number}号项目", chain_id=CHAIN,
+        responsible_org_id=UNIT, kind=ProjectKind.NEW, total_investment_wan=120_000, stage=Stage.SIGNED,
+    )  # fmt: skip
+    lines = [
+        MilestonePlanned(
+            project_id=project, milestone_id=uuid5(project, str(line)), name=f"节点{line}", due_on=DUE_ON,
+            responsible_post_id=post(Tier.OFFICER),
+        )
+        for line in range(LINES)
+    ]  # fmt: skip
+    return [(project, event) for event in (recorded, *lines)]
+
+
+async def floor(conn: asyncpg.Connection, meter: Meter) -> None:
+    """The bare statements."""
     await conn.execute("TRUNCATE floor_timer, floor_log")
-    await conn.execute(FLOOR_DUE)
-    since = time.perf_counter()
-    while True:
-        async with conn.transaction():
-            due = [row["id"] for row in await conn.fetch(FLOOR[0])]
-            if not due:
-                return time.perf_counter() - since
-            await conn.execute(FLOOR[1], due)
-            await conn.execute(FLOOR[2], due, VALUE.decode())
-            await conn.execute(FLOOR[3], due)
+    await conn.execute(_DUE)
+    async with meter.running():
+        while await _floor_batch(conn):
+            pass
 
 
-async def fired(conn: asyncpg.Connection, timers: Timers) -> float:
-    """Seconds until nothing is due."""
-    await conn.execute("TRUNCATE timer, event_log, aggregate_head")
-    await conn.execute(HEADS)
-    await conn.execute(DUE)
-    since = time.perf_counter()
-    assert await timers.fire_due()
-    return time.perf_counter() - since
-
-
-async def a_look(conn: asyncpg.Connection, timers: Timers, at_rest: int) -> float:
-    """Milliseconds of one look while nothing is due."""
-    await conn.execute("TRUNCATE timer")
-    await conn.execute(AT_REST, at_rest, timeout=300)
-    await conn.execute("VACUUM ANALYZE timer", timeout=300)
-    since = time.perf_counter()
-    for _ in range(LOOKS):
-        await timers.fire_due()
-        await timers.state()
-    return (time.perf_counter() - since) / LOOKS * 1000
-
-
-async def measure(postgres_url: str, count: int) -> dict[str, float]:
-    database = ScratchDatabase(postgres_url)
-    await database.create()
-    url = await database.provision_kit("bench")
-    engine: AsyncEngine = open_engine(url, application="bench")
-    conn = await asyncpg.connect(url)
-    await conn.execute(TABLES)
-    await conn.execute(STATES, VALUE.decode(), count)
-    timers = Timers(engine=engine, clock=SystemClock(), fire=climb)
-    bare, ours = [], []
-    for _ in range(RUNS):
-        bare.append(await floor(conn))
-        ours.append(await fired(conn, timers))
-    looks = [await a_look(conn, timers, at_rest) for at_rest in (1_000, 1_000_000)]
-    await conn.close()
-    await engine.dispose()
-    await database.drop()
-    return {
-        "floor_per_s": count / min(bare),
-        "timers_per_s": count / min(ours),
-        "ratio": min(bare) / min(ours),
-        "look_with_a_thousand_ms": looks[0],
-        "look_with_a_million_ms": looks[1],
-    }
-
-
-def main() -> None:
-    collect_seldom()
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 50_000
-    with running_postgres(durable=True) as postgres_url:
-        found = uvloop.run(measure(postgres_url, count))
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps({"timers": count, **found}) + "\n")
-    said = f"timers {found['timers_per_s']:,.0f}/s, floor {found['floor_per_s']:,.0f}/s, ratio {found['ratio']:.2f}"
-    rest = [f"{found[f'look_with_a_{size}_ms']:.2f} ms with a {size}" for size in ("thousand", "million")]
-    print(f"{said} (aim 0.25); a look at rest: {', '.join(rest)}")  # noqa: T201
-
-
-if __name__ == "__main__":
-    main()
+async def _floor_batch(conn: asyncpg.Connection) -> bool:
+    async with conn.transaction():
+        due = [row["id"] for row in await conn.fetch(_FLOOR[0])]
+        if due:
+            await conn.execute(_FLOOR[1], due)
+            await conn.execute(_FLOOR[2], due, _BODY)
+            await conn.execute(_FLOOR[3], due)
+    return bool(due)
