@@ -5,7 +5,7 @@ from pathlib import Path
 
 from services.assessment import api, policies
 from services.assessment.api.access import Office
-from services.assessment.handlers import facts, timers, watch
+from services.assessment.handlers import facts, measures, timers, watch
 from services.assessment.handlers.known import Knowledge
 from services.assessment.settings import AssessmentSettings
 from shared.kit.process.declaration import Service
@@ -32,6 +32,7 @@ def service(settings: AssessmentSettings) -> Service:
         fire=partial(timers.fire, knowledge=knowledge),
         loops=(watch.Watch(knowledge).run,),
         pending=watch.pending,
+        measure=measures.Measures(knowledge).measure,
     )
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from services.notification import api, claims
+from services.notification import api, claims, measures
 from services.notification.handlers import facts
 from services.notification.handlers.robots import RobotChanged
 from services.notification.settings import NotificationSettings
@@ -24,6 +24,7 @@ def service(settings: NotificationSettings) -> Service:
         handler=facts.apply,
         loops=(wiring.dispatch,),
         pending=claims.pending,
+        measure=measures.measure,
         statuses={RobotChanged: 412},
     )
 

@@ -20,7 +20,7 @@ _PUBLISHED = gauge(
 _BEYOND = gauge("liandu_obligations_beyond_calendar", "Open obligations that fall due beyond the published calendar")
 
 _COUNT = text("""
-SELECT count(*) FROM (SELECT FROM obligation WHERE due_on >= :day AND state = 'open' LIMIT :most) AS some
+SELECT count(*) FROM (SELECT FROM obligation WHERE due_on >= :day AND state = 'open' LIMIT :most) AS counted
 """)
 
 

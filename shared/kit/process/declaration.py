@@ -38,6 +38,14 @@ async def nothing_pending(conn: AsyncConnection, now: datetime) -> Pending:
     return Pending()
 
 
+Measure = Callable[[AsyncConnection, datetime], Awaitable[None]]
+"""Sets the gauges that a service shows besides those of every service; see `shared.kit.process.measures`."""
+
+
+async def nothing_measured(conn: AsyncConnection, now: datetime) -> None:
+    """For a service that shows no more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """A service as its `__main__` declares it."""
@@ -50,6 +58,8 @@ class Service:
     loops: Sequence[Callable[[Platform], Awaitable[None]]] = ()
     pending: Callable[[AsyncConnection, datetime], Awaitable[Pending]] = nothing_pending
     """All that it reads on its connection is of one instant."""
+    measure: Measure = nothing_measured
+    """All that it reads on its connection is of one instant; it must be cheap however much there is (see Measure)."""
     statuses: Mapping[type[DomainError], int] = field(default_factory=dict)
     """HTTP statuses of the service's own domain errors; the kit's bases have theirs (404, 403, 422, 409, 412)."""
     migrations: Path | None = None

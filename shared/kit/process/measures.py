@@ -5,7 +5,6 @@ backlog of any size. What a number means to an operator stands in docs/operation
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from sqlalchemy import text
@@ -15,14 +14,13 @@ from shared.kit import telemetry
 from shared.kit.clock import Clock
 from shared.kit.database import snapshot
 from shared.kit.log.relay import Relay
+from shared.kit.patience import Patience
+from shared.kit.process.declaration import Measure
 
 EVERY = 10.0
 """Real seconds between two measurements."""
 
 COUNTED_AT_MOST = 10_000
-
-Measure = Callable[[AsyncConnection, datetime], Awaitable[None]]
-"""Reads what a service shows besides, at the platform's time, and sets its gauges."""
 
 _MEASURED = telemetry.gauge("liandu_measured_timestamp_seconds", "When the backlog was measured last, as Unix time")
 _UNSENT = telemetry.gauge(
@@ -39,43 +37,46 @@ _KINDS = ("record", "waiting", "timer")
 
 _BACKLOG = text("""
 WITH due AS MATERIALIZED (
-    SELECT due_at, origin FROM timer WHERE due_at <= :now ORDER BY due_at, subject, kind LIMIT :most
+    SELECT due_at, origin FROM timer WHERE due_at <= :now ORDER BY due_at LIMIT :most
 ), free AS (
     SELECT due_at FROM due WHERE NOT EXISTS (SELECT FROM parked_aggregate p WHERE p.aggregate_id = due.origin)
 )
 SELECT (SELECT count(*) FROM free) AS due, (SELECT min(due_at) FROM free) AS oldest_due,
-       (SELECT count(*) FROM (SELECT FROM parked_aggregate WHERE reason = 'poison' LIMIT :most) AS some) AS parked
+       (SELECT count(*) FROM (SELECT FROM parked_aggregate WHERE reason = 'poison' LIMIT :most) AS counted) AS parked
 """)
 
 _OPEN = text("""
-SELECT kind, count(*) FROM (SELECT kind FROM set_aside WHERE redriven_at IS NULL LIMIT :most) AS some GROUP BY kind
+SELECT kind, count(*) AS number
+  FROM (SELECT kind FROM set_aside WHERE redriven_at IS NULL LIMIT :most) AS counted
+ GROUP BY kind
 """)
-
-
-async def nothing_measured(conn: AsyncConnection, now: datetime) -> None:
-    """For a service that shows no more than every service does."""
 
 
 class Measures:
     """The loop that measures, for as long as the process lives."""
 
-    def __init__(self, *, engine: AsyncEngine, clock: Clock, relay: Relay, own: Measure = nothing_measured) -> None:
+    def __init__(self, *, engine: AsyncEngine, clock: Clock, relay: Relay, own: Measure) -> None:
         self._engine = engine
         self._clock = clock
         self._relay = relay
         self._own = own
 
     async def run(self) -> None:
-        """Run until cancelled; what interrupts it is the caller's to wait out."""
+        """Run until cancelled. Where the database cannot be read, the numbers stay as they were, with their time."""
+        patience = Patience("measures", longest=EVERY)
         while True:
-            await self.look()
-            await asyncio.sleep(EVERY)
+            try:
+                await self.look()
+            except Exception as error:
+                await patience.bear(error)
+            else:
+                patience.over()
+                await asyncio.sleep(EVERY)
 
     async def look(self) -> None:
         """Measure once."""
         now = self._clock.now()
-        since = self._relay.oldest_unsent_at
-        _UNSENT.set(0 if since is None else max(0.0, (now - since).total_seconds()))
+        _UNSENT.set(self._relay.unsent_seconds)
         async with snapshot(self._engine) as conn:
             await _show_backlog(conn, now)
             await self._own(conn, now)
@@ -88,6 +89,6 @@ async def _show_backlog(conn: AsyncConnection, now: datetime) -> None:
     _OVERDUE.set((now - found.oldest_due).total_seconds() if found.oldest_due else 0)
     _PARKED.set(found.parked)
     rows = await conn.execute(_OPEN, {"most": COUNTED_AT_MOST})
-    kinds = {row.kind: row.count for row in rows}
+    kinds = {row.kind: row.number for row in rows}
     for kind in _KINDS:
         _ASIDE.labels(kind).set(kinds.get(kind, 0))

@@ -19,6 +19,7 @@ from shared.kit.log import api as log_api
 from shared.kit.log.relay import Relay
 from shared.kit.patience import Patience, faults
 from shared.kit.process.declaration import Platform, Service
+from shared.kit.process.measures import Measures
 from shared.kit.settings import ServiceSettings, read_secrets
 from shared.kit.timers import Timers
 from shared.kit.web.http import prune_idempotency_keys
@@ -52,6 +53,7 @@ class Parts:
         self._platform = platform
         engine, clock = platform.engine, platform.clock
         self._relay = Relay(engine, platform.settings.kafka_bootstrap, clock=clock, service=service.name)
+        self._measures = Measures(engine=engine, clock=clock, relay=self._relay, own=service.measure)
         self._timers = Timers(engine=engine, clock=clock, fire=service.fire) if service.fire else None
         self._consuming = Consuming(service.handler, platform) if service.handler else None
         consumer = self._consuming.consumer if self._consuming else None
@@ -66,6 +68,7 @@ class Parts:
     def loops(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
         """Each runs until cancelled; one that ends by itself takes the process with it."""
         loops = {"relay": self._relay.run, "idempotency keys": self._lasting(prune_idempotency_keys)}
+        loops["measures"] = self._measures.run
         if self._timers is not None:
             loops["timers"] = self._timers.run
         if self._consuming is not None:
