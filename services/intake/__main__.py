@@ -6,7 +6,7 @@ from pathlib import Path
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake import api
-from services.intake.api import imports
+from services.intake.api import facts, imports
 from services.intake.importer import finish_abandoned
 from services.intake.store import imports as store
 from shared.kit.process.declaration import Pending, Service
@@ -25,7 +25,7 @@ def service(settings: ServiceSettings) -> Service:
         routers=api.routers(),
         loops=[finish_abandoned],
         pending=pending,
-        statuses=imports.STATUSES,
+        statuses={**imports.STATUSES, **facts.STATUSES},
     )
 
 

@@ -2,8 +2,16 @@
 
 from fastapi import APIRouter
 
-from services.intake.api import chains, imports, people, posts, projects, timetables
+from services.intake.api import chains, facts, imports, people, posts, projects, timetables
 
 
 def routers() -> tuple[APIRouter, ...]:
-    return (chains.router, imports.router, people.router, posts.router, projects.router, timetables.router)
+    return (
+        chains.router,
+        facts.router,
+        imports.router,
+        people.router,
+        posts.router,
+        projects.router,
+        timetables.router,
+    )

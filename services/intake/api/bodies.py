@@ -7,10 +7,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from services.intake.domain.operations import Record
 from services.intake.domain.project import Changes, NewProject, Step
 from services.intake.domain.terms import EvidenceKind
 from services.intake.domain.timetable import NewMilestone
-from services.intake.handlers.projects import Recording
 from shared.contracts.programme import ChainCategory, Tier
 from shared.contracts.projects import Evidence, ProjectKind, Source, Stage
 
@@ -104,9 +104,19 @@ class ProjectBody(Body):
     started_on: date | None = None
     milestones: tuple[MilestoneBody, ...] = Field(default=(), max_length=100)
 
-    def recording(self) -> Recording:
-        given = self.model_dump(exclude={"milestones", "code"})
-        return Recording(NewProject(code=self.code or "", **given), tuple(item.line() for item in self.milestones))
+    def recording(self) -> Record:
+        new = NewProject(
+            code=self.code or "",
+            name=self.name,
+            chain_id=self.chain_id,
+            responsible_org_id=self.responsible_org_id,
+            kind=self.kind,
+            total_investment_wan=self.total_investment_wan,
+            stage=self.stage,
+            signed_on=self.signed_on,
+            started_on=self.started_on,
+        )
+        return Record(new, tuple(line.line() for line in self.milestones))
 
 
 class ProjectChanges(Body):
@@ -120,7 +130,14 @@ class ProjectChanges(Body):
     started_on: date | None = None
 
     def changes(self) -> Changes:
-        return Changes(**self.model_dump())
+        return Changes(
+            name=self.name,
+            chain_id=self.chain_id,
+            responsible_org_id=self.responsible_org_id,
+            total_investment_wan=self.total_investment_wan,
+            signed_on=self.signed_on,
+            started_on=self.started_on,
+        )
 
 
 class EvidenceBody(Body):

@@ -31,6 +31,13 @@ class UnknownReference(Invalid):
         super().__init__(f"所填的{what}不存在", what=what, key=str(key), field=field)
 
 
+class VersionRequired(Invalid):
+    """The change needs the version of the project that its caller read."""
+
+    def __init__(self, project_id: UUID) -> None:
+        super().__init__("修改时须用 version 带上所读的项目版本", project_id=str(project_id))
+
+
 class StageNotAllowed(Conflict):
     """The stage does not follow the present one; `allowed` are those that do."""
 

@@ -1,7 +1,7 @@
 """Projects: recorded, revised, moved on, held, resumed, terminated."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import date
 from uuid import UUID, uuid4
 
@@ -9,10 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake import reference
 from services.intake.domain import project as domain
-from services.intake.domain import timetable
 from services.intake.domain.errors import AlreadyExists, RecordMissing, UnknownReference
+from services.intake.domain.operations import Record, enter, posts_named
 from services.intake.domain.project import Changes, NewProject, Project, Step
-from services.intake.domain.timetable import NewMilestone
 from services.intake.handlers.writing import append, lock_register, require_version, today
 from services.intake.store import programme as programme_store
 from services.intake.store import projects as store
@@ -24,20 +23,12 @@ REFERENCES = {"chain": ("产业链", "chain_id"), "organisation": ("责任单位
 Decide = Callable[[Project], Sequence[Event]]
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """A project to record, with the first lines of its timetable. Without a code it is given a number."""
-
-    project: NewProject
-    milestones: tuple[NewMilestone, ...] = ()
-
-
-async def record_project(recording: Recording, *, conn: AsyncConnection, by: By) -> Project:
+async def record_project(recording: Record, *, conn: AsyncConnection, by: By) -> Project:
     """Enter one project."""
     return (await record_projects([recording], conn=conn, by=by))[0]
 
 
-async def record_projects(recordings: Sequence[Recording], *, conn: AsyncConnection, by: By) -> list[Project]:
+async def record_projects(recordings: Sequence[Record], *, conn: AsyncConnection, by: By) -> list[Project]:
     """Enter projects, all or none, in a constant number of statements.
 
     Raises:
@@ -48,8 +39,8 @@ async def record_projects(recordings: Sequence[Recording], *, conn: AsyncConnect
     await _require_new(recordings, conn=conn)
     await _require_references([recording.project for recording in recordings], conn=conn)
     numbered = await _numbered(recordings, conn=conn, by=by)
-    holders = await holders_of([line for item in numbered for line in item.milestones], conn=conn, day=today(by))
-    decided = [_record(recording, holders, day=today(by)) for recording in numbered]
+    holders = await holders_of(posts_named(numbered), conn=conn, day=today(by))
+    decided = [enter(recording, holders=holders, today=today(by), new_id=uuid4) for recording in numbered]
     projects = [domain.fold(None, events) for events in decided]
     await append([(project.id, events) for project, events in zip(projects, decided, strict=True)], conn=conn, by=by)
     await store.save_many([(None, project) for project in projects], conn=conn)
@@ -147,39 +138,14 @@ async def save(project: Project, events: Sequence[Event], *, conn: AsyncConnecti
     return after
 
 
-async def holders_of(lines: Sequence[NewMilestone], *, conn: AsyncConnection, day: date) -> dict[UUID, UUID | None]:
-    """Who holds the posts of these lines on a day.
-
-    Raises:
-        UnknownReference: a line names a post that does not exist.
-    """
-    wanted = {line.responsible_post_id for line in lines if line.responsible_post_id}
-    posts = await programme_store.posts(conn=conn, ids=wanted) if wanted else {}
-    for missing in wanted - set(posts):
-        raise UnknownReference("责任岗位", missing, field="responsible_post_id")
-    return {post.id: post.holder(day) for post in posts.values()}
+async def holders_of(posts: Collection[UUID], *, conn: AsyncConnection, day: date) -> dict[UUID, UUID | None]:
+    """Who holds these posts on a day, as far as they exist."""
+    if not posts:
+        return {}
+    return {post.id: post.holder(day) for post in (await programme_store.posts(conn=conn, ids=posts)).values()}
 
 
-def with_holder(line: NewMilestone, holders: dict[UUID, UUID | None]) -> NewMilestone:
-    """A line with the person who holds its post."""
-    if line.responsible_post_id is None:
-        return line
-    return replace(line, responsible_person_id=holders[line.responsible_post_id])
-
-
-def _record(recording: Recording, holders: dict[UUID, UUID | None], *, day: date) -> list[Event]:
-    events = domain.record(uuid4(), recording.project, today=day)
-    project = domain.fold(None, events)
-    for line in recording.milestones:
-        more = timetable.plan(
-            project.id, project.milestones, uuid4(), with_holder(line, holders), current=project.stage
-        )
-        project = domain.fold(project, more)
-        events += more
-    return events
-
-
-async def _require_new(recordings: Sequence[Recording], *, conn: AsyncConnection) -> None:
+async def _require_new(recordings: Sequence[Record], *, conn: AsyncConnection) -> None:
     codes = [item.project.code for item in recordings if item.project.code]
     names = [(item.project.name, item.project.responsible_org_id) for item in recordings]
     if len(set(codes)) < len(codes) or len(set(names)) < len(names):
@@ -199,7 +165,7 @@ async def _require_references(named: Sequence[NewProject | Changes], *, conn: As
         raise UnknownReference(word, id, field=field)
 
 
-async def _numbered(recordings: Sequence[Recording], *, conn: AsyncConnection, by: By) -> list[Recording]:
+async def _numbered(recordings: Sequence[Record], *, conn: AsyncConnection, by: By) -> list[Record]:
     """The recordings, those without a code with a number of the present year."""
     without = sum(not item.project.code for item in recordings)
     numbers = iter(await store.take_numbers(without, year=today(by).year, conn=conn))

@@ -6,11 +6,11 @@ from uuid import UUID, uuid4
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.domain import timetable
+from services.intake.domain.operations import ReviseLine, revise_line, with_holder
 from services.intake.domain.project import Project, require_changeable
 from services.intake.domain.timetable import NewMilestone
-from services.intake.handlers.projects import holders_of, locked, save, with_holder
+from services.intake.handlers.projects import holders_of, locked, save
 from services.intake.handlers.writing import today
-from shared.contracts.event import Event
 from shared.kit.web.http import By
 
 
@@ -19,11 +19,10 @@ async def plan_milestone(
 ) -> tuple[Project, UUID]:
     """Add a line; the person is whoever holds the post today. The project, and the line's id."""
     project = await _changeable(project_id, expected=expected, conn=conn)
-    holders = await holders_of([new], conn=conn, day=today(by))
+    posts = {new.responsible_post_id} if new.responsible_post_id else ()
+    held = with_holder(new, await holders_of(posts, conn=conn, day=today(by)))
     milestone_id = uuid4()
-    events = timetable.plan(
-        project_id, project.milestones, milestone_id, with_holder(new, holders), current=project.stage
-    )
+    events = timetable.plan(project_id, project.milestones, milestone_id, held, current=project.stage)
     return await save(project, events, conn=conn, by=by), milestone_id
 
 
@@ -40,21 +39,9 @@ async def revise_milestone(
 ) -> Project:
     """Give a line another due day (with a reason), another post, or both."""
     project = await _changeable(project_id, expected=expected, conn=conn)
-    timetable.require_open(project.milestones, milestone_id)
-    events: list[Event] = []
-    if due_on:
-        events += timetable.replan(project_id, project.milestones, milestone_id, due_on=due_on, reason=reason)
-    if responsible_post_id:
-        line = NewMilestone(name="", due_on=None, responsible_post_id=responsible_post_id)
-        holders = await holders_of([line], conn=conn, day=today(by))
-        events += timetable.reassign(
-            project_id,
-            project.milestones,
-            milestone_id,
-            post_id=responsible_post_id,
-            person_id=holders[responsible_post_id],
-        )
-    return await save(project, events, conn=conn, by=by)
+    holders = await holders_of({responsible_post_id} if responsible_post_id else (), conn=conn, day=today(by))
+    verb = ReviseLine(milestone_id, due_on, reason, responsible_post_id)
+    return await save(project, revise_line(project, verb, holders=holders), conn=conn, by=by)
 
 
 async def meet_milestone(

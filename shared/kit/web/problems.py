@@ -67,17 +67,27 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """One problem answer; `code` in kebab case, `detail` in Chinese."""
-    body: dict[str, object] = {
-        "type": f"urn:liandu:problem:{code}",
-        "title": code.replace("-", " ").capitalize(),
-        "status": status,
-        "detail": detail,
-        "trace_id": telemetry.current_trace_id(),
-    }
-    for name, value in (members or {}).items():
-        body[f"the_{name}" if name in _STANDARD else name] = value
+    body = {**details(status, code, detail, members=members), "trace_id": telemetry.current_trace_id()}
     content = orjson.dumps(body, default=str, option=orjson.OPT_NON_STR_KEYS)
     return Response(content, status, dict(headers or {}), MEDIA_TYPE)
+
+
+def details(status: int, code: str, detail: str, *, members: Mapping[str, object] | None = None) -> dict[str, object]:
+    """A problem as it may stand inside an answer, for one of many things that were asked for."""
+    own = {f"the_{name}" if name in _STANDARD else name: value for name, value in (members or {}).items()}
+    title = code.replace("-", " ").capitalize()
+    return {"type": f"urn:liandu:problem:{code}", "title": title, "status": status, "detail": detail, **own}
+
+
+def details_of(error: DomainError, statuses: Mapping[type[DomainError], int]) -> dict[str, object]:
+    """A domain error's problem; `statuses` as for `install`."""
+    status = _status(type(error), {**STATUSES, **statuses})
+    return details(status, code_of(type(error)), error.message, members=error.details)
+
+
+def findings(errors: Sequence[Mapping[str, Any]], *under: str | int) -> list[dict[str, object]]:
+    """pydantic's errors about a part of the body, as a problem tells them; `under`: the way to that part."""
+    return [_finding({**error, "loc": ("body", *under, *error["loc"])}) for error in errors]
 
 
 def internal_error() -> Response:
