@@ -57,6 +57,9 @@ _COMPARED = telemetry.counter(
 _STREAMS_STOPPED = telemetry.gauge(
     "liandu_streams_stopped", "Streams stopped because their producer's log contradicts what was taken from them"
 )
+_BEHIND = telemetry.gauge(
+    "liandu_auditor_streams_behind", "Streams known to have facts that were not taken yet", ["source"]
+)
 _AWAY = telemetry.gauge("liandu_auditor_producer_away", "1 while a producer's log cannot be read", ["source"])
 
 
@@ -129,6 +132,7 @@ class Auditor:
                 if watch.looks_in_vain == WARN_AFTER_LOOKS:
                     log.warning("a producer's log cannot be read", error=str(error))
             _AWAY.labels(watch.producer.source).set(watch.away is not None)
+            _BEHIND.labels(watch.producer.source).set(self._count_late(watch))
 
     async def state(self) -> AuditorState:
         """A producer that is away unsettles nothing: the platform goes on without it."""

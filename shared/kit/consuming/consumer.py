@@ -39,6 +39,7 @@ _BATCH = telemetry.histogram(
     "From a batch's arrival to its commit",
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
 )
+_CONSUMING = telemetry.gauge("liandu_consumer_consuming", "1 while this process reads from the broker")
 _INTERRUPTED = telemetry.counter("liandu_consumer_interruptions_total", "Times that consuming began anew")
 
 
@@ -94,6 +95,7 @@ class Consumer:
         self._copies = Copies(service=service, broker=broker)
         self._session: Session | None = None
         self._lacking: str | None = "not started"
+        _CONSUMING.set_function(lambda: self._session is not None and self._lacking is None)
         self.left: set[Stream] = set()
         """Streams whose producer could not be asked: the auditor brings them up to date, and takes them out."""
         self.fetching: set[Stream] = set()
