@@ -33,6 +33,7 @@ revision, down_revision, branch_labels, depends_on = "0001", None, None, None
 
 def upgrade() -> None:
     tables.create_v1(op)
+    tables.create_log_v2(op)
     tables.create_timer_v2(op)
 """
 
@@ -233,3 +234,61 @@ async def test_a_service_without_any_way_to_log_in_does_not_start(tiny: Tiny) ->
     del tiny.env["LIANDU_JWT_SECRET_FILE"]
     assert tiny.start().wait(30) == 1
     assert "LIANDU_JWT_SECRET_FILE" in tiny.log()
+
+
+async def test_readiness_names_what_has_to_be_mended_and_the_process_lives_through_it(
+    migrated: Tiny, database: ScratchDatabase
+) -> None:
+    serving = migrated.start()
+    await migrated.ready()
+    admin = await asyncpg.connect(database.admin_url)
+    await admin.execute("ALTER TABLE tiny.relay_cursor RENAME TO taken_away")
+    async with migrated.client(Role.OPERATOR, Role.CLERK) as client:
+        (await client.post("/v1/things")).raise_for_status()
+        await eventually(migrated.answers("/readyz", 503))
+        assert "relay waits: " in (said := (await client.get("/readyz")).json()["checks"]["loops"])
+        assert '"relay_cursor" does not exist (SQLSTATE 42P01)' in said
+        assert 'liandu_waiting_for_repair{part="relay"} 1.0' in (await client.get("/metrics")).text
+
+        await admin.execute("ALTER TABLE tiny.taken_away RENAME TO relay_cursor")
+
+        await migrated.ready()
+        assert 'liandu_waiting_for_repair{part="relay"} 0.0' in (await client.get("/metrics")).text
+    await admin.close()
+    await eventually(settled_with(migrated, log=1))
+    assert (await state_of(migrated))["problems"] == []
+    assert serving.poll() is None
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("DATABASE_URL", "mysql://a:hidden@b/c", "must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE"),
+        ("JWT_SECRET_FILE", "/nowhere/jwt", "Path does not point to a file"),
+        ("PORT", "many", "Input should be a valid integer"),
+    ],
+)
+async def test_a_setting_that_cannot_be_is_named_in_one_line(setting: str, value: str, said: str, tiny: Tiny) -> None:
+    assert tiny.start(**{f"LIANDU_{setting}": value}).wait(30) == 1
+    [line] = tiny.log().splitlines()
+    assert line.startswith(f"tiny does not start: LIANDU_{setting}: {said}")
+    assert "hidden" not in line
+
+
+async def test_migrating_with_a_wrong_password_says_so_in_one_line(migrated: Tiny) -> None:
+    url = migrated.env["LIANDU_DATABASE_URL"].replace(":tiny@", ":wrong@")
+    assert migrated.start("migrate", LIANDU_DATABASE_URL=url).wait(30) == 1
+    [line] = migrated.log().splitlines()
+    assert line.startswith("tiny does not migrate: no database at 127.0.0.1:")
+    assert 'password authentication failed for user "liandu_tiny"' in line
+    assert line.endswith("Start it, or correct LIANDU_DATABASE_URL")
+
+
+async def test_migrating_says_at_once_what_it_waits_for(tiny: Tiny) -> None:
+    url = f"postgresql://liandu_tiny:tiny@127.0.0.1:{free_port()}/away"
+    migrating = tiny.start("migrate", LIANDU_DATABASE_URL=url)
+
+    await eventually(lambda: "waiting for the database" in tiny.log())
+
+    assert "Connect call failed" in tiny.log()
+    assert migrating.poll() is None
