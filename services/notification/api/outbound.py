@@ -23,13 +23,23 @@ class SwitchBody(BaseModel):
     reason: Annotated[str, Field(max_length=500)] = ""
 
 
+class ResumeBody(SwitchBody):
+    """`perhaps_seen`: what waits may have been shown before, and is marked 可能重复."""
+
+    perhaps_seen: bool = False
+
+
 class OutboundShown(BaseModel):
-    """`waiting`: how many messages are queued for each robot; `would_go`: those that are due now, in order."""
+    """`waiting`: how many messages are queued for each robot; `would_go`: those that are due now, in order.
+
+    `restored`: paused by a restore from a backup; what waits will be marked 可能重复 when it is resumed.
+    """
 
     paused: bool
     reason: str
     by: str
     since: datetime | None
+    restored: bool
     waiting: dict[str, int]
     would_go: list[MessageShown]
 
@@ -49,14 +59,16 @@ async def pause_outbound(body: SwitchBody, write: Operator) -> Response:
 
 
 @router.post("/v1/outbound:resume", response_model=OutboundShown)
-async def resume_outbound(body: SwitchBody, write: Operator) -> Response:
+async def resume_outbound(body: ResumeBody, write: Operator) -> Response:
     """Let messages leave again, in order and within the robots' limits."""
-    return await _switch(write, paused=False, reason=body.reason)
+    return await _switch(write, paused=False, reason=body.reason, perhaps_seen=body.perhaps_seen)
 
 
-async def _switch(write: Write, *, paused: bool, reason: str) -> Response:
+async def _switch(write: Write, *, paused: bool, reason: str, perhaps_seen: bool = False) -> Response:
     async def work(conn: AsyncConnection, by: By) -> Answer:
-        state = await handlers.switch_outbound(paused=paused, reason=reason, by=by.actor, now=by.now, conn=conn)
+        state = await handlers.switch_outbound(
+            paused=paused, reason=reason, by=by.actor, now=by.now, conn=conn, perhaps_seen=perhaps_seen
+        )
         return Answer(await _shown(state, conn=conn, now=by.now, limit=50))
 
     return await write(work)
@@ -69,6 +81,7 @@ async def _shown(state: Outbound, *, conn: AsyncConnection, now: datetime, limit
         reason=state.reason,
         by=state.by,
         since=state.since,
+        restored=state.restored,
         waiting=await views.counts(conn=conn),
         would_go=[shown(message) for message in due],
     )

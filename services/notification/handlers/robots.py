@@ -14,6 +14,7 @@ from services.notification.store.robots import Outbound, Robot
 from services.notification.targets import Keyring, Targets
 from shared.kit.errors import Conflict, Invalid, NotFound
 
+_RESTORED = "数据已由备份恢复：备份之后发出的消息不在台账中，核对后恢复发送，待发消息将注明可能重复"
 _TRIED = '{"robot":null}'
 
 
@@ -121,11 +122,24 @@ async def require(robot_id: str, *, conn: AsyncConnection, lock: bool = False) -
     return found
 
 
-async def switch_outbound(*, paused: bool, reason: str, by: str, now: datetime, conn: AsyncConnection) -> Outbound:
-    """Pause or resume everything outbound; what is on its way arrives. Doing it twice changes nothing."""
+async def pause_after_restore(conn: AsyncConnection) -> None:
+    """Let nothing leave until an operator has looked: what the ledger lost with its last hours may have been sent."""
+    await robots.switch(Outbound(True, _RESTORED, "liandu restore", None, restored=True), conn=conn)
+
+
+async def switch_outbound(
+    *, paused: bool, reason: str, by: str, now: datetime, conn: AsyncConnection, perhaps_seen: bool = False
+) -> Outbound:
+    """Pause or resume everything outbound; what is on its way arrives. Doing it twice changes nothing.
+
+    `perhaps_seen`: when it is resumed, what waits is marked 可能重复. After a restore from a backup it always is:
+    it may have been sent in the time that the ledger lost.
+    """
     present = await robots.outbound(conn=conn)
     if present.paused == paused:
         return present
+    if not paused and (perhaps_seen or present.restored):
+        await messages.mark_perhaps_seen(conn=conn)
     state = Outbound(paused, reason, by, now)
     await robots.switch(state, conn=conn)
     await signal.mark_queued(conn)

@@ -131,6 +131,7 @@ UPDATE message SET state = 'queued', refusals = 0, not_before = :now, settled_at
  WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'undelivered'
 RETURNING id
 """)
+_PERHAPS_SEEN = text("UPDATE message SET unknowns = 1 WHERE state <> 'sent' AND unknowns = 0")
 _UNDELIVERED = text(
     "SELECT id FROM message WHERE state = 'undelivered' AND robot_id = :robot ORDER BY number FOR UPDATE"
 )
@@ -237,6 +238,11 @@ async def redrive(ids: Sequence[UUID], *, reason: str, now: datetime, conn: Asyn
     moved = (await conn.execute(_REDRIVE, values)).all()
     await signal.mark_queued(conn)
     return len(moved)
+
+
+async def mark_perhaps_seen(*, conn: AsyncConnection) -> int:
+    """Everything that has not arrived as far as is known may have been shown already; how many messages."""
+    return (await conn.execute(_PERHAPS_SEEN)).rowcount
 
 
 async def undelivered_of(robot: str, *, conn: AsyncConnection) -> list[UUID]:

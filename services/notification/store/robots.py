@@ -29,10 +29,13 @@ class Robot:
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
+    """`restored`: paused by a restore from a backup, since which nothing has left."""
+
     paused: bool
     reason: str
     by: str
     since: datetime | None
+    restored: bool = False
 
 
 _ONE = text("SELECT * FROM robot WHERE id = :id")
@@ -90,8 +93,10 @@ RETURNING version
 """)
 _DROP_ROUTE = text("DELETE FROM route WHERE id = :id")
 
-_OUTBOUND = text("SELECT paused, reason, switched_by, since FROM outbound")
-_SWITCH = text("UPDATE outbound SET paused = :paused, reason = :reason, switched_by = :by, since = :since")
+_OUTBOUND = text("SELECT paused, reason, switched_by, since, restored FROM outbound")
+_SWITCH = text("""
+UPDATE outbound SET paused = :paused, reason = :reason, switched_by = :by, since = :since, restored = :restored
+""")
 
 
 async def find(robot_id: str, *, conn: AsyncConnection, lock: bool = False) -> Robot | None:
@@ -186,12 +191,12 @@ async def drop_route(route_id: UUID, *, conn: AsyncConnection) -> bool:
 
 async def outbound(*, conn: AsyncConnection) -> Outbound:
     row = (await conn.execute(_OUTBOUND)).one()
-    return Outbound(row.paused, row.reason, row.switched_by, row.since)
+    return Outbound(row.paused, row.reason, row.switched_by, row.since, row.restored)
 
 
 async def switch(state: Outbound, *, conn: AsyncConnection) -> None:
     values = {"paused": state.paused, "reason": state.reason, "by": state.by, "since": state.since}
-    await conn.execute(_SWITCH, values)
+    await conn.execute(_SWITCH, {**values, "restored": state.restored})
 
 
 def _robot(row: Row[Any]) -> Robot:

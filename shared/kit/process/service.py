@@ -25,9 +25,11 @@ from shared.kit.broker import BrokerAddress, BrokerUnavailable
 from shared.kit.clock import open_clock
 from shared.kit.database import WrongSchema, migrate, open_engine, schema_is_current
 from shared.kit.errors import DomainError
+from shared.kit.log.relay import LeadershipLost
 from shared.kit.patience import faults
 from shared.kit.process.declaration import Platform, Service
 from shared.kit.process.parts import CONNECTIONS, Parts, State
+from shared.kit.process.restored import AfterRestore, begin_anew, nothing_more
 from shared.kit.settings import MigrationSettings, ServiceSettings, said
 from shared.kit.transient import Backoff, in_words, is_transient, sqlstate
 from shared.kit.web.http import Check, create_app
@@ -43,9 +45,15 @@ _NOT_LET_IN = ("28", "3D")
 
 
 def serve_or_migrate(
-    name: str, make: Callable[[], Service], migrations: Path, arguments: Sequence[str] | None = None
+    name: str,
+    make: Callable[[], Service],
+    migrations: Path,
+    arguments: Sequence[str] | None = None,
+    *,
+    after_restore: AfterRestore = nothing_more,
 ) -> None:
-    """The whole of a service's `__main__`: `python -m services.x` serves, `python -m services.x migrate` migrates.
+    """The whole of a service's `__main__`: `python -m services.x` serves, with `migrate` it migrates, with `restored`
+    it does what must follow when its database was restored (see `restored.begin_anew`).
 
     `make` reads the settings and declares the service. Migrating needs the database's URL only, and an administrator's
     (LIANDU_ADMIN_DATABASE_URL) where role and schema are to be made; it waits a minute for the database.
@@ -61,8 +69,13 @@ def serve_or_migrate(
             telemetry.configure_logging(name, form=settings.log_format)
             with _in_one_line(f"{name} does not migrate"):
                 asyncio.run(_migrate(name, migrations, settings))
+        case ["restored"]:
+            with _in_one_line(f"{name} cannot begin anew"):
+                settings = MigrationSettings()
+                telemetry.configure_logging(name, form=settings.log_format)
+                asyncio.run(begin_anew(name, settings.database_url.get_secret_value(), after=after_restore))
         case _:
-            sys.exit(f"usage: python -m services.{name} [migrate]")
+            sys.exit(f"usage: python -m services.{name} [migrate|restored]")
 
 
 @contextmanager
@@ -72,7 +85,7 @@ def _in_one_line(what: str) -> Iterator[None]:
         yield
     except ValidationError as error:
         sys.exit(f"{what}: {said(error)}")
-    except (ValueError, OSError, DomainError, WrongSchema, DatabaseAway) as error:
+    except (ValueError, OSError, DomainError, WrongSchema, DatabaseAway, LeadershipLost) as error:
         sys.exit(f"{what}: {telemetry.without_secrets(str(error) or repr(error))}")
 
 
