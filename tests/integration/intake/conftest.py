@@ -37,9 +37,8 @@ def by(clock: MovableClock) -> By:
     return By(Principal("clerk-1", "王办事员", frozenset({Role.CLERK})), clock.now(), None)
 
 
-@pytest_asyncio.fixture
-async def http(engine: AsyncEngine, clock: MovableClock, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """The service's application, called as a clerk."""
+@pytest.fixture
+def platform(engine: AsyncEngine, clock: MovableClock, tmp_path: Path) -> Platform:
     secret_file = tmp_path / "jwt"
     secret_file.write_text(SECRET)
     settings = ServiceSettings(
@@ -49,7 +48,13 @@ async def http(engine: AsyncEngine, clock: MovableClock, tmp_path: Path) -> Asyn
         port=1,
         jwt_secret_file=secret_file,
     )
-    app = create_app(service(settings), Platform("intake", settings, engine, clock))
+    return Platform("intake", settings, engine, clock)
+
+
+@pytest_asyncio.fixture
+async def http(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
+    """The service's application, called as a clerk."""
+    app = create_app(service(platform.settings), platform)
     headers = {"authorization": f"Bearer {a_token(Role.CLERK)}"}
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://intake", headers=headers) as client:

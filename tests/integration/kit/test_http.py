@@ -92,6 +92,30 @@ async def rename(project_id: UUID, body: NewProject, write: Annotated[Write, Dep
     return await write(work)
 
 
+@dataclass
+class Meeting:
+    """Lets two writes each lock their first row before either goes on to its second."""
+
+    both: asyncio.Barrier = field(default_factory=lambda: asyncio.Barrier(2))
+    attempts: int = 0
+
+
+@router.post("/v1/projects:pair")
+async def pair(body: list[UUID], request: Request, write: Annotated[Write, Depends(writing(Role.CLERK))]) -> Response:
+    meeting: Meeting = request.app.state.meeting
+
+    async def work(conn: AsyncConnection, by: By) -> Answer:
+        meeting.attempts += 1
+        first = meeting.attempts <= 2
+        await conn.execute(RENAME, {"id": body[0], "name": "paired"})
+        if first:
+            await meeting.both.wait()
+        await conn.execute(RENAME, {"id": body[1], "name": "paired"})
+        return Answer({})
+
+    return await write(work)
+
+
 @router.post("/v1/imports", max_body_size=20 * MB)
 async def take_file(
     file: Annotated[UploadFile, File()], write: Annotated[Write, Depends(writing(Role.CLERK))]
@@ -424,8 +448,35 @@ async def test_a_version_the_reader_has_is_not_sent_again(sent: str, status: int
     assert bool(response.content) == (status == 200)
 
 
+async def test_of_two_that_wait_for_each_other_both_get_through(client: httpx.AsyncClient, platform: Platform) -> None:
+    ids = [(await client.post("/v1/projects", json={"name": name})).json()["id"] for name in "ab"]
+    meeting = Meeting()
+    client._transport.app.state.meeting = meeting  # type: ignore[attr-defined]
+    answers = await asyncio.gather(*(client.post("/v1/projects:pair", json=pair) for pair in (ids, ids[::-1])))
+    async with transaction(platform.engine) as conn:
+        versions = (await conn.execute(text("SELECT version FROM project"))).scalars().all()
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert meeting.attempts == 3
+    assert versions == [3, 3]
+
+
+async def test_writers_that_wait_leave_readers_a_connection(clients: Clients, platform: Platform) -> None:
+    few = replace(platform, settings=platform.settings.model_copy(update={"database_pool": 4}))
+    client, gate = clients(of=few), Gate()
+    client._transport.app.state.gate = gate  # type: ignore[attr-defined]
+    writes = [asyncio.create_task(client.post("/v1/projects", json={"name": f"{n}"})) for n in range(8)]
+    await eventually(lambda: gate.runs == 3)
+    read = await client.get(f"/v1/projects/{UUID(int=1)}")
+    assert not any(write.done() for write in writes)
+    gate.opened.set()
+
+    assert read.status_code == 404
+    assert [answer.status_code for answer in await asyncio.gather(*writes)] == [201] * 8
+
+
 async def test_reading_cannot_write(client: httpx.AsyncClient, platform: Platform) -> None:
-    assert code(await client.get("/v1/meddling")) == (500, "internal-error")
+    assert code(await client.get("/v1/meddling")) == (503, "unavailable")
     assert await names(platform) == []
     assert (await client.post("/v1/projects", json={"name": "after"})).status_code == 201
 
