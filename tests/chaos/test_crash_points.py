@@ -1,0 +1,35 @@
+"""Services killed at named points under load, on the embedded broker: the short form of `make chaos`."""
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from tests.chaos.storm import Storm, platform_under_chaos
+
+CRASHES = [
+    ("intake", "http.after_commit"),
+    ("intake", "relay.before_send"),
+    ("intake", "relay.after_send"),
+    ("assessment", "consumer.before_commit"),
+    ("assessment", "consumer.after_commit"),
+    ("notification", "consumer.after_commit"),
+    ("assessment", "timers.before_commit"),
+    ("notification", "sender.after_claim"),
+    ("notification", "sender.after_answer"),
+]
+
+
+@pytest_asyncio.fixture(scope="module")
+async def platform() -> AsyncIterator[Storm]:
+    async with platform_under_chaos() as made:
+        yield made
+
+
+async def test_whatever_point_a_service_dies_at_nothing_is_lost_and_nothing_doubled(platform: Storm) -> None:
+    await platform.begin("断点", clerks=2, pause=0.1)
+    for service, point in CRASHES:
+        platform.next_morning()
+        await platform.crash_at(service, point)
+    verdict = await platform.verdict(days=8)
+    verdict.require_sound()
+    assert verdict.counts["rungs"] > 0
