@@ -2,9 +2,10 @@
 
 import asyncio
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
@@ -12,6 +13,7 @@ from uuid import uuid4
 import httpx
 import typer
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from services.operator.platform import NoPlatform, Refused, client, service_urls
@@ -24,6 +26,7 @@ _KINDS = {"organisation": "机构人员", "project": "项目"}
 _OUTCOMES = {"imported": "新增", "changed": "更新", "unchanged": "无变化", "refused": "退回"}
 _SHOWN = 50
 _SECONDS = 600
+_LOOK_EVERY = 0.2
 _TABLE_FROM = 120
 """Columns of a terminal from which a table holds every reason."""
 _VALUE = 40
@@ -45,8 +48,10 @@ def import_workbook(
     and import again. 1: the file was refused whole, or the platform does not answer.
     """
     try:
-        with console.status(f"正在导入 {escape(file.name)} …"):
-            result, sheet = asyncio.run(_import(file.name, file.read_bytes(), dry_run=dry_run))
+        with _progress() as progress:
+            bar = progress.add_task(escape(file.name), total=None)
+            tell = partial(progress.update, bar)
+            result, sheet = asyncio.run(_import(file.name, file.read_bytes(), dry_run=dry_run, tell=tell))
     except (NoPlatform, Refused) as reason:
         fail(str(reason))
     except httpx.TransportError as reason:
@@ -79,17 +84,33 @@ def sample_workbook(
     say(f"{out}: {sample.projects} projects, {sample.wrong} wrong rows, {len(sample.programme.offices)} posts")
 
 
-async def _import(name: str, content: bytes, *, dry_run: bool) -> tuple[dict[str, Any], bytes | None]:
-    """The result, and the error sheet where there is one."""
+def _progress() -> Progress:
+    """A bar on a terminal, gone once it is full; nothing elsewhere."""
+    columns = (TextColumn("正在导入 {task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+async def _import(
+    name: str, content: bytes, *, dry_run: bool, tell: Callable[..., None]
+) -> tuple[dict[str, Any], bytes | None]:
+    """The result, and the error sheet where there is one; `tell` hears how many rows are `completed` of the `total`."""
     async with client("intake", roles=("clerk",), timeout=_SECONDS) as intake:
         answer = await intake.post(
             "/v1/imports",
             params={"dry_run": dry_run},
             files={"file": (name, content)},
-            headers={"Idempotency-Key": f"import-{uuid4()}"},
+            headers={"Idempotency-Key": f"import-{uuid4()}", "Prefer": "respond-async"},
         )
         _require_success(answer)
         result: dict[str, Any] = answer.json()
+        while result["status"] == "running":
+            tell(completed=result["done"], total=result["total"])
+            await asyncio.sleep(_LOOK_EVERY)
+            shown = await intake.get(f"/v1/imports/{result['id']}")
+            _require_success(shown)
+            result = shown.json()
+        if result["status"] == "failed":
+            raise Refused("导入因系统故障中断，请重新导入同一文件；已登记的行不会重复")
         if result["error_sheet"] is None:
             return result, None
         sheet = await intake.get(result["error_sheet"])
@@ -114,7 +135,8 @@ def _unreachable(reason: httpx.TransportError) -> str:
         return f"无法连接 intake（{url}），请确认平台已启动：make run 或 liandu start intake"
     if isinstance(reason, httpx.TimeoutException):
         return f"intake（{url}）{_SECONDS}秒内没有应答；导入可能仍在进行，稍后可重新导入同一文件"
-    return f"与 intake（{url}）的连接中断；可重新导入同一文件（{str(reason) or type(reason).__name__}）"
+    said = str(reason) or type(reason).__name__
+    return f"与 intake（{url}）的连接中断；已收下的文件会继续导入，也可重新导入同一文件（{said}）"
 
 
 def _error_sheet(file: Path) -> Path:

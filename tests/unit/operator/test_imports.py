@@ -40,7 +40,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, *, refused: bool) -> None:
     def counts(refusals: int) -> dict[str, int]:
         return {"imported": 40, "changed": 2, "unchanged": 1, "refused": refusals}
 
-    async def answer(name: str, content: bytes, *, dry_run: bool) -> object:
+    async def answer(name: str, content: bytes, *, dry_run: bool, **_: object) -> object:
         result = {
             "dry_run": dry_run,
             "by_kind": {"organisation": dict.fromkeys(counts(0), 0), "project": counts(int(refused))},
@@ -131,7 +131,7 @@ def test_an_intake_that_is_down_is_named(
     for service in ("INTAKE", "ASSESSMENT", "NOTIFICATION"):
         monkeypatch.setenv(f"LIANDU_{service}_URL", "http://127.0.0.1:9")
 
-    async def refuse(name: str, content: bytes, *, dry_run: bool) -> object:
+    async def refuse(name: str, content: bytes, *, dry_run: bool, **_: object) -> object:
         raise httpx.ConnectError("All connection attempts failed")
 
     monkeypatch.setattr(imports, "_import", refuse)
