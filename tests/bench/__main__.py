@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import uvloop
 
 from shared.kit.process.service import collect_seldom
-from tests.bench import assessment, consume, deliveries, http, relay, rest, results, timers
+from tests.bench import assessment, consume, deliveries, http, reaction, relay, rest, results, timers
 from tests.bench.ground import Ground, kafka_can_run, standing
 from tests.bench.harness import Figure, Options, logs_as_in_production, say
 from tests.bench.table import as_text
@@ -22,6 +22,7 @@ PATHS: Mapping[str, Callable[[Ground, Options], Awaitable[list[Figure]]]] = {
     "assessment": assessment.measure,
     "timers": timers.measure,
     "rest": rest.measure,
+    "reaction": reaction.measure,
     "deliveries": deliveries.measure,
     "http": http.measure,
 }
@@ -29,7 +30,7 @@ PATHS: Mapping[str, Callable[[Ground, Options], Awaitable[list[Figure]]]] = {
 
 def main() -> int:
     asked = _arguments()
-    options = Options(runs=asked.runs, scale=asked.scale, hold=asked.hold)
+    options = Options(runs=asked.runs, scale=asked.scale, rate=asked.rate, hold=asked.hold)
     real = not asked.embedded and kafka_can_run()
     if not real and not asked.embedded:
         say("Apache Kafka cannot run here (Java 17, Maven): the embedded broker stands in")
@@ -60,6 +61,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("paths", nargs="*", metavar="PATH", help=", ".join(PATHS))
     parser.add_argument("--runs", type=int, default=3, help="pairs of floor and product")
     parser.add_argument("--scale", type=float, default=1.0, help="all counts times this, for a quick look")
+    parser.add_argument("--rate", type=float, default=200, help="facts a second on their way to the robots (reaction)")
     parser.add_argument("--hold", type=float, default=60, help="seconds a transaction is held open (held)")
     parser.add_argument("--embedded", action="store_true", help="the embedded broker, even where Apache Kafka can run")
     asked = parser.parse_args()

@@ -19,10 +19,12 @@ from tests.bench.ground import Ground
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """`scale`: all counts times this. `hold`: real seconds a transaction is held open where that is tried."""
+    """`scale`: all counts times this. `rate`: facts a second where a rate is kept. `hold`: real seconds for which a
+    transaction is held open."""
 
     runs: int = 3
     scale: float = 1.0
+    rate: float = 200.0
     hold: float = 60.0
 
     def count(self, usual: int) -> int:

@@ -1,0 +1,128 @@
+"""Commit → robot at two hundred facts a second, over the three real processes and two Kafka hops.
+
+Each fact is a milestone met early; each makes assessment propose a commendation and notification send a message. From
+the commit of the fact in intake, as PostgreSQL dates it (before it is on disk), to its arrival at the robot.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
+
+import asyncpg
+
+from tests.bench.ground import Ground
+from tests.bench.harness import Aim, Cost, Figure, Meter, Options, cpu_of, quantile, say
+from tests.bench.platform import LINES, Clerk, Line, Platform, running_platform
+from tests.bench.robot import QuickRobot, running_robot
+from tests.support.waiting import eventually
+
+SECONDS = 15.0
+WARM = 200
+"""Facts before what is measured, at a quarter of the rate."""
+
+T = TypeVar("T")
+
+_MARK = re.compile(r"节点\d+之\d+。")
+_COMMITTED = """
+SELECT CAST(data->>'milestone_id' AS text) AS milestone, extract(epoch FROM pg_xact_commit_timestamp(xid::xid)) AS at
+  FROM intake.event_log WHERE type = 'cn.liandu.milestone.met.v1'
+"""
+_PROPOSED = """
+SELECT data->'subject'->>'milestone_id' AS milestone, extract(epoch FROM pg_xact_commit_timestamp(xid::xid)) AS at
+  FROM assessment.event_log WHERE type = 'cn.liandu.commendation.proposed.v1'
+"""
+
+
+async def measure(ground: Ground, options: Options) -> list[Figure]:
+    rate = options.rate
+    count = options.count(int(rate * SECONDS))
+    with running_robot(ground.folder) as robot:
+        async with running_platform(ground) as platform, Clerk.at_work(platform) as clerk:
+            await clerk.staff(robot)
+            lines = await clerk.projects(-(-(count + WARM) // LINES))
+            say(f"  reaction: {len(lines):,} lines planned, {count:,} facts at {rate:g}/s")
+            await _told(clerk, robot, lines[:WARM], rate=rate / 4)
+            meter, measured = Meter(ground, pids=lambda: platform.pids), lines[WARM : WARM + count]
+            before = _cpu(platform)
+            async with meter.running():
+                kept = await _told(clerk, robot, measured, rate=rate)
+            each = {name: (cpu - before[name]) / count * 1000 for name, cpu in _cpu(platform).items()}
+            steps = await _steps(platform, robot, measured)
+    note = f"{count:,} facts at {rate:g}/s ({kept:.0f}/s taken), {_shares(each)}"
+    return _figures(steps, meter.cost(count), note)
+
+
+def _shares(each: Mapping[str, float]) -> str:
+    return "CPU of a fact: " + ", ".join(f"{name} {ms:.1f} ms" for name, ms in each.items())
+
+
+def _cpu(platform: Platform) -> dict[str, float]:
+    return {name: cpu_of(process.pid) for name, process in platform.processes.items()}
+
+
+async def at_rate(items: Sequence[T], work: Callable[[T], Awaitable[None]], *, rate: float) -> float:
+    """Begin `work` for each item at its moment, whether those before are done or not; the rate that was kept."""
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    async with asyncio.TaskGroup() as group:
+        for number, item in enumerate(items):
+            await asyncio.sleep(max(0.0, begin + number / rate - loop.time()))
+            group.create_task(_one(work, item))
+    return len(items) / (loop.time() - begin)
+
+
+async def _one(work: Callable[[T], Awaitable[None]], item: T) -> None:
+    await work(item)
+
+
+async def _told(clerk: Clerk, robot: QuickRobot, lines: Sequence[Line], *, rate: float) -> float:
+    """Meet these lines, and wait until the robots have heard of all; the rate at which intake took them."""
+    kept = await at_rate(lines, clerk.meet, rate=rate)
+    wanted = {line.name for line in lines}
+    await eventually(partial(_all_heard, robot, wanted), within=120, poll=0.2)
+    return kept
+
+
+def _all_heard(robot: QuickRobot, wanted: set[str]) -> bool:
+    return wanted <= {name for _, name in _heard(robot)}
+
+
+def _heard(robot: QuickRobot) -> list[tuple[float, str]]:
+    found = ((at, _MARK.search(body)) for at, body in robot.heard())
+    return [(at, mark[0]) for at, mark in found if mark]
+
+
+async def _steps(platform: Platform, robot: QuickRobot, lines: Sequence[Line]) -> Mapping[str, list[float]]:
+    """Milliseconds from the commit in intake: to the commit in assessment, and to the robot."""
+    conn = await asyncpg.connect(platform.database)
+    try:
+        committed = {row["milestone"]: float(row["at"]) for row in await conn.fetch(_COMMITTED)}
+        proposed = {row["milestone"]: float(row["at"]) for row in await conn.fetch(_PROPOSED)}
+    finally:
+        await conn.close()
+    heard = _heard(robot)
+    at = {name: moment for moment, name in reversed(heard)}
+    assert len(at) == len(heard), "a message came twice"
+    return {
+        "assessment": [(proposed[line.milestone] - committed[line.milestone]) * 1000 for line in lines],
+        "robot": [(at[line.name] - committed[line.milestone]) * 1000 for line in lines],
+    }
+
+
+def _figures(steps: Mapping[str, list[float]], cost: Cost, note: str) -> list[Figure]:
+    robot, half_way = steps["robot"], steps["assessment"]
+    note += (
+        f"; to the commit in assessment p50 {quantile(half_way, 0.5):.1f} ms, p99 {quantile(half_way, 0.99):.1f} ms;"
+        f" slowest to the robot {max(robot):.0f} ms"
+    )
+    return [
+        Figure(
+            path="reaction", what="commit → robot, p50", unit="ms", value=quantile(robot, 0.5), aim=Aim(at_most=15),
+            cost=cost, note=note,
+        ),
+        Figure(
+            path="reaction", what="commit → robot, p99", unit="ms", value=quantile(robot, 0.99), aim=Aim(at_most=80)
+        ),
+    ]  # fmt: skip
