@@ -75,7 +75,7 @@ class WorkingCalendar:
     look-ups: the working days are kept as a sorted list, and for every day how many working days lie up to it.
     """
 
-    __slots__ = ("_digest", "_origin", "_published", "_rank", "_tables", "_worked", "_working")
+    __slots__ = ("_origin", "_published", "_rank", "_tables", "_worked", "_working", "version")
 
     def __init__(self, tables: Mapping[int, YearTable]) -> None:
         self._tables = dict(tables)
@@ -91,11 +91,7 @@ class WorkingCalendar:
             if working:
                 self._worked.append(date.fromordinal(self._origin + offset))
             self._rank.append(len(self._worked))
-        self._digest = _digest(off, on)
-
-    @property
-    def version(self) -> str:
-        return f"{max(self._published, default=0)}.{self._digest}"
+        self.version = f"{max(self._published, default=0)}.{_digest(off, on)}"
 
     @property
     def published_years(self) -> frozenset[int]:

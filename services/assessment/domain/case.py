@@ -7,10 +7,9 @@ morning on which it will be.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.assessment.domain import moments
@@ -80,8 +79,7 @@ class AlreadyAcknowledged(Conflict):
         super().__init__("本级督办已签收", case_id=str(case_id), rung=rung)
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """`rung_on`: the day the present rung was reached. `next_at`: when the next is due; None at the top.
 
     `anchor_on` and `anchor_days`: the day and the working days after it that `next_at` was counted from, so that a
@@ -132,7 +130,7 @@ def open_case(
         policy_version=rules.policy.version,
     )
     case = _new(opened, now)
-    case = replace(case, next_at=first_rung_at(obligation, rules, on=moments.china_date(now)))
+    case = case._replace(next_at=first_rung_at(obligation, rules, on=moments.china_date(now)))
     return [opened, *escalate(case, subject, directory, rules, project=project, now=now)]
 
 
@@ -269,7 +267,7 @@ def recount(case: Case, rules: Rules, now: datetime) -> Events:
     counted = rules.calendar.add(case.anchor_on, case.anchor_days)
     if rules.morning(counted.day) == case.next_at and counted.provisional == case.provisional:
         return []
-    following = _stand(replace(case, next_at=rules.morning(counted.day)), rules)
+    following = _stand(case._replace(next_at=rules.morning(counted.day)), rules)
     return [
         CaseRescheduled(
             case_id=case.id,
@@ -372,8 +370,7 @@ def _escalated(case: Case, event: CaseEscalated, rules: Rules, on: date) -> Case
     # What is announced may be later than what is due: the state keeps the latter, for the rungs above count from it.
     reached = rules.policy.rung(event.rung)
     following = _after(reached, event.due_at, rules)[0] if reached else None
-    return replace(
-        case,
+    return case._replace(
         rung=event.rung,
         rung_on=on,
         acknowledged=False,
@@ -386,22 +383,21 @@ def _escalated(case: Case, event: CaseEscalated, rules: Rules, on: date) -> Case
 def _acknowledged(case: Case, event: CaseAcknowledged, rules: Rules, _: date) -> Case:
     held = max(filter(None, (case.held_until, event.holds_until)), default=None)
     following = _anchored(event.next_at, case.anchor_on, rules.calendar)
-    return replace(case, acknowledged=True, held_until=held, **following)
+    return case._replace(acknowledged=True, held_until=held, **following)
 
 
 def _feedback_given(case: Case, event: CaseFeedbackGiven, rules: Rules, _: date) -> Case:
     held = max(case.held_until or event.holds_until, event.holds_until)
     anchor = event.commitment_on if event.next_at == event.holds_until else case.anchor_on
-    return replace(case, held_until=held, **_anchored(event.next_at, anchor, rules.calendar))
+    return case._replace(held_until=held, **_anchored(event.next_at, anchor, rules.calendar))
 
 
 def _rescheduled(case: Case, event: CaseRescheduled, rules: Rules, on: date) -> Case:
     if event.suspended:
-        return replace(case, state=State.SUSPENDED, suspended_on=on)
+        return case._replace(state=State.SUSPENDED, suspended_on=on)
     if case.state is State.OPEN:
         return _recounted(case, event, rules)
-    return replace(
-        case,
+    return case._replace(
         state=State.OPEN,
         suspended_on=None,
         held_until=_shifted_hold(case, rules.calendar, on),
@@ -414,7 +410,7 @@ def _recounted(case: Case, event: CaseRescheduled, rules: Rules) -> Case:
     # As in `_escalated`: what is due stays, however late it is by now.
     assert case.anchor_on is not None
     due_at = rules.morning(rules.calendar.add(case.anchor_on, case.anchor_days).day)
-    return replace(case, next_at=due_at, provisional=event.provisional)
+    return case._replace(next_at=due_at, provisional=event.provisional)
 
 
 def _shifted_hold(case: Case, calendar: WorkingCalendar, on: date) -> datetime | None:
@@ -426,8 +422,7 @@ def _shifted_hold(case: Case, calendar: WorkingCalendar, on: date) -> datetime |
 
 
 def _closed(case: Case, event: CaseClosed, _: Rules, __: date) -> Case:
-    return replace(
-        case,
+    return case._replace(
         state=State.CLOSED,
         next_at=None,
         held_until=None,

@@ -1,8 +1,10 @@
 """Lights: a project's by the rule set `start`, an obligation's by `ticket`. The boundaries are policy data."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from functools import lru_cache
+from typing import NamedTuple
 from uuid import UUID, uuid5
 
 from services.assessment.domain import moments
@@ -44,8 +46,7 @@ TABLE: dict[State, dict[Verb, State]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class StartLight:
+class StartLight(NamedTuple):
     """A project's light by its planned start. `excused`: month-ends that fell into a hold and do not count."""
 
     id: UUID
@@ -75,6 +76,7 @@ class Ticket:
     inputs: dict[str, str]
 
 
+@lru_cache(maxsize=8192)
 def light_id(project_id: UUID) -> UUID:
     return uuid5(project_id, "light")
 
@@ -103,7 +105,7 @@ def plan(light: StartLight | None, project: Project, milestone_id: UUID, planned
     if light is None:
         light = StartLight(light_id(project.id), project.id, milestone_id, planned_on)
     state = State.WATCHING if light.state is State.ENDED else light.state
-    planned = replace(light, milestone_id=milestone_id, planned_on=planned_on, state=state, excused=0)
+    planned = light._replace(milestone_id=milestone_id, planned_on=planned_on, state=state, excused=0)
     if project.held and planned.allows(Verb.SUSPEND):
         return suspend(planned, on=on)
     return end(planned) if project.is_started or project.ended else planned
@@ -147,7 +149,7 @@ def wake_at(light: StartLight, rules: Rules, *, on: date) -> datetime | None:
 
 
 def suspend(light: StartLight, *, on: date) -> StartLight:
-    return replace(light, state=State.SUSPENDED, suspended_on=on) if light.allows(Verb.SUSPEND) else light
+    return light._replace(state=State.SUSPENDED, suspended_on=on) if light.allows(Verb.SUSPEND) else light
 
 
 def resume(light: StartLight, *, on: date) -> StartLight:
@@ -156,16 +158,15 @@ def resume(light: StartLight, *, on: date) -> StartLight:
         return light
     held_from = max(light.suspended_on or on, light.planned_on.replace(day=1))
     excused = max(0, moments.months_apart(held_from, on))
-    return replace(light, state=State.WATCHING, suspended_on=None, excused=light.excused + excused)
+    return light._replace(state=State.WATCHING, suspended_on=None, excused=light.excused + excused)
 
 
 def end(light: StartLight) -> StartLight:
-    return replace(light, state=State.ENDED, suspended_on=None) if light.allows(Verb.END) else light
+    return light._replace(state=State.ENDED, suspended_on=None) if light.allows(Verb.END) else light
 
 
 def evolve(light: StartLight, event: LightChanged) -> StartLight:
-    return replace(
-        light,
+    return light._replace(
         light=event.light,
         shown=True,
         changed_on=event.on,

@@ -1,11 +1,10 @@
 """An obligation: what is due by a day, from the milestone that promised it. A case begins where it is missed."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from services.assessment.domain import moments
@@ -94,8 +93,7 @@ TABLE: Mapping[State, Mapping[Verb, frozenset[State]]] = {
 FINAL = frozenset({State.MET, State.CANCELLED})
 
 
-@dataclass(frozen=True, slots=True)
-class Obligation:
+class Obligation(NamedTuple):
     """`due_on` is supervised; `planned_on` is intake's, which a hold of the project does not move.
 
     `inner`: what a suspended one goes back to. `supervised_from`: the day a baseline was confirmed.
@@ -323,7 +321,7 @@ def _is_provisional(due_on: date, rules: Rules) -> bool:
 def _opened(obligation: Obligation, event: ObligationOpened, on: date) -> Obligation:
     state = State.BASELINE if event.baseline else State.OPEN
     late = _told_late(obligation.due_on, on)
-    return replace(obligation, state=state, provisional=event.provisional, told_late_on=late)
+    return obligation._replace(state=state, provisional=event.provisional, told_late_on=late)
 
 
 def _told_late(due_on: date, on: date) -> date | None:
@@ -332,11 +330,10 @@ def _told_late(due_on: date, on: date) -> date | None:
 
 def _moved(obligation: Obligation, event: ObligationMoved, on: date) -> Obligation:
     if event.late:
-        return replace(obligation, asked_on=event.due_on)
+        return obligation._replace(asked_on=event.due_on)
     if event.due_on == obligation.due_on:
-        return replace(obligation, provisional=event.provisional)
-    moved = replace(
-        obligation,
+        return obligation._replace(provisional=event.provisional)
+    moved = obligation._replace(
         due_on=event.due_on,
         provisional=event.provisional,
         reminded=False,
@@ -344,27 +341,26 @@ def _moved(obligation: Obligation, event: ObligationMoved, on: date) -> Obligati
     )
     target = State.BASELINE if event.baseline else State.OPEN
     if obligation.state is State.SUSPENDED:
-        return replace(moved, inner=target, suspended_on=on)
-    return replace(moved, state=target)
+        return moved._replace(inner=target, suspended_on=on)
+    return moved._replace(state=target)
 
 
 def _confirmed(obligation: Obligation, event: ObligationConfirmed, on: date) -> Obligation:
     if obligation.state is State.SUSPENDED:
-        return replace(obligation, inner=State.OPEN, supervised_from=on)
-    return replace(obligation, state=State.OPEN, supervised_from=on)
+        return obligation._replace(inner=State.OPEN, supervised_from=on)
+    return obligation._replace(state=State.OPEN, supervised_from=on)
 
 
 def _suspended(obligation: Obligation, event: ObligationSuspended, on: date) -> Obligation:
-    return replace(obligation, state=State.SUSPENDED, inner=obligation.state, suspended_on=on)
+    return obligation._replace(state=State.SUSPENDED, inner=obligation.state, suspended_on=on)
 
 
 def _resumed(obligation: Obligation, event: ObligationResumed, _: date) -> Obligation:
-    return replace(obligation, state=obligation.standing, inner=None, suspended_on=None)
+    return obligation._replace(state=obligation.standing, inner=None, suspended_on=None)
 
 
 def _met(obligation: Obligation, event: ObligationMet, _: date) -> Obligation:
-    return replace(
-        obligation,
+    return obligation._replace(
         state=State.MET,
         inner=None,
         suspended_on=None,
@@ -374,19 +370,19 @@ def _met(obligation: Obligation, event: ObligationMet, _: date) -> Obligation:
 
 
 def _cancelled(obligation: Obligation, event: ObligationCancelled, _: date) -> Obligation:
-    return replace(obligation, state=State.CANCELLED, inner=None, suspended_on=None)
+    return obligation._replace(state=State.CANCELLED, inner=None, suspended_on=None)
 
 
 def _reassigned(obligation: Obligation, event: ObligationReassigned, _: date) -> Obligation:
-    return replace(obligation, post_id=event.responsible_post_id)
+    return obligation._replace(post_id=event.responsible_post_id)
 
 
 _EVOLVE: Mapping[type[ObligationEvent], Callable[[Obligation, Any, date], Obligation]] = {
     ObligationOpened: _opened,
     ObligationMoved: _moved,
     ObligationReassigned: _reassigned,
-    ObligationReminded: lambda obligation, _, __: replace(obligation, reminded=True),
-    ObligationMissed: lambda obligation, _, __: replace(obligation, state=State.MISSED),
+    ObligationReminded: lambda obligation, _, __: obligation._replace(reminded=True),
+    ObligationMissed: lambda obligation, _, __: obligation._replace(state=State.MISSED),
     ObligationConfirmed: _confirmed,
     ObligationMet: _met,
     ObligationSuspended: _suspended,

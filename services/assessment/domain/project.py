@@ -1,6 +1,7 @@
 """What supervision keeps of a project: a projection of intake's facts."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.assessment.domain.directory import Asked
@@ -18,8 +19,7 @@ from shared.contracts.projects import (
 _ORDER = {stage: index for index, stage in enumerate(Stage)}
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(NamedTuple):
     """`held`: 停缓建. `ended`: terminated."""
 
     id: UUID
@@ -45,24 +45,22 @@ def fold(project: Project | None, event: Event) -> Project | None:
         return Project(event.project_id, event.code, event.name, event.chain_id, event.responsible_org_id, event.stage)
     if project is None:
         return None
-    match event:
-        case ProjectRevised():
-            return _revised(project, event)
-        case StageReached():
-            return replace(project, stage=event.stage)
-        case ProjectHeld():
-            return replace(project, held=True)
-        case ProjectResumed():
-            return replace(project, held=False)
-        case ProjectTerminated():
-            return replace(project, ended=True)
-    return project
+    changes = _FOLD.get(type(event))
+    return changes(project, event) if changes else project
 
 
 def _revised(project: Project, event: ProjectRevised) -> Project:
-    return replace(
-        project,
+    return project._replace(
         name=event.name or project.name,
         chain_id=event.chain_id or project.chain_id,
         org_id=event.responsible_org_id or project.org_id,
     )
+
+
+_FOLD: Mapping[type[Event], Callable[[Project, Any], Project]] = {
+    ProjectRevised: _revised,
+    ProjectHeld: lambda project, _: project._replace(held=True),
+    ProjectResumed: lambda project, _: project._replace(held=False),
+    ProjectTerminated: lambda project, _: project._replace(ended=True),
+    **{kind: lambda project, event: project._replace(stage=event.stage) for kind in StageReached.__subclasses__()},
+}

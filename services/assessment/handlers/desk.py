@@ -1,7 +1,7 @@
 """The work of one transaction in memory: states are loaded set-wise, folded here, and written set-wise at the end."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TypeVar
 from uuid import UUID
@@ -44,10 +44,12 @@ LIGHT = "light"
 
 @dataclass(slots=True)
 class Desk:
-    """`on`: today. States by id; what `changed` is written by `write`, with its facts and timers."""
+    """`on`: the day of `now`. States by id; what `changed` is written by `write`, with its facts and timers."""
 
     known: Known
     now: datetime
+    on: date
+    rules: Rules
     directory: Directory
     projects: dict[UUID, Project] = field(default_factory=dict)
     obligations: dict[UUID, Obligation] = field(default_factory=dict)
@@ -64,15 +66,7 @@ class Desk:
 
     @classmethod
     def of(cls, known: Known, now: datetime, directory: Directory | None = None) -> "Desk":
-        return cls(known, now, directory or known.directory)
-
-    @property
-    def on(self) -> date:
-        return china_date(self.now)
-
-    @property
-    def rules(self) -> Rules:
-        return self.known.current
+        return cls(known, now, china_date(now), known.current, directory or known.directory)
 
     def rules_of(self, case: Case) -> Rules:
         """The policy the case began with, whatever is in force now."""
@@ -213,8 +207,11 @@ class Desk:
 
     def _turn(self, subject: Subject) -> str:
         """By the project's code, then by the milestone: so numbers are given out as people sort their lists."""
-        obligation = self.obligations[subject.obligation_id] if isinstance(subject, Case) else subject
-        name = obligation.name if isinstance(obligation, Obligation) else ""
+        name = ""
+        if isinstance(subject, Case):
+            name = self.obligations[subject.obligation_id].name
+        elif isinstance(subject, Obligation):
+            name = subject.name
         return f"{self.projects[subject.project_id].code}\t{name}"
 
     def _unwatch(self, subject: UUID, kind: str) -> None:
@@ -236,4 +233,4 @@ class Desk:
 
 def planned_anew(obligation: Obligation, due_on: date) -> Obligation:
     """Intake planned this day: a hold of the project, later, moves `due_on` and not this one."""
-    return replace(obligation, planned_on=due_on)
+    return obligation._replace(planned_on=due_on)

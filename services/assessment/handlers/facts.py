@@ -1,9 +1,8 @@
 """The consumer's handler: intake's facts become obligations, end cases, change lights. Set-wise for up to 1000."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,8 +19,9 @@ from services.assessment.domain.project import Project
 from services.assessment.handlers.desk import Desk, planned_anew
 from services.assessment.handlers.known import Knowledge
 from services.assessment.store import programme, states
-from shared.contracts.programme import ProgrammeEvent
+from shared.contracts.programme import PROGRAMME
 from shared.contracts.projects import (
+    PROJECTS,
     MilestoneCancelled,
     MilestoneMet,
     MilestonePlanned,
@@ -30,7 +30,6 @@ from shared.contracts.projects import (
     ProjectDelayed,
     ProjectEvent,
     ProjectHeld,
-    ProjectRecorded,
     ProjectResumed,
     ProjectRevised,
     ProjectTerminated,
@@ -40,15 +39,13 @@ from shared.contracts.projects import (
 from shared.kit.consuming.consumer import Fact
 from shared.kit.errors import NotFound
 
-_OF_MILESTONE = (
-    MilestonePlanned,
-    MilestoneReplanned,
-    MilestoneReassigned,
-    MilestoneMet,
-    MilestoneCancelled,
-    ProjectDelayed,
-)
-_OF_ALL_MILESTONES = (ProjectHeld, ProjectResumed, ProjectTerminated)
+# By type: the events are pydantic models, which are slow to ask whether they are instances of another class.
+Kinds = frozenset[type[ProjectEvent]]
+_CLOSES: Kinds = frozenset((MilestoneMet, MilestoneCancelled))
+_OF_MILESTONE = _CLOSES | {MilestonePlanned, MilestoneReplanned, MilestoneReassigned, ProjectDelayed}
+_OF_ALL_MILESTONES: Kinds = frozenset((ProjectHeld, ProjectResumed, ProjectTerminated))
+_STAGES: Kinds = frozenset(StageReached.__subclasses__())
+_OF_LIGHT = _STAGES | _OF_ALL_MILESTONES | {MilestoneReplanned, MilestoneCancelled}
 
 
 class UnknownProject(NotFound):
@@ -66,9 +63,9 @@ async def apply(facts: Sequence[Fact], *, conn: AsyncConnection, now: datetime, 
     """
     known = await knowledge.now(conn, now)
     directory = known.directory
-    if learned := [fact for fact in facts if isinstance(fact.event, ProgrammeEvent)]:
+    if learned := [fact for fact in facts if fact.event.topic == PROGRAMME]:
         directory = await _learn(learned, conn=conn)
-    told = [(fact, fact.event) for fact in facts if isinstance(fact.event, ProjectEvent)]
+    told = [(fact, cast(ProjectEvent, fact.event)) for fact in facts if fact.event.topic == PROJECTS]
     if not told:
         return
     desk = Desk.of(known, now, directory)
@@ -94,12 +91,12 @@ async def _load(events: Iterable[ProjectEvent], desk: Desk, conn: AsyncConnectio
     closing: set[UUID] = set()
     light_ids: set[UUID] = set()
     for event in events:
+        kind: Any = type(event)
         project_ids.add(event.project_id)
-        if isinstance(event, _OF_MILESTONE):
-            obligation_ids.add(obligations.id_of(event.milestone_id))
-            if isinstance(event, MilestoneMet | MilestoneCancelled):
-                closing.add(obligations.id_of(event.milestone_id))
-        elif isinstance(event, _OF_ALL_MILESTONES) or (isinstance(event, ProjectRevised) and event.responsible_org_id):
+        if kind in _OF_MILESTONE:
+            into = closing if kind in _CLOSES else obligation_ids
+            into.add(obligations.id_of(cast(MilestoneMet, event).milestone_id))
+        elif kind in _OF_ALL_MILESTONES or (kind is ProjectRevised and cast(ProjectRevised, event).responsible_org_id):
             of_all.add(event.project_id)
         if _touches_light(event):
             light_ids.add(light_id(event.project_id))
@@ -111,12 +108,9 @@ async def _load(events: Iterable[ProjectEvent], desk: Desk, conn: AsyncConnectio
 
 
 def _touches_light(event: ProjectEvent) -> bool:
-    if isinstance(event, MilestonePlanned):
+    if type(event) is MilestonePlanned:
         return event.stage is Stage.STARTED
-    return isinstance(event, StageReached | MilestoneReplanned | MilestoneCancelled | _HOLDS)
-
-
-_HOLDS = ProjectHeld | ProjectResumed | ProjectTerminated
+    return type(event) in _OF_LIGHT
 
 
 def _take(event: ProjectEvent, desk: Desk, on: date) -> None:
@@ -126,11 +120,8 @@ def _take(event: ProjectEvent, desk: Desk, on: date) -> None:
         raise UnknownProject(event.project_id)
     if project is not before:
         desk.put_project(project)
-    _TAKE.get(type(event), _stage_reached if isinstance(event, StageReached) else _nothing)(event, project, desk, on)
-
-
-def _nothing(event: ProjectEvent, project: Project, desk: Desk, on: date) -> None:
-    return
+    if (take := _TAKE.get(type(event))) is not None:
+        take(event, project, desk, on)
 
 
 def _revised(event: ProjectRevised, project: Project, desk: Desk, on: date) -> None:
@@ -247,7 +238,7 @@ def _cancelled(event: MilestoneCancelled, project: Project, desk: Desk, on: date
 def _delayed(event: ProjectDelayed, project: Project, desk: Desk, on: date) -> None:
     obligation = desk.obligations.get(obligations.id_of(event.milestone_id))
     if obligation is not None and obligation.state not in obligations.FINAL:
-        desk.put_obligation(replace(obligation, expected_on=event.expected_on, delay_reason=event.reason))
+        desk.put_obligation(obligation._replace(expected_on=event.expected_on, delay_reason=event.reason))
 
 
 def _cancel(obligation: Obligation, reason: str, project: Project, desk: Desk, on: date) -> None:
@@ -275,7 +266,7 @@ def _common_trace(facts: Sequence[Fact]) -> str | None:
 
 
 _TAKE: Mapping[type[ProjectEvent], Callable[[Any, Project, Desk, date], None]] = {
-    ProjectRecorded: _nothing,
+    **dict.fromkeys(_STAGES, _stage_reached),
     ProjectRevised: _revised,
     ProjectHeld: _held,
     ProjectResumed: _resumed,

@@ -53,7 +53,6 @@ _OBLIGATIONS = RowSet(
     key=("id",),
     columns={
         "id": "uuid",
-        "version": "bigint",
         "milestone_id": "uuid",
         "project_id": "uuid",
         "name": "text",
@@ -72,6 +71,7 @@ _OBLIGATIONS = RowSet(
         "delay_reason": "text",
         "met_on": "date",
         "working_days_early": "integer",
+        "version": "bigint",
     },
 )
 _CASES = RowSet(
@@ -79,7 +79,6 @@ _CASES = RowSet(
     key=("id",),
     columns={
         "id": "uuid",
-        "version": "bigint",
         "obligation_id": "uuid",
         "project_id": "uuid",
         "number": "text",
@@ -98,6 +97,7 @@ _CASES = RowSet(
         "provisional": "boolean",
         "closed_on": "date",
         "close_reason": "text",
+        "version": "bigint",
     },
 )
 _LIGHTS = RowSet(
@@ -105,7 +105,6 @@ _LIGHTS = RowSet(
     key=("id",),
     columns={
         "id": "uuid",
-        "version": "bigint",
         "project_id": "uuid",
         "milestone_id": "uuid",
         "planned_on": "date",
@@ -117,6 +116,7 @@ _LIGHTS = RowSet(
         "changed_on": "date",
         "inputs": "jsonb",
         "policy_version": "text",
+        "version": "bigint",
     },
 )
 _COMMENDATIONS = RowSet(
@@ -143,21 +143,21 @@ SELECT id FROM obligation
  WHERE project_id = ANY (CAST(:ids AS uuid[])) AND state NOT IN ('met', 'cancelled')
 """)
 _OBLIGATIONS_BY_ID = text("""
-SELECT id, version, milestone_id, project_id, name, due_on, planned_on, post_id, state, inner_state, suspended_on,
+SELECT id, milestone_id, project_id, name, due_on, planned_on, post_id, state, inner_state, suspended_on,
        supervised_from, told_late_on, reminded, provisional, asked_on, expected_on, delay_reason, met_on,
-       working_days_early
+       working_days_early, version
   FROM obligation
  WHERE id = ANY (CAST(:ids AS uuid[]))
 """)
 _CASES_BY_ID = text("""
-SELECT id, version, obligation_id, project_id, number, policy_version, due_on, opened_at, state, rung, rung_on, next_at,
-       anchor_on, anchor_days, acknowledged, held_until, suspended_on, provisional, closed_on, close_reason
+SELECT id, obligation_id, project_id, number, policy_version, due_on, opened_at, state, rung, rung_on, next_at,
+       anchor_on, anchor_days, acknowledged, held_until, suspended_on, provisional, closed_on, close_reason, version
   FROM supervision_case
  WHERE id = ANY (CAST(:ids AS uuid[]))
 """)
 _LIGHTS_BY_ID = text("""
-SELECT id, version, project_id, milestone_id, planned_on, state, light, shown, excused, suspended_on, changed_on,
-       inputs, policy_version
+SELECT id, project_id, milestone_id, planned_on, state, light, shown, excused, suspended_on, changed_on, inputs,
+       policy_version, version
   FROM light
  WHERE id = ANY (CAST(:ids AS uuid[]))
 """)
@@ -173,28 +173,27 @@ async def live_obligations_of(project_ids: Collection[UUID], *, conn: AsyncConne
 
 
 async def obligations(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, Kept[Obligation]]:
-    return {row[0]: Kept(_obligation(row), row[1]) for row in await _by_id(_OBLIGATIONS_BY_ID, ids, conn)}
+    return {row[0]: Kept(_obligation(row), row[-1]) for row in await _by_id(_OBLIGATIONS_BY_ID, ids, conn)}
 
 
 async def cases(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, Kept[Case]]:
-    return {row[0]: Kept(_case(row), row[1]) for row in await _by_id(_CASES_BY_ID, ids, conn)}
+    return {row[0]: Kept(_case(row), row[-1]) for row in await _by_id(_CASES_BY_ID, ids, conn)}
 
 
 async def lights(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, Kept[StartLight]]:
-    return {row[0]: Kept(_light(row), row[1]) for row in await _by_id(_LIGHTS_BY_ID, ids, conn)}
+    return {row[0]: Kept(_light(row), row[-1]) for row in await _by_id(_LIGHTS_BY_ID, ids, conn)}
 
 
 async def save_projects(states: Iterable[Project], *, conn: AsyncConnection) -> None:
-    rows = [(one.id, one.code, one.name, one.chain_id, one.org_id, one.stage, one.held, one.ended) for one in states]
-    await _PROJECTS.upsert(rows, conn=conn)
+    await _PROJECTS.upsert(list(states), conn=conn)
 
 
 async def save_obligations(kept: Iterable[Kept[Obligation]], *, conn: AsyncConnection) -> None:
-    await _OBLIGATIONS.upsert([_obligation_row(one.state, one.version) for one in kept], conn=conn)
+    await _OBLIGATIONS.upsert([(*one.state, one.version) for one in kept], conn=conn)
 
 
 async def save_cases(kept: Iterable[Kept[Case]], *, conn: AsyncConnection) -> None:
-    await _CASES.upsert([_case_row(one.state, one.version) for one in kept], conn=conn)
+    await _CASES.upsert([(*one.state, one.version) for one in kept], conn=conn)
 
 
 async def save_lights(kept: Iterable[Kept[StartLight]], *, conn: AsyncConnection) -> None:
@@ -231,127 +230,27 @@ def _project(row: Sequence[Any]) -> Project:
 
 
 def _obligation(row: Sequence[Any]) -> Obligation:
-    one, _, milestone_id, project_id, name, due_on, planned_on, post_id, state, inner, *rest = row
+    one, milestone_id, project_id, name, due_on, planned_on, post_id, state, inner, *rest, _ = row
     standing = ObligationState(state), ObligationState(inner) if inner else None
     return Obligation(one, milestone_id, project_id, name, due_on, planned_on, post_id, *standing, *rest)
 
 
-def _obligation_row(one: Obligation, version: int) -> tuple[Any, ...]:
-    return (
-        one.id,
-        version,
-        one.milestone_id,
-        one.project_id,
-        one.name,
-        one.due_on,
-        one.planned_on,
-        one.post_id,
-        one.state,
-        one.inner,
-        one.suspended_on,
-        one.supervised_from,
-        one.told_late_on,
-        one.reminded,
-        one.provisional,
-        one.asked_on,
-        one.expected_on,
-        one.delay_reason,
-        one.met_on,
-        one.working_days_early,
-    )
-
-
 def _case(row: Sequence[Any]) -> Case:
-    (
-        one,
-        _,
-        obligation_id,
-        project_id,
-        number,
-        policy_version,
-        due_on,
-        opened_at,
-        state,
-        rung,
-        rung_on,
-        next_at,
-        anchor_on,
-        anchor_days,
-        acknowledged,
-        held_until,
-        *rest,
-    ) = row
-    return Case(
-        one,
-        obligation_id,
-        project_id,
-        number,
-        policy_version,
-        due_on,
-        opened_at,
-        CaseState(state),
-        rung,
-        rung_on,
-        _in_china(next_at),
-        anchor_on,
-        anchor_days,
-        acknowledged,
-        _in_china(held_until),
-        *rest,
-    )
-
-
-def _case_row(one: Case, version: int) -> tuple[Any, ...]:
-    return (
-        one.id,
-        version,
-        one.obligation_id,
-        one.project_id,
-        one.number,
-        one.policy_version,
-        one.due_on,
-        one.opened_at,
-        one.state,
-        one.rung,
-        one.rung_on,
-        one.next_at,
-        one.anchor_on,
-        one.anchor_days,
-        one.acknowledged,
-        one.held_until,
-        one.suspended_on,
-        one.provisional,
-        one.closed_on,
-        one.close_reason,
+    case = Case._make(row[:-1])
+    return case._replace(
+        state=CaseState(case.state), next_at=_in_china(case.next_at), held_until=_in_china(case.held_until)
     )
 
 
 def _light(row: Sequence[Any]) -> StartLight:
-    one, _, project_id, milestone_id, planned_on, state, light, shown, excused, suspended, changed, inputs, policy = row
-    inputs = orjson.loads(inputs) if isinstance(inputs, str) else inputs
-    kept = LightState(state), Light(light)
-    return StartLight(
-        one, project_id, milestone_id, planned_on, *kept, shown, excused, suspended, changed, inputs, policy
-    )
+    light = StartLight._make(row[:-1])
+    inputs = orjson.loads(light.inputs) if isinstance(light.inputs, str) else light.inputs
+    return light._replace(state=LightState(light.state), light=Light(light.light), inputs=inputs)
 
 
 def _light_row(one: StartLight, version: int) -> tuple[Any, ...]:
     inputs = None if one.inputs is None else orjson.dumps(one.inputs).decode()
-    return (
-        one.id,
-        version,
-        one.project_id,
-        one.milestone_id,
-        one.planned_on,
-        one.state,
-        one.light,
-        one.shown,
-        one.excused,
-        one.suspended_on,
-        one.changed_on,
-        inputs,
-        one.policy_version,
-    )
+    return (*one._replace(inputs=cast(Any, inputs)), version)
 
 
 def _in_china(moment: datetime | None) -> datetime | None:

@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Any
@@ -108,8 +107,8 @@ class Story:
 def in_state(state: State) -> Case:
     case = Story().case
     if state is State.SUSPENDED:
-        return replace(case, state=state, suspended_on=date(2026, 3, 9))
-    return replace(case, state=state, closed_on=DUE) if state is State.CLOSED else case
+        return case._replace(state=state, suspended_on=date(2026, 3, 9))
+    return case._replace(state=state, closed_on=DUE) if state is State.CLOSED else case
 
 
 def verbs() -> dict[Verb, Callable[[Case], list[Any]]]:

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -42,7 +41,7 @@ def test_it_is_proposed_from_five_working_days_early_on(
 def test_a_hold_that_moved_the_day_makes_nobody_early(
     obligation: Obligation, project: Project, directory: Directory, rules: Rules
 ) -> None:
-    moved = replace(obligation, due_on=date(2026, 6, 9))
+    moved = obligation._replace(due_on=date(2026, 6, 9))
     assert proposal(moved, project, directory, rules, date(2026, 3, 9)) is None
 
 
@@ -50,4 +49,4 @@ def test_a_hold_that_moved_the_day_makes_nobody_early(
 def test_neither_a_baseline_nor_a_case_is_commended(
     state: State, obligation: Obligation, project: Project, directory: Directory, rules: Rules
 ) -> None:
-    assert proposal(replace(obligation, state=state), project, directory, rules) is None
+    assert proposal(obligation._replace(state=state), project, directory, rules) is None

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import date, datetime
 
 import pytest
@@ -17,7 +16,7 @@ PLANNED = date(2026, 3, 18)
 
 def a_light(project: Project, **changes: object) -> StartLight:
     light = lights.plan(None, project, named("m"), PLANNED, on=date(2026, 3, 2))
-    return replace(light, **changes)  # type: ignore[arg-type]
+    return light._replace(**changes)  # type: ignore[arg-type]
 
 
 def seen(light: StartLight, project: Project, rules: Rules, on: date) -> StartLight:
@@ -62,7 +61,7 @@ def test_only_news_is_told_and_it_says_why(project: Project, rules: Rules) -> No
 
 def test_starting_ends_it_in_green(project: Project, rules: Rules) -> None:
     red = seen(a_light(project), project, rules, date(2026, 7, 1))
-    started = replace(project, stage=Stage.STARTED)
+    started = project._replace(stage=Stage.STARTED)
     ended = seen(lights.end(red), started, rules, date(2026, 7, 10))
     assert (ended.light, ended.state) == (Light.GREEN, State.ENDED)
     assert lights.wake_at(ended, rules, on=date(2026, 7, 10)) is None

@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -35,10 +34,10 @@ def after(obligation: Obligation, events: list[Any], on: date = TODAY) -> Obliga
 
 
 def in_state(state: State, project: Project) -> Obligation:
-    made = replace(an_obligation(project), state=state)
+    made = an_obligation(project)._replace(state=state)
     if state is State.SUSPENDED:
-        return replace(made, inner=State.BASELINE, suspended_on=TODAY)
-    return replace(made, met_on=TODAY) if state is State.MET else made
+        return made._replace(inner=State.BASELINE, suspended_on=TODAY)
+    return made._replace(met_on=TODAY) if state is State.MET else made
 
 
 def verbs(project: Project, directory: Directory, rules: Rules) -> dict[Verb, Do]:
@@ -92,7 +91,7 @@ def test_it_wakes_three_working_days_before_and_one_after(project: Project, rule
     obligation = an_obligation(project, date(2026, 2, 24))  # the first working day after the Spring Festival
     now = datetime(2026, 2, 2, 9, tzinfo=CHINA)
     assert obligations.wake_at(obligation, rules, now) == datetime(2026, 2, 12, 9, tzinfo=CHINA)
-    reminded = replace(obligation, reminded=True)
+    reminded = obligation._replace(reminded=True)
     assert obligations.wake_at(reminded, rules, now) == datetime(2026, 2, 25, 9, tzinfo=CHINA)
 
 
@@ -105,23 +104,23 @@ def test_a_request_after_the_due_day_counts_as_overdue(project: Project, rules: 
     assert events[0].late
     late = after(obligation, events)
     assert (late.due_on, late.asked_on, late.state) == (DUE, date(2026, 4, 1), State.OPEN)
-    missed = replace(obligation, state=State.MISSED)
+    missed = obligation._replace(state=State.MISSED)
     assert after(missed, obligations.move(missed, date(2026, 4, 1), rules, on=DUE)).due_on == DUE
 
 
 def test_moving_it_reminds_again(project: Project, rules: Rules) -> None:
-    obligation = replace(an_obligation(project), reminded=True)
+    obligation = an_obligation(project)._replace(reminded=True)
     assert not after(obligation, obligations.move(obligation, date(2026, 4, 1), rules, on=TODAY)).reminded
 
 
 def test_a_baseline_moved_into_the_future_is_supervised(project: Project, rules: Rules) -> None:
-    baseline = replace(an_obligation(project, date(2025, 6, 30)), state=State.BASELINE)
+    baseline = an_obligation(project, date(2025, 6, 30))._replace(state=State.BASELINE)
     assert after(baseline, obligations.move(baseline, date(2026, 6, 30), rules, on=TODAY)).state is State.OPEN
     assert after(baseline, obligations.move(baseline, date(2025, 9, 30), rules, on=TODAY)).state is State.BASELINE
 
 
 def test_a_confirmed_baseline_climbs_from_the_next_working_day(project: Project, rules: Rules) -> None:
-    baseline = replace(an_obligation(project, date(2025, 6, 30)), state=State.BASELINE)
+    baseline = an_obligation(project, date(2025, 6, 30))._replace(state=State.BASELINE)
     confirmed = after(baseline, obligations.confirm(baseline, by="督查室"), on=date(2026, 2, 13))
     assert obligations.miss_day(confirmed, rules) == date(2026, 2, 14)  # a Saturday, 调休
 
@@ -138,7 +137,7 @@ def test_a_hold_keeps_the_working_days_that_were_left(project: Project, rules: R
 
 @pytest.mark.parametrize("inner", [State.BASELINE, State.MISSED])
 def test_a_hold_moves_nothing_that_was_late_before(inner: State, project: Project, rules: Rules) -> None:
-    held = replace(an_obligation(project), state=State.SUSPENDED, inner=inner, suspended_on=TODAY)
+    held = an_obligation(project)._replace(state=State.SUSPENDED, inner=inner, suspended_on=TODAY)
     resumed = after(held, obligations.resume(held, rules, on=date(2026, 4, 20)))
     assert (resumed.state, resumed.due_on, resumed.inner) == (inner, DUE, None)
 
