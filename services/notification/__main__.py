@@ -1,9 +1,9 @@
-"""notification as a process: `python -m services.notification` serves, `… migrate` migrates."""
+"""notification as a process: `python -m services.notification` serves; `… migrate` and `… restored` prepare that."""
 
 from pathlib import Path
 
 from services.notification import api, claims, measures
-from services.notification.handlers import facts
+from services.notification.handlers import facts, robots
 from services.notification.handlers.robots import RobotChanged
 from services.notification.settings import NotificationSettings
 from services.notification.wiring import Wiring
@@ -30,7 +30,9 @@ def service(settings: NotificationSettings) -> Service:
 
 
 def main() -> None:
-    serve_or_migrate(NAME, lambda: service(NotificationSettings()), MIGRATIONS)
+    serve_or_migrate(
+        NAME, lambda: service(NotificationSettings()), MIGRATIONS, after_restore=robots.pause_after_restore
+    )
 
 
 if __name__ == "__main__":

@@ -2,7 +2,20 @@
 
 import typer
 
-from services.operator.commands import clock, connect, dead_letters, demo, imports, robots, run, token, topics
+from services.operator.commands import (
+    backup,
+    clock,
+    connect,
+    dead_letters,
+    demo,
+    imports,
+    outbound,
+    robots,
+    run,
+    streams,
+    token,
+    topics,
+)
 
 app = typer.Typer(
     name="liandu",
@@ -17,6 +30,8 @@ app.command()(run.start)
 app.command()(run.migrate)
 app.command()(run.kafka)
 app.command()(run.secrets)
+app.command()(backup.backup)
+app.command()(backup.restore)
 app.command()(demo.demo)
 app.command()(token.token)
 app.command()(robots.robots)
@@ -26,6 +41,8 @@ app.command("sample-workbook")(imports.sample_workbook)
 app.add_typer(topics.app, name="topics")
 app.add_typer(clock.app, name="clock")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(streams.app, name="streams")
+app.add_typer(outbound.app, name="outbound")
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +25,7 @@ import asyncpg
 import psutil  # type: ignore[import-untyped]
 
 from services.operator import parts, processes, reaper
+from services.operator.embedded import postgres
 from services.operator.embedded.kafka import KafkaFailed, KafkaUnavailable
 from services.operator.embedded.postgres import PostgresFailed
 from services.operator.launch import HOST, Launch, ServiceSpec
@@ -88,7 +89,7 @@ def run(launch: Launch, *, say: Say) -> None:
     Raises:
         CannotStart: with what to do about it.
     """
-    _make_folders(launch)
+    make_folders(launch)
     with _exclusive(launch.data / "lock"):
         for left in wish_file(launch.data, "any").parent.iterdir():
             left.unlink()
@@ -102,9 +103,30 @@ def migrate(launch: Launch, *, say: Say) -> None:
     Raises:
         CannotStart: as above.
     """
-    _make_folders(launch)
+    make_folders(launch)
     with _exclusive(launch.data / "lock"):
         _carry_out(_migrate_only, launch, say=say)
+
+
+@contextlib.contextmanager
+def embedded_database(launch: Launch) -> Iterator[str]:
+    """The superuser's URL of the platform's database, for as long as the block lasts; no platform may run meanwhile.
+
+    Raises:
+        CannotStart: as above.
+    """
+    make_folders(launch)
+    with _exclusive(launch.data / "lock"):
+        make_secrets(launch.secrets, [spec.name for spec in launch.services])
+        server = replace(parts.embedded_postgres(launch), port=processes.free_port())
+        try:
+            process = postgres.start(server)
+        except PostgresFailed as error:
+            raise CannotStart(str(error)) from error
+        try:
+            yield asyncio.run(make_database(server.url))
+        finally:
+            postgres.stop(process)
 
 
 def run_kafka(launch: Launch, *, say: Say) -> None:
@@ -113,7 +135,7 @@ def run_kafka(launch: Launch, *, say: Say) -> None:
     Raises:
         CannotStart: as above.
     """
-    _make_folders(launch)
+    make_folders(launch)
     with _exclusive(launch.data / "kafka.lock"):
         _carry_out(_kafka_only, launch, say=say)
 
@@ -201,7 +223,7 @@ async def _start(running: _Running, components: Sequence[Component]) -> None:
 async def _migrate_all(running: _Running) -> str:
     """The admin's URL of the database, with every service's schema up to date."""
     launch = running.launch
-    admin_url = launch.admin_database_url or await _embedded_database(launch)
+    admin_url = launch.admin_database_url or await make_database(parts.embedded_postgres(launch).url)
     running.say("bringing the databases up to date")
     await _together(_migrate(running, spec, admin_url) for spec in launch.services)
     return admin_url
@@ -217,8 +239,8 @@ async def _together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
         raise failures.exceptions[0] from None
 
 
-async def _embedded_database(launch: Launch) -> str:
-    server_url = parts.embedded_postgres(launch).url
+async def make_database(server_url: str) -> str:
+    """The platform's database on the embedded server, made when it is not there: its URL for the superuser."""
     conn = await asyncpg.connect(server_url, timeout=10)
     try:
         if not await conn.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", parts.DATABASE):
@@ -256,7 +278,8 @@ async def _migrate(running: _Running, spec: ServiceSpec, admin_url: str) -> None
         raise ComponentFailed("\n".join([f"the migrations of {spec.name} failed:", *last]))
 
 
-def _make_folders(launch: Launch) -> None:
+def make_folders(launch: Launch) -> None:
+    """The data folder and what lies in it, for this user only."""
     launch.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     for folder in (launch.logs, launch.secrets, wish_file(launch.data, "any").parent):
         folder.mkdir(exist_ok=True, mode=0o700)
@@ -313,11 +336,12 @@ def make_secrets(folder: Path, services: Sequence[str]) -> list[Path]:
     }
     for name, make in makers.items():
         if not (folder / name).exists():
-            _write_private(folder / name, make() + "\n")
+            write_private(folder / name, make() + "\n")
     return [folder / name for name in makers]
 
 
-def _write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
+    """A file that only this user can read, written whole or not at all."""
     draft = path.with_name(f".{path.name}")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -71,6 +71,19 @@ def migration(launch: Launch, spec: ServiceSpec, admin_url: str) -> Program:
     return Program(name=f"{spec.name} migrate", argv=(sys.executable, "-m", spec.module, "migrate"), env=env, cwd=_ROOT)
 
 
+def beginning_anew(launch: Launch, spec: ServiceSpec, admin_url: str) -> Program:
+    """What follows when the service's database was restored."""
+    env = _service_env(launch, spec, admin_url)
+    return Program(
+        name=f"{spec.name} restored", argv=(sys.executable, "-m", spec.module, "restored"), env=env, cwd=_ROOT
+    )
+
+
+def migrations(spec: ServiceSpec) -> Path:
+    """The folder of the service's chain of migrations."""
+    return _ROOT.joinpath(*spec.module.split("."), "store", "migrations")
+
+
 def database_url(admin_url: str, *, user: str, password: str) -> str:
     """The same database for another role."""
     parts = urlsplit(admin_url)

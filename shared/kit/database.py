@@ -49,11 +49,21 @@ MIGRATION_LOCK_TIMEOUT = "5s"
 _RACES = ("duplicate key", "already exists", "tuple concurrently")
 
 
-def open_engine(url: str, *, application: str, pool_size: int = 8, command_timeout: float | None = 60) -> AsyncEngine:
+def open_engine(
+    url: str,
+    *,
+    application: str,
+    pool_size: int = 8,
+    command_timeout: float | None = 60,
+    idle_in_transaction: float | None = None,
+) -> AsyncEngine:
     """An engine on asyncpg for `postgresql://role:password@host:port/database` (shape of LIANDU_DATABASE_URL).
 
-    `command_timeout`: real seconds for one statement, None for no limit.
+    `command_timeout`: real seconds for one statement, None for no limit. `idle_in_transaction`: real seconds of silence
+    within a transaction after which the server ends it, so that a process that is frozen keeps nobody out; None leaves
+    it as the role has it.
     """
+    idle = {"idle_in_transaction_session_timeout": f"{idle_in_transaction:g}s"} if idle_in_transaction else {}
     return create_async_engine(
         url.replace("postgresql://", "postgresql+asyncpg://", 1),
         pool_size=pool_size,
@@ -63,7 +73,7 @@ def open_engine(url: str, *, application: str, pool_size: int = 8, command_timeo
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
         connect_args={
-            "server_settings": {"application_name": application, "timezone": "UTC"},
+            "server_settings": {"application_name": application, "timezone": "UTC", **idle},
             "timeout": 5,
             "command_timeout": command_timeout,
         },
@@ -232,6 +242,12 @@ async def schema_is_current(conn: AsyncConnection, migrations_dir: Path) -> bool
         return frozenset(MigrationContext.configure(connection).get_current_heads())
 
     return await conn.run_sync(applied) == _newest(migrations_dir)
+
+
+def knows_revision(migrations_dir: Path, revision: str) -> bool:
+    """Whether this code's chain has the revision: otherwise later code wrote that schema."""
+    chain = ScriptDirectory.from_config(alembic_config(migrations_dir)).walk_revisions()
+    return revision in {each.revision for each in chain}
 
 
 @cache

@@ -28,18 +28,20 @@ CHAIN = chain_id("DISPLAY")
 class Platform:
     """A platform on a folder of its own, which can be stopped, killed and started again."""
 
-    def __init__(self, data: Path, *, kafka: str = "embedded", start: datetime = START) -> None:
+    def __init__(
+        self, data: Path, *, kafka: str = "embedded", start: datetime = START, port_base: int | None = None
+    ) -> None:
         self._data = data
         self._kafka = kafka
         self._start = start
-        self._port_base = free_port_base()
+        self.port_base = port_base or free_port_base()
         self._standing = ExitStack()
         self._people = ExitStack()
         self._stage: Stage | None = None
 
     def up(self) -> "Platform":
         self._stage = self._standing.enter_context(
-            running(self._data, port_base=self._port_base, start=self._start, kafka=self._kafka)
+            running(self._data, port_base=self.port_base, start=self._start, kafka=self._kafka)
         )
         return self
 

