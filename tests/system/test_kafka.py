@@ -142,7 +142,6 @@ async def test_kafkas_data_is_lost_under_the_running_platform_and_nothing_else_i
     shutil.rmtree(platform.data / "kafka" / "log")
     bureau.project("无卡夫卡时登记", milestones=[bureau.line(SOON)])
     platform.start("kafka")
-    platform.liandu("topics", "create")
     platform.start("assessment")
 
     bureau.project("卡夫卡恢复后登记", milestones=[bureau.line(SOON)])

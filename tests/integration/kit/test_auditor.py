@@ -334,3 +334,18 @@ def _all_said(state: AuditorState) -> tuple[str, ...]:
 async def _is_away(auditor: Auditor) -> bool:
     state = await auditor.state()
     return state.unsettled == () and any(SOURCE in problem for problem in state.problems)
+
+
+async def test_what_a_producer_that_is_just_starting_has_not_sent_yet_is_left_to_kafka(
+    alpha: Alpha, beta: Beta, consumer: Consumer, auditor: Auditor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auditing, "PATIENCE_AT_FIRST", 30.0)
+    facts = await alpha.note(uuid4(), *"ab")
+    async with consuming(consumer, auditor):
+        await eventually(lambda: alpha.line.requests.count("/v1/log/digests") > 2)
+
+        await alpha.send(*facts)
+
+        await eventually(lambda: _is(auditor, AuditorState((), ())))
+    assert await beta.lines(facts[0].aggregate_id) == [1, 2]
+    assert [path for path in alpha.line.requests if path.endswith("/events")] == []
