@@ -56,9 +56,7 @@ def show(aggregate: Aggregate, *, of: Producer, service: OneService) -> None:
 
 @app.command()
 def release(
-    aggregate: Annotated[
-        str | None, typer.Argument(help="The aggregate's id; without one, all that stopped.")
-    ] = None,
+    aggregate: Annotated[str | None, typer.Argument(help="The aggregate's id; without one, all that stopped.")] = None,
     *,
     of: Annotated[str | None, typer.Option("--of", help="Only streams of this producer.")] = None,
     service: Service = None,
