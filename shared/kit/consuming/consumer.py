@@ -1,9 +1,10 @@
 """The batch consumer: partitions owned and fenced in PostgreSQL, effects once, whatever Kafka repeats or loses.
 
 A batch is one transaction: the epoch is checked and the offset moved, watermarks decide what is new, the journal notes
-it, the handler does its work (`consumer_effects`). What fails is halved until the poison stands alone, and is compared
-with its producer's log (`consumer_taking`). Which process reads which partition is settled in the database
-(`consumer_partitions`); Kafka only hears the offsets, so that its own tools show the lag.
+it, the handler does its work (`effects`). Where many records wait, two batches of different partitions are taken at the
+same time. What fails is halved until the poison stands alone, and is compared with its producer's log (`taking`). Which
+process reads which partition is settled in the database (`partitions`); Kafka only hears the offsets, so that its own
+tools show the lag.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from shared.contracts.topics import Topic
 from shared.kit import telemetry
 from shared.kit.broker import BrokerAddress, BrokerUnavailable
 from shared.kit.clock import Clock
-from shared.kit.consuming.arrivals import Reader, Stream
+from shared.kit.consuming.arrivals import Arrival, Reader, Stream
 from shared.kit.consuming.copies import Copies
 from shared.kit.consuming.effects import Effects, Fenced, in_order, read_marks
 from shared.kit.consuming.facts import Fact, Handler
@@ -39,7 +40,7 @@ _BATCH = telemetry.histogram(
     "From a batch's arrival to its commit",
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
 )
-_CONSUMING = telemetry.gauge("liandu_consumer_consuming", "1 while this process reads from the broker")
+_CONSUMING = telemetry.gauge("liandu_consumer_consuming", "1 while this process reads from the broker", ["service"])
 _INTERRUPTED = telemetry.counter("liandu_consumer_interruptions_total", "Times that consuming began anew")
 
 
@@ -95,7 +96,7 @@ class Consumer:
         self._copies = Copies(service=service, broker=broker)
         self._session: Session | None = None
         self._lacking: str | None = "not started"
-        _CONSUMING.set_function(lambda: self._session is not None and self._lacking is None)
+        _CONSUMING.labels(service).set_function(lambda: self._session is not None and self._lacking is None)
         self.left: set[Stream] = set()
         """Streams whose producer could not be asked: the auditor brings them up to date, and takes them out."""
         self.fetching: set[Stream] = set()
@@ -174,19 +175,25 @@ class Consumer:
         self._incarnation = address.incarnation
 
     async def _take_some(self, session: Session) -> int:
-        arrivals = await session.fetch()
-        if arrivals is None:
+        batches = await session.fetch()
+        if batches is None:
             self.audit_wanted.set()
             return 0
-        if arrivals:
-            with _BATCH.time():
-                taken = await self.taker.take(arrivals, epochs=session.epochs)
-            session.inflow.taken(arrivals)
-            self._note(taken)
+        # Each to its end, whatever becomes of the other: what one of them took stays taken.
+        taking = (self._take(batch, session) for batch in batches if batch)
+        for outcome in await asyncio.gather(*taking, return_exceptions=True):
+            if outcome is not None:
+                raise outcome
         if session.inflow.stepped_over:
             session.inflow.stepped_over = False
             self.audit_wanted.set()
-        return len(arrivals)
+        return sum(map(len, batches))
+
+    async def _take(self, arrivals: Sequence[Arrival], session: Session) -> None:
+        with _BATCH.time():
+            taken = await self.taker.take(arrivals, epochs=session.epochs)
+        session.inflow.taken(arrivals)
+        self._note(taken)
 
     async def catch_up(self, streams: Collection[Stream]) -> Taken:
         """Bring streams up to their producers' logs over HTTP; those whose producer does not answer are left."""

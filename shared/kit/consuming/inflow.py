@@ -86,8 +86,10 @@ class Inflow:
             if (place := arrival.place) is not None:
                 self.positions[TopicPartition(place.topic, place.partition)] = place.offset + 1
 
-    async def fetch(self, *, at_most: int, wait: float) -> list[Arrival]:
+    async def fetch(self, *, at_most: int, wait: float, only: Collection[TopicPartition] = ()) -> list[Arrival]:
         """What has arrived, in order for each partition; empty after `wait` seconds without any.
+
+        `only`: of these partitions; none: of all that are assigned.
 
         Raises:
             OutOfRange: a position is none of the broker's.
@@ -97,9 +99,9 @@ class Inflow:
             await asyncio.sleep(wait)
             return []
         if self._suspicious:
-            return await self._fetch_one_by_one(at_most)
+            return [] if only else await self._fetch_one_by_one(at_most)
         try:
-            found = await self._getmany(at_most=at_most, wait=wait)
+            found = await self._getmany(*only, at_most=at_most, wait=wait)
         except _Unreadable:
             self._suspicious = True
             self.read_again()
@@ -177,6 +179,11 @@ class Inflow:
     def _read(self, record: ConsumerRecord[bytes | None, bytes | None]) -> Arrival:
         place = Place(record.topic, record.partition, record.offset)
         return self._reader.read(record.topic, record.key, record.headers, record.value, place)
+
+
+def partitions_of(arrivals: Sequence[Arrival]) -> set[TopicPartition]:
+    """Where these stand in Kafka."""
+    return {TopicPartition(each.place.topic, each.place.partition) for each in arrivals if each.place}
 
 
 def _end_of_batch(error: BaseException) -> int | None:

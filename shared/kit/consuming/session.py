@@ -10,7 +10,7 @@ from aiokafka import TopicPartition
 from shared.kit import telemetry
 from shared.kit.broker import BrokerAddress, BrokerUnavailable
 from shared.kit.consuming.arrivals import Arrival
-from shared.kit.consuming.inflow import FETCH_WAIT_MS, Inflow, OutOfRange
+from shared.kit.consuming.inflow import FETCH_WAIT_MS, Inflow, OutOfRange, partitions_of
 from shared.kit.consuming.partitions import Partitions
 from shared.kit.consuming.taking import MOST_AT_ONCE
 
@@ -23,6 +23,9 @@ MISSING_TOPICS_EVERY = 0.5
 INCARNATION_EVERY = 5.0
 COMMIT_EVERY = 1.0
 LAST_COMMIT_LIMIT = 1.0
+
+MANY = MOST_AT_ONCE // 2
+"""Records in one batch from which on there is likely to be another one."""
 
 _OWNED = telemetry.gauge("liandu_consumer_partitions_owned", "Partitions that this process owns")
 _MEMBERS = telemetry.gauge("liandu_consumer_members", "Processes that share the service's partitions")
@@ -81,10 +84,19 @@ class Session:
         log.info("partitions", owned=[f"{each.topic}/{each.partition}" for each in sorted(owned)], members=self.members)
         return any(share.begun_anew for partition, share in owned.items() if partition not in before)
 
-    async def fetch(self) -> list[Arrival] | None:
-        """The next records; None when records were lost, in which case it goes on from the oldest that there are."""
+    async def fetch(self) -> list[list[Arrival]] | None:
+        """The next records; None when records were lost, in which case it goes on from the oldest that there are.
+
+        Where many wait, two batches of different partitions, to be taken at the same time: while PostgreSQL works on
+        one, the other is decided.
+        """
         try:
-            return await self.inflow.fetch(at_most=MOST_AT_ONCE, wait=FETCH_WAIT_MS / 1000)
+            first = await self.inflow.fetch(at_most=MOST_AT_ONCE, wait=FETCH_WAIT_MS / 1000)
+            if len(first) < MANY:
+                return [first]
+            others = self.inflow.positions.keys() - partitions_of(first)
+            second = await self.inflow.fetch(at_most=MOST_AT_ONCE, wait=0, only=others) if others else []
+            return [first, second] if second else [first]
         except OutOfRange as error:
             if (await BrokerAddress.resolve(self.inflow.address.spec)).incarnation != self.incarnation:
                 raise BrokerUnavailable("the broker is another one by now") from error
