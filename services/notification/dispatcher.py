@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notification import claims
-from services.notification.keeper import MOURNING_SECONDS, Keeper, Undertaker
+from services.notification.keeper import SILENT_SECONDS, Keeper, Undertaker
 from services.notification.lanes import Lanes
 from services.notification.recorder import Recorder
 from services.notification.sender import Sender
@@ -40,14 +40,14 @@ class Dispatcher:
         teller: Teller,
         sender: Callable[[], Sender],
         concurrent_robots: int,
-        mourning_seconds: float = MOURNING_SECONDS,
+        silent_seconds: float = SILENT_SECONDS,
     ) -> None:
         self._engine = engine
         self._clock = clock
         self._teller = teller
         self._open_sender = sender
         self._concurrent_robots = concurrent_robots
-        self._mourning_seconds = mourning_seconds
+        self._silent_seconds = silent_seconds
         self._queued = signal.queued(engine)
 
     async def run(self) -> None:
@@ -72,7 +72,7 @@ class Dispatcher:
             teller=self._teller,
             queued=self._queued,
             concurrent_robots=self._concurrent_robots,
-            mourning_seconds=self._mourning_seconds,
+            silent_seconds=self._silent_seconds,
         )
 
 
@@ -89,7 +89,7 @@ class _Session:
         teller: Teller,
         queued: asyncio.Event,
         concurrent_robots: int,
-        mourning_seconds: float,
+        silent_seconds: float,
     ) -> None:
         self._engine, self._keeper, self._clock, self._teller = engine, keeper, clock, teller
         self._queued = queued
@@ -103,13 +103,14 @@ class _Session:
             over=self._recorder.add,
             room=self._room,
         )
-        self._undertaker = Undertaker(engine, keeper, clock=clock, room=self._room, mourning_seconds=mourning_seconds)
+        self._undertaker = Undertaker(engine, keeper, clock=clock, room=self._room, silent_seconds=silent_seconds)
 
     async def run(self) -> None:
         """Until cancelled, or until the database goes away: then what is over is recorded when it is back."""
         recording = asyncio.create_task(self._recorder.run(self._lanes.forget), name="notification recorder")
         loops = [
             asyncio.create_task(self._claim_all(), name="notification claimer"),
+            asyncio.create_task(self._keeper.keep(), name="notification keeper"),
             asyncio.create_task(self._undertaker.run(), name="notification undertaker"),
         ]
         try:

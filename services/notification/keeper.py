@@ -1,36 +1,38 @@
 """The lock by which a sender is known to live, and what becomes of attempts whose sender does not.
 
-An attempt on its way bears the number of an advisory lock that its process holds on a connection of its own. Whoever
-gets that lock knows that the process is dead, or cut off from the database. One that is cut off, or was paused, learns
-it late: it starts to send nothing more when it was last sure of its lock `LEASE_SECONDS` ago, and whoever found the
-lock free waits until such a process has fallen silent before it records *unknown*. All of this in real time.
+An attempt on its way bears the number of an advisory lock that its sender holds on a connection of its own. Whoever
+gets that lock knows that the sender is dead, frozen (PostgreSQL ends a connection that was silent for `LEASE_SECONDS`)
+or cut off from the database. One that is certainly dead (`witness`) is buried at once: its attempts are recorded as
+*unknown*. The others may learn it late. They let nothing leave once they were last sure of their lock `SURE_SECONDS`
+ago, and ask in the very step that writes the request (`sender`); whoever found the lock free waits `SILENT_SECONDS`,
+in which that step is over, too. All of this in real time.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from uuid import uuid4
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.notification import records
+from services.notification import records, witness
 from services.notification.store import attempts
 from shared.kit.clock import Clock
-from shared.kit.database import advisory_key, transaction
+from shared.kit.database import transaction
 from shared.kit.telemetry import log
 
-LEASE_SECONDS = 6.0
-MOURNING_SECONDS = LEASE_SECONDS + 6.0
-"""A call that began within the lease has handed over its request, or failed to connect, before this is over."""
+LEASE_SECONDS = 3.0
+SURE_SECONDS = 2.0
+SILENT_SECONDS = 3.0
 
-_CHECK_EVERY = 1.0
-_CHECK_SECONDS = 4.0
+_SIGN_OF_LIFE = 0.5
+_ANSWER_SECONDS = 4.0
+_LOOK_EVERY = 0.5
 _BURIED_AT_ONCE = 500
 
 _LOCK = text("SELECT pg_try_advisory_lock(:key)")
 _UNLOCK = text("SELECT pg_advisory_unlock(:key)")
-_ALIVE = text("SELECT 1")
+_ALIVE = text("SELECT true")
 
 
 class Keeper:
@@ -38,6 +40,7 @@ class Keeper:
 
     def __init__(self, conn: AsyncConnection, owner: int) -> None:
         self._conn = conn
+        self._turn = asyncio.Lock()
         self.owner = owner
         self._sure_at = asyncio.get_running_loop().time()
 
@@ -47,68 +50,79 @@ class Keeper:
         """A new lock, on a connection that is never given back to the pool."""
         async with engine.connect() as conn:
             await conn.execution_options(isolation_level="AUTOCOMMIT")
-            keeper = cls(conn, advisory_key("notification", "sender", uuid4().hex))
-            assert await keeper.lock(keeper.owner)
             try:
-                yield keeper
+                await conn.execute(text(f"SET idle_session_timeout = '{LEASE_SECONDS:g}s'"))
+                with witness.number() as owner:
+                    keeper = cls(conn, owner)
+                    assert await keeper.lock(owner)
+                    yield keeper
             finally:
                 await conn.invalidate()
 
     @property
     def is_sure(self) -> bool:
         """Whether the lock was held so lately that what this process claimed cannot have been given up."""
-        return asyncio.get_running_loop().time() - self._sure_at < LEASE_SECONDS
+        return asyncio.get_running_loop().time() - self._sure_at < SURE_SECONDS
 
-    async def check(self) -> None:
-        """Be sure of the lock again.
+    async def keep(self) -> None:
+        """Be sure of the lock again and again, for as long as it is held.
 
         Raises:
             TimeoutError, DBAPIError: the connection, and with it the lock, may be gone.
         """
-        asked_at = asyncio.get_running_loop().time()
-        async with asyncio.timeout(_CHECK_SECONDS):
-            await self._conn.execute(_ALIVE)
-        self._sure_at = asked_at
+        while True:
+            asked_at = asyncio.get_running_loop().time()
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await self._ask(_ALIVE)
+            self._sure_at = asked_at
+            await asyncio.sleep(_SIGN_OF_LIFE)
 
     async def lock(self, owner: int) -> bool:
         """Whether this connection holds the lock now; taken as often as this is asked."""
-        held: bool = (await self._conn.execute(_LOCK, {"key": owner})).scalar_one()
-        return held
+        return await self._ask(_LOCK, key=owner)
 
     async def unlock(self, owner: int) -> None:
-        await self._conn.execute(_UNLOCK, {"key": owner})
+        await self._ask(_UNLOCK, key=owner)
+
+    async def _ask(self, statement: TextClause, **values: object) -> bool:
+        async with self._turn:
+            answer: bool = (await self._conn.execute(statement, values)).scalar_one()
+            return answer
 
 
 class Undertaker:
     """Records as unknown what senders left behind that died between the claim and the ledger."""
 
     def __init__(
-        self, engine: AsyncEngine, keeper: Keeper, *, clock: Clock, room: asyncio.Event, mourning_seconds: float
+        self, engine: AsyncEngine, keeper: Keeper, *, clock: Clock, room: asyncio.Event, silent_seconds: float
     ) -> None:
         self._engine = engine
         self._keeper = keeper
         self._clock = clock
         self._room = room
-        self._mourning_seconds = mourning_seconds
-        self._died: dict[int, float] = {}
+        self._silent_seconds = silent_seconds
+        self._gone: dict[int, float] = {}
+        """Whose lock was free, and since when it is ours."""
 
     async def run(self) -> None:
         while True:
-            await self._keeper.check()
-            await self._look()
-            await asyncio.sleep(_CHECK_EVERY)
+            await self.look()
+            await asyncio.sleep(_LOOK_EVERY)
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
         async with transaction(self._engine) as conn:
             owners = await attempts.other_owners(me=self._keeper.owner, conn=conn)
-        now = asyncio.get_running_loop().time()
         for owner in owners:
-            if owner not in self._died and await self._keeper.lock(owner):
-                self._died[owner] = now
-        for owner in [owner for owner, since in self._died.items() if now - since >= self._mourning_seconds]:
+            if owner not in self._gone and await self._keeper.lock(owner):
+                self._gone[owner] = asyncio.get_running_loop().time()
+        for owner in [owner for owner in self._gone if self._is_silent(owner)]:
             await self._bury(owner)
             await self._keeper.unlock(owner)
-            del self._died[owner]
+            del self._gone[owner]
+
+    def _is_silent(self, owner: int) -> bool:
+        waited = asyncio.get_running_loop().time() - self._gone[owner]
+        return waited >= self._silent_seconds or witness.is_dead(owner)
 
     async def _bury(self, owner: int) -> None:
         lost = _BURIED_AT_ONCE

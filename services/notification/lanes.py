@@ -3,12 +3,13 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from services.notification import claims, records
 from services.notification.domain.outcome import Condition, Fault, Verdict
 from services.notification.records import Ended
-from services.notification.sender import Sender
+from services.notification.sender import Sender, TooLate
 from services.notification.telling import Outgoing
 from shared.contracts.deliveries import Outcome
 
@@ -39,8 +40,9 @@ class Lane:
 
 
 class Lanes:
-    """All lanes of a process. `may_send` is asked before each call; `over` is told how each attempt ended, with None
-    for what never left. `room` is set when more can be claimed; `broken` ends with the error of a lane that died."""
+    """All lanes of a process. `may_send` is asked before each call and again when it leaves; `over` is told how each
+    attempt ended, with None for what never left. `room` is set when more can be claimed; `broken` ends with the error
+    of a lane that died."""
 
     def __init__(
         self,
@@ -127,7 +129,9 @@ class Lanes:
             if self._stopping or not self._may_send():
                 return None
             lane.calling = True
-            verdict = await self._sender.send(one.request, one.channel)
+            verdict: Verdict | None = None
+            with suppress(TooLate):
+                verdict = await self._sender.send(one.request, one.channel, may_send=self._may_send)
             lane.calling = False
         return verdict
 

@@ -5,10 +5,11 @@ kept connection turns out to be closed, but never a POST; and an `UploadTracker`
 """
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from aiohttp import (
+    BytesPayload,
     ClientConnectorDNSError,
     ClientConnectorError,
     ClientResponse,
@@ -19,7 +20,7 @@ from aiohttp import (
     ThreadedResolver,
     UploadTracker,
 )
-from aiohttp.abc import ResolveResult
+from aiohttp.abc import AbstractStreamWriter, ResolveResult
 from yarl import URL
 
 from services.notification.channels.base import Channel, Request
@@ -48,6 +49,26 @@ class _CheckedResolver(ThreadedResolver):
         for one in found:
             self._targets.check_address(one["host"])
         return found
+
+
+class TooLate(Exception):
+    """When the request was about to leave, its sender was not sure of it any more. Nothing has left."""
+
+
+class _Body(BytesPayload):
+    """Leaves if it may, asked in the same step of the event loop that hands headers and body to the connection: a
+    connection can take seconds to make, and a process can be frozen for hours."""
+
+    def __init__(self, body: bytes, may_send: Callable[[], bool]) -> None:
+        super().__init__(body)
+        self._may_send = may_send
+        self.is_too_late = False
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        self.is_too_late = not self._may_send()
+        if self.is_too_late:
+            raise TooLate
+        await super().write_with_length(writer, content_length)
 
 
 class Sender:
@@ -84,24 +105,29 @@ class Sender:
     ) -> None:
         await self._session.close()
 
-    async def send(self, request: Request, channel: Channel) -> Verdict:
-        """Send once and judge the answer. Never raises; what broke after the request had gone out is *unknown*.
+    async def send(self, request: Request, channel: Channel, *, may_send: Callable[[], bool] = lambda: True) -> Verdict:
+        """Send once and judge the answer; what broke after the request had gone out is *unknown*.
 
         The words of an error are its kind only: a library's text may hold the address, and with it the robot's token.
+
+        Raises:
+            TooLate: `may_send` said no, at the last moment at which it could be asked.
         """
-        upload = UploadTracker()
+        upload, body = UploadTracker(), _Body(request.body, may_send)
         try:
             async with self._session.post(
                 URL(request.url, encoded=request.url.isascii()),  # what is signed must arrive as it is
                 headers=request.headers,
-                data=request.body,
+                data=body,
                 allow_redirects=False,
                 upload_tracker=upload,
             ) as response:
-                body = await _start_of(response)
+                answer = await _start_of(response)
         except Exception as error:
+            if body.is_too_late:
+                raise TooLate from None
             return _failed(error, upload)
-        return channel.read(response.status, response.headers, body)
+        return channel.read(response.status, response.headers, answer)
 
     def _open_socket(self, info: AddressInfo) -> socket.socket:
         """For every connection, also to an address that is written in figures, which no resolver sees."""

@@ -98,7 +98,7 @@ class Desk:
             teller=Teller(KEYS, links),
             sender=lambda: Sender(LOCAL, answer_seconds=answer_seconds),
             concurrent_robots=16,
-            mourning_seconds=0,
+            silent_seconds=0,
         )
 
     @asynccontextmanager

@@ -1,13 +1,18 @@
 """Processes that die, are stopped, paused or cut off from the database at the worst moment: one repeat at most."""
 
 import asyncio
+import os
 import signal
+import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -61,12 +66,125 @@ async def test_killed_again_and_again_it_is_repeated_once_and_then_left_to_a_per
             process.kill()
             process.wait()
         async with Keeper.open(desk.engine) as found:
-            undertaker = Undertaker(desk.engine, found, clock=desk.clock, room=asyncio.Event(), mourning_seconds=0)
+            undertaker = Undertaker(desk.engine, found, clock=desk.clock, room=asyncio.Event(), silent_seconds=0)
             await eventually(partial(buried, desk, undertaker))
     assert await desk.states() == [State.UNDELIVERED]
     async with desk.sending():
         await desk.settled()
     assert ["可能重复" in text for text in robot.texts] == [False, True]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of another process's death")
+async def test_what_a_killed_process_left_on_its_way_is_given_up_without_waiting(
+    desk: Desk, robot: FakeRobot, tmp_path: Path
+) -> None:
+    await one_route(desk, robot)
+    robot.gate.clear()
+    with running(desk, tmp_path) as process:
+        await desk.hear(escalated())
+        await eventually(lambda: robot.heard)
+        async with patient_undertaker(desk) as undertaker:
+            process.send_signal(signal.SIGSTOP)
+            await eventually(partial(is_watched, undertaker))
+            await undertaker.look()
+            assert await desk.flights() == 1
+            process.kill()
+            await eventually(partial(buried, desk, undertaker))
+    assert await outcomes(desk) == [Outcome.UNKNOWN]
+
+
+async def is_watched(undertaker: Undertaker) -> bool:
+    """Whether a lock became free: the server takes it from who is silent."""
+    await undertaker.look()
+    return bool(undertaker._gone)
+
+
+@asynccontextmanager
+async def patient_undertaker(desk: Desk) -> AsyncIterator[Undertaker]:
+    async with Keeper.open(desk.engine) as found:
+        yield Undertaker(desk.engine, found, clock=desk.clock, room=asyncio.Event(), silent_seconds=inf)
+
+
+async def test_a_process_that_only_lost_its_lock_is_not_given_up_while_it_may_send(
+    desk: Desk, robot: FakeRobot
+) -> None:
+    await one_route(desk, robot)
+    await desk.hear(escalated())
+    other = open_engine(desk.url, application="test-cut-off")
+    async with patient_undertaker(desk) as undertaker:
+        async with Keeper.open(other) as cut_off:
+            await claimed_and_sent(desk, robot, desk.engine, owner=cut_off.owner)
+            await desk.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = :it", it="test-cut-off"
+            )
+            await eventually(partial(is_watched, undertaker))
+            await undertaker.look()
+            assert await desk.flights() == 1
+        await eventually(partial(buried, desk, undertaker))
+    await other.dispose()
+
+
+async def test_frozen_for_long_it_wakes_and_sends_nothing_that_it_has_lost(
+    desk: Desk, robot: FakeRobot, tmp_path: Path
+) -> None:
+    await one_route(desk, robot)
+    robot.gate.clear()
+    with running(desk, tmp_path) as process:
+        await desk.hear(*(reminded(working_days_left=left) for left in (1, 2, 3)))
+        await eventually(lambda: robot.heard)
+        await eventually(partial(frozen_at_rest, desk, process))
+        robot.gate.set()
+        async with desk.sending():
+            await desk.all_in(State.SENT)
+        process.send_signal(signal.SIGCONT)
+        await desk.hear(reminded(working_days_left=4))
+        await desk.all_in(State.SENT)
+    days = [f"还有{left}个" for left in (1, 1, 2, 3, 4)]
+    assert [day in text for day, text in zip(days, robot.texts, strict=True)] == [True] * 5
+    assert ["可能重复" in text for text in robot.texts] == [False, True, True, True, False]
+
+
+async def frozen_at_rest(desk: Desk, process: "subprocess.Popen[bytes]") -> bool:
+    """Freeze it outside of any transaction; whether it could be."""
+    process.send_signal(signal.SIGSTOP)
+    await asyncio.to_thread(os.waitid, os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+    busy = await desk.execute(
+        "SELECT FROM pg_stat_activity WHERE application_name = 'liandu-notification' AND state <> 'idle'"
+        " AND datname = current_database()"
+    )
+    if busy:
+        process.send_signal(signal.SIGCONT)
+    return not busy
+
+
+async def test_a_sender_that_is_silent_loses_its_lock_to_the_server(desk: Desk) -> None:
+    async with Keeper.open(desk.engine) as found:
+        shown = await found._conn.exec_driver_sql("SHOW idle_session_timeout")
+
+        assert shown.scalar_one() == "3s"
+
+
+async def test_what_is_not_certain_any_more_when_it_is_about_to_leave_goes_back(
+    desk: Desk, robot: FakeRobot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was certain when the call began; then making the connection took too long."""
+    await one_route(desk, robot)
+    connect = Sender._open_socket
+    with monkeypatch.context() as late:
+
+        def connect_late(sender: Sender, info: Any) -> socket.socket:
+            late.setattr(keeper, "SURE_SECONDS", 0)
+            return connect(sender, info)
+
+        late.setattr(Sender, "_open_socket", connect_late)
+        await desk.hear(escalated())
+        async with desk.sending():
+            await eventually(lambda: keeper.SURE_SECONDS == 0)
+            await eventually(lambda: nothing_flies(desk))
+    assert (robot.heard, await desk.states(), await outcomes(desk)) == ([], [State.QUEUED], [])
+    async with desk.sending():
+        await desk.all_in(State.SENT)
+    assert "可能重复" not in robot.texts[0]
 
 
 def heard_so_often(robot: FakeRobot, times: int) -> bool:
@@ -75,7 +193,7 @@ def heard_so_often(robot: FakeRobot, times: int) -> bool:
 
 async def buried(desk: Desk, undertaker: Undertaker) -> bool:
     """The server frees the lock of a process that was killed when it notices that its connection is closed."""
-    await undertaker._look()
+    await undertaker.look()
     return await desk.flights() == 0
 
 
@@ -107,7 +225,7 @@ async def test_whoever_is_not_sure_of_its_lock_sends_nothing(
         await desk.hear(*(reminded(working_days_left=left) for left in (1, 2, 3)))
         await eventually(lambda: robot.heard)
         with monkeypatch.context() as late:
-            late.setattr(keeper, "LEASE_SECONDS", 0)
+            late.setattr(keeper, "SURE_SECONDS", 0)
             robot.gate.set()
             await eventually(lambda: nothing_flies(desk))
             assert (await desk.states()).count(State.QUEUED) == 2
@@ -127,12 +245,12 @@ async def test_what_a_dead_process_left_waits_until_it_has_certainly_fallen_sile
     await desk.hear(escalated())
     await claimed_and_sent(desk, robot, desk.engine)
     async with Keeper.open(desk.engine) as found:
-        patient = Undertaker(desk.engine, found, clock=desk.clock, room=asyncio.Event(), mourning_seconds=inf)
+        patient = Undertaker(desk.engine, found, clock=desk.clock, room=asyncio.Event(), silent_seconds=inf)
         for _ in range(3):
-            await patient._look()
+            await patient.look()
             assert await desk.flights() == 1
-        patient._mourning_seconds = 0
-        await patient._look()
+        patient._silent_seconds = 0
+        await patient.look()
         assert await desk.flights() == 0
     assert await outcomes(desk) == [Outcome.UNKNOWN]
 
@@ -207,11 +325,11 @@ async def test_a_claim_whose_commit_nobody_saw_is_put_back(desk: Desk, robot: Fa
     assert await outcomes(desk) == [Outcome.SENT]
 
 
-async def claimed_and_sent(desk: Desk, robot: FakeRobot, engine: AsyncEngine) -> None:
+async def claimed_and_sent(desk: Desk, robot: FakeRobot, engine: AsyncEngine, *, owner: int = 4711) -> None:
     """What a process does before it dies: claim, commit, send; no outcome is written."""
     teller = Teller(KEYS, Links(None, (), timedelta(days=1)))
     async with transaction(engine) as conn:
-        found = await claims.claim(teller, owner=4711, loads={}, except_for=(), now=desk.clock.now(), conn=conn)
+        found = await claims.claim(teller, owner=owner, loads={}, except_for=(), now=desk.clock.now(), conn=conn)
     async with Sender(LOCAL, answer_seconds=5) as sender:
         for one in found.outgoing:
             assert one.request

@@ -12,7 +12,7 @@ from services.notification.channels.base import Request
 from services.notification.channels.dingtalk import DingTalk
 from services.notification.channels.webhook import Webhook
 from services.notification.domain.outcome import Fault, Verdict
-from services.notification.sender import LONGEST_ANSWER, Sender
+from services.notification.sender import LONGEST_ANSWER, Sender, TooLate
 from services.notification.targets import Targets
 from shared.contracts.deliveries import Outcome
 from tests.support.talk import TOKEN, Conversation, Talk, robot, says, says_once
@@ -47,6 +47,17 @@ async def test_a_connection_that_was_closed_meanwhile_is_not_used_again() -> Non
             assert (await sender.send(request(one.url), DingTalk())).outcome is Outcome.SENT
             await eventually(lambda: not any(proto.is_connected() for proto in kept(sender)))
     assert len(one.heads) == 3
+
+
+async def test_what_may_not_be_sent_any_more_when_the_connection_is_made_does_not_leave() -> None:
+    async with robot(says(OK)) as one, Sender(LOCAL, answer_seconds=5) as sender:
+        for may in (False, True, False, True):
+            if may:
+                assert (await sender.send(request(one.url), DingTalk())).outcome is Outcome.SENT
+            else:
+                with pytest.raises(TooLate):
+                    await sender.send(request(one.url), DingTalk(), may_send=lambda: False)
+    assert len(one.heads) == 2
 
 
 def kept(sender: Sender) -> list[Any]:
