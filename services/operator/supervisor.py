@@ -17,8 +17,8 @@ from services.operator.processes import Program
 
 _READY_POLL = 0.05
 _FIRST_TRIES = 3
-_BACK_OFF = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-_STEADY_AFTER = 30.0
+_BACK_OFF = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
+_STEADY_AFTER = 5.0
 _STOP_PATIENCE = 10.0
 _HOLD_POLL = 0.1
 _LOG_LIMIT = 20 * 1024 * 1024

@@ -45,6 +45,10 @@ ROLE_SETTINGS = {
 }
 MIGRATION_LOCK_TIMEOUT = "5s"
 
+# A frozen process keeps its connections, and what it has locked. It may also stand between a statement's preparation
+# and its execution, which the server does not call idle.
+_BOUNDS = {"idle_in_transaction_session_timeout": "5s", "transaction_timeout": "60s"}
+
 # Two provisioners in different databases of one server meet at the role, which no advisory lock covers.
 _RACES = ("duplicate key", "already exists", "tuple concurrently")
 
@@ -55,15 +59,13 @@ def open_engine(
     application: str,
     pool_size: int = 8,
     command_timeout: float | None = 60,
-    idle_in_transaction: float | None = None,
+    bounded: bool = False,
 ) -> AsyncEngine:
     """An engine on asyncpg for `postgresql://role:password@host:port/database` (shape of LIANDU_DATABASE_URL).
 
-    `command_timeout`: real seconds for one statement, None for no limit. `idle_in_transaction`: real seconds of silence
-    within a transaction after which the server ends it, so that a process that is frozen keeps nobody out; None leaves
-    it as the role has it.
+    `command_timeout`: real seconds for one statement, None for no limit. `bounded`: a transaction ends after
+    5 s of silence and after 60 s in all, so that a process that is frozen keeps nobody out.
     """
-    idle = {"idle_in_transaction_session_timeout": f"{idle_in_transaction:g}s"} if idle_in_transaction else {}
     return create_async_engine(
         url.replace("postgresql://", "postgresql+asyncpg://", 1),
         pool_size=pool_size,
@@ -73,7 +75,11 @@ def open_engine(
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
         connect_args={
-            "server_settings": {"application_name": application, "timezone": "UTC", **idle},
+            "server_settings": {
+                "application_name": application,
+                "timezone": "UTC",
+                **(_BOUNDS if bounded else {}),
+            },
             "timeout": 5,
             "command_timeout": command_timeout,
         },

@@ -10,8 +10,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 _CLASSES = ("08", "53", "57")
 """SQLSTATE classes: connection, insufficient resources, operator intervention (shutdown, crash, cancel)."""
-_STATES = ("40001", "40P01", "55P03", "25P03")
-"""Serialization failure, deadlock, lock time-out, session ended while idle in its transaction."""
+_STATES = ("40001", "40P01", "55P03", "25P03", "25P04")
+"""Serialization failure, deadlock, lock time-out, session ended while idle in its transaction or by its length."""
 
 _EXHAUSTED = "53"
 

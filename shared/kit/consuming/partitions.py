@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.kit.database import advisory_key, transaction
 
-LEASE = 10.0
+LEASE = 5.0
 """Real seconds of silence after which PostgreSQL takes a stopped process's partitions from it."""
 
 SIGN_OF_LIFE = 1.0

@@ -179,6 +179,7 @@ class Process:
                 settings.database_url.get_secret_value(),
                 application=f"liandu-{service.name}",
                 pool_size=settings.database_pool + CONNECTIONS,
+                bounded=True,
             ),
             clock=open_clock(settings.clock, env=settings.env),
         )

@@ -95,7 +95,7 @@ async def test_a_silent_process_loses_its_lease_to_the_server(engine: AsyncEngin
     async with holding_lease(engine, service="beta") as member:
         shown = await member._lease._conn.exec_driver_sql("SHOW idle_session_timeout")
 
-        assert shown.scalar_one() == "10s"
+        assert shown.scalar_one() == "5s"
 
 
 async def test_a_partition_whose_last_owner_is_stopped_in_its_batch_keeps_nobody_from_the_others(
@@ -109,7 +109,7 @@ async def test_a_partition_whose_last_owner_is_stopped_in_its_batch_keeps_nobody
         async with transaction(engine) as batch:
             await batch.execute(MOVE_OFFSETS, columns)
             idle = await batch.exec_driver_sql("SHOW idle_in_transaction_session_timeout")
-            assert idle.scalar_one() == "10s"
+            assert idle.scalar_one() == "5s"
 
             others = [each for each in ALL if each != ALL[2]]
             assert await eventually(lambda: has_taken(successor, others))

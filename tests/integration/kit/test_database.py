@@ -100,6 +100,17 @@ async def test_a_service_gets_a_role_a_schema_and_its_tables(
     await engine.dispose()
 
 
+async def test_a_frozen_process_is_out_of_its_transaction_before_long(database: ScratchDatabase) -> None:
+    engine = open_engine(await database.provision_kit("tiny"), application="test", bounded=True)
+    async with engine.connect() as conn:
+        shown = [
+            (await conn.execute(text(f"SHOW {name}"))).scalar_one()
+            for name in ("idle_in_transaction_session_timeout", "transaction_timeout")
+        ]
+    await engine.dispose()
+    assert shown == ["5s", "1min"]
+
+
 async def test_migrating_again_does_only_what_is_new(
     database: ScratchDatabase, services: tuple[str, str], migrations: Path
 ) -> None:
