@@ -5,7 +5,6 @@ the commit of the fact in intake, as PostgreSQL dates it (before it is on disk),
 """
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
@@ -24,7 +23,6 @@ WARM = 200
 
 T = TypeVar("T")
 
-_MARK = re.compile(r"节点\d+之\d+。")
 _COMMITTED = """
 SELECT CAST(data->>'milestone_id' AS text) AS milestone, extract(epoch FROM pg_xact_commit_timestamp(xid::xid)) AS at
   FROM intake.event_log WHERE type = 'cn.liandu.milestone.met.v1'
@@ -86,12 +84,8 @@ async def _told(clerk: Clerk, robot: QuickRobot, lines: Sequence[Line], *, rate:
 
 
 def _all_heard(robot: QuickRobot, wanted: set[str]) -> bool:
-    return wanted <= {name for _, name in _heard(robot)}
-
-
-def _heard(robot: QuickRobot) -> list[tuple[float, str]]:
-    found = ((at, _MARK.search(body)) for at, body in robot.heard())
-    return [(at, mark[0]) for at, mark in found if mark]
+    heard, _ = robot.heard()
+    return wanted <= {name for _, name in heard}
 
 
 async def _steps(platform: Platform, robot: QuickRobot, lines: Sequence[Line]) -> Mapping[str, list[float]]:
@@ -102,7 +96,7 @@ async def _steps(platform: Platform, robot: QuickRobot, lines: Sequence[Line]) -
         proposed = {row["milestone"]: float(row["at"]) for row in await conn.fetch(_PROPOSED)}
     finally:
         await conn.close()
-    heard = _heard(robot)
+    heard, _ = robot.heard()
     at = {name: moment for moment, name in reversed(heard)}
     assert len(at) == len(heard), "a message came twice"
     return {

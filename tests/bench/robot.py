@@ -4,6 +4,7 @@ Prints its port. Answers every request at once, and writes to FILE when each cam
 """
 
 import asyncio
+import re
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ import uvloop
 
 from services.notification.channels.base import Target
 
+_LINE = re.compile(r"节点\d+之\d+。")
 _ANSWER = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 27\r\n\r\n{"errcode":0,"errmsg":"ok"}'
 
 
@@ -30,11 +32,16 @@ class QuickRobot:
     def target(self, robot: int) -> Target:
         return Target(f"http://127.0.0.1:{self.port}/robot/send?access_token=robot-{robot}", "a secret for signing")
 
-    def heard(self) -> Iterator[tuple[float, str]]:
-        """When each request came (as time.time() tells), and its body."""
-        for line in self.file.read_text().splitlines():
-            at, _, body = line.partition(" ")
-            yield float(at), body
+    def heard(self, *, after: int = 0) -> tuple[list[tuple[float, str]], int]:
+        """When each request came (as time.time() tells) and the line that it told of, from a place in the file on;
+        and the place to go on from. What names no line is left out."""
+        with self.file.open("rb") as file:
+            file.seek(after)
+            read = file.read()
+        whole = read[: read.rfind(b"\n") + 1]
+        requests = (line.partition(" ") for line in whole.decode().splitlines())
+        told = ((float(at), _LINE.search(body)) for at, _, body in requests)
+        return [(at, found[0]) for at, found in told if found], after + len(whole)
 
 
 @contextmanager
