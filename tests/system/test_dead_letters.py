@@ -33,8 +33,8 @@ async def write(platform: Platform, *, key: str | None, headers: list[tuple[str,
         await producer.stop()
 
 
-def forged(project: str, sequence: int) -> list[tuple[str, bytes]]:
-    """Headers as intake writes them, for a fact that intake has not."""
+def forged(project: str, sequence: int, *, epoch: str | None = None) -> list[tuple[str, bytes]]:
+    """Headers as intake writes them, for a fact that intake has not. `epoch`: of its log, for whoever knows it."""
     words = {
         "ce_specversion": "1.0",
         "ce_id": str(uuid4()),
@@ -45,6 +45,8 @@ def forged(project: str, sequence: int) -> list[tuple[str, bytes]]:
         "ce_sequence": str(sequence),
         "content-type": "application/json",
     }
+    if epoch is not None:
+        words["ce_epoch"] = epoch
     return [(name, word.encode()) for name, word in words.items()]
 
 
@@ -141,7 +143,8 @@ async def test_a_well_made_forgery_of_the_next_fact_stops_its_project_when_the_g
     """Who may write to the topic can pass for intake once: that takes the broker's access list, and a person to see."""
     own = bureau.project("以假乱真")["id"]
     platform.settle()
-    await write(platform, key=own, headers=forged(own, 2), value=terminated(own))
+    epoch = platform.operator.get("intake", "/v1/log/heads")["epoch"]
+    await write(platform, key=own, headers=forged(own, 2, epoch=epoch), value=terminated(own))
     platform.settle()
 
     platform.clerk.ask("POST", "intake", f"/v1/projects/{own}/milestones", bureau.line(SOON))
@@ -149,6 +152,10 @@ async def test_a_well_made_forgery_of_the_next_fact_stops_its_project_when_the_g
     await eventually(lambda: any("log contradicts what was taken" in each for each in problems(platform)))
     bureau.project("其余照常", milestones=[bureau.line(SOON)])
     await eventually(lambda: everyone.messages("其余照常"))
+
+    released = platform.liandu("streams", "release", own, "--of", "intake", "--service", "assessment")
+    assert f"assessment: intake {own} goes on after 1" in released
+    await eventually(lambda: problems(platform) == [])
 
 
 def problems(platform: Platform) -> list[str]:

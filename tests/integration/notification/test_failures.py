@@ -238,6 +238,24 @@ async def test_while_paused_nothing_leaves_and_time_does_not_wait(desk: Desk, ro
     assert "截至2026年1月5日" in robot.texts[0]
 
 
+async def test_after_a_restore_nothing_leaves_until_an_operator_resumes_and_what_waits_is_marked(
+    desk: Desk, robot: FakeRobot
+) -> None:
+    await one_route(desk, robot)
+    await desk.hear(escalated())
+    async with transaction(desk.engine) as conn:
+        await robots.pause_after_restore(conn)
+    async with desk.sending():
+        await desk.hear(reminded())
+        await desk.settled()
+        assert not robot.heard
+        await switch(desk, paused=False)
+        await desk.all_in(State.SENT)
+        await desk.hear(reminded(working_days_left=1))
+        await desk.all_in(State.SENT)
+    assert ["可能重复" in text for text in robot.texts] == [True, True, False]
+
+
 async def switch(desk: Desk, *, paused: bool) -> None:
     async with transaction(desk.engine) as conn:
         await robots.switch_outbound(paused=paused, reason="演练", by="运维", now=desk.clock.now(), conn=conn)
