@@ -11,13 +11,14 @@ from collections.abc import Awaitable, Callable, Mapping
 import uvloop
 
 from shared.kit.process.service import collect_seldom
-from tests.bench import assessment, consume, deliveries, http, reaction, relay, rest, results, timers
+from tests.bench import assessment, consume, deliveries, held, http, reaction, relay, rest, results, timers
 from tests.bench.ground import Ground, kafka_can_run, standing
 from tests.bench.harness import Figure, Options, logs_as_in_production, say
 from tests.bench.table import as_text
 
 PATHS: Mapping[str, Callable[[Ground, Options], Awaitable[list[Figure]]]] = {
     "relay": relay.measure,
+    "held": held.measure,
     "consume": consume.measure,
     "assessment": assessment.measure,
     "timers": timers.measure,
