@@ -16,9 +16,11 @@ import asyncpg
 from prometheus_client import REGISTRY
 
 from shared.contracts.event import Event
+from shared.contracts.cloudevents import source_of
 from shared.contracts.topics import Topic
 from shared.kit.clock import SystemClock
 from shared.kit.database import transaction
+from shared.kit.log.epoch import read_epoch
 from shared.kit.log.eventlog import NewFact, append, lock_heads
 from shared.kit.log.relay import Relay
 from tests.bench import relay
@@ -107,6 +109,8 @@ class _Flow:
             consuming = consumer_of(
                 self._told, fold, service="bench", engine=self._consumer.engine, broker=self._ground.broker
             )
+            async with transaction(self._producer.engine) as conn:
+                await consuming.believe(source_of("bench"), await read_epoch(conn))
             await stack.enter_async_context(while_running(relaying.run))
             await stack.enter_async_context(while_running(consuming.run))
             await self._append_for(2.0)  # leadership, leases, first looks
