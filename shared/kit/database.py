@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import orjson
@@ -25,6 +26,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.util.concurrency import greenlet_spawn
 
 _SERVICE_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _SHARED_ENVIRONMENT = Path(__file__).with_name("migrations")
@@ -91,6 +93,38 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """One transaction: committed at the end of the block, rolled back when it raises."""
     async with engine.begin() as conn:
         yield conn
+
+
+async def fetch(conn: AsyncConnection, statement: str, *arguments: object) -> list[Any]:
+    """Run one statement (parameters `$1`, …) in the connection's transaction, on the driver itself; its rows.
+
+    For statements that every request runs: SQLAlchemy's way through them takes three times the CPU. Errors are raised
+    as SQLAlchemy raises them, and who listens for statements hears of these too.
+    """
+    if not conn.in_transaction():
+        await conn.begin()
+    connection = conn.sync_connection
+    assert connection is not None, "the connection is open"
+    adapted: Any = connection.connection.dbapi_connection
+    if connection.engine._has_events:
+        for listener in connection.dispatch.before_cursor_execute:
+            listener(connection, None, statement, arguments, None, False)
+    try:
+        if adapted._transaction is None:  # SQLAlchemy begins with the first statement that passes through it
+            await adapted._start_transaction()
+        rows: list[Any] = await adapted._connection.fetch(statement, *arguments)
+        return rows
+    except Exception as error:
+        await greenlet_spawn(_raise_as_sqlalchemy, connection, adapted, error, statement)
+        raise
+
+
+def _raise_as_sqlalchemy(connection: Connection, adapted: Any, error: Exception, statement: str) -> None:
+    """Raise the error as SQLAlchemy does, which also gives up a connection that is lost."""
+    try:
+        adapted._handle_exception(error)
+    except Exception as translated:
+        connection._handle_dbapi_exception(translated, statement, None, None, None)
 
 
 @asynccontextmanager

@@ -8,17 +8,18 @@ import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID, uuid4
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, RootTransaction, TextClause, event, text
+from sqlalchemy import Engine, RootTransaction, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from shared.contracts.cloudevents import Envelope
 from shared.contracts.event import Event
+from shared.kit.database import fetch
 from shared.kit.errors import Conflict, Invalid
 
 MAX_DATA_BYTES = 512 * 1024
@@ -27,8 +28,7 @@ MAX_DATA_BYTES = 512 * 1024
 _APPENDED = "liandu.appended"
 
 
-@dataclass(frozen=True, slots=True)
-class NewFact:
+class NewFact(NamedTuple):
     """An event that was decided and is not written yet. `at`: the platform's time of the decision."""
 
     aggregate_id: UUID
@@ -75,32 +75,32 @@ class CreatedMeanwhile(Conflict):
 
 _found_absent: WeakKeyDictionary[RootTransaction, set[UUID]] = WeakKeyDictionary()
 
-_LOCK_HEADS = """
+_LOCK = """
 SELECT aggregate_id, seq FROM aggregate_head
- WHERE aggregate_id = ANY (CAST(:ids AS uuid[]))
+ WHERE aggregate_id = ANY ($1::uuid[])
  ORDER BY aggregate_id
    FOR UPDATE"""
-_LOCK = text(_LOCK_HEADS)
-_LOCK_FREE = text(_LOCK_HEADS + " SKIP LOCKED")
+_LOCK_FREE = _LOCK + " SKIP LOCKED"
 
-_HEADS = """
-INSERT INTO aggregate_head AS head (aggregate_id, topic, seq, event_id)
-SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:topics AS text[]), CAST(:counts AS bigint[]), CAST(:last AS uuid[]))
-    ON CONFLICT (aggregate_id) DO {on_conflict}
-RETURNING aggregate_id, seq, topic"""
-_ADVANCE = text(_HEADS.format(on_conflict="UPDATE SET seq = head.seq + excluded.seq, event_id = excluded.event_id"))
+# The log's part draws its positions behind the sort, when every head it reads from is locked.
+_APPEND = """
+WITH head AS (
+    INSERT INTO aggregate_head AS head (aggregate_id, topic, seq, event_id)
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::uuid[])
+        ON CONFLICT (aggregate_id) DO {on_conflict}
+    RETURNING aggregate_id, topic, seq
+), logged AS (
+    INSERT INTO event_log (event_id, topic, aggregate_id, seq, type, at, actor, traceparent, data)
+    SELECT event_id, topic, aggregate_id, seq - behind, type, at, $11::text, $12::text, data
+      FROM unnest($5::uuid[], $6::uuid[], $7::bigint[], $8::text[], $9::timestamptz[], $10::jsonb[])
+           WITH ORDINALITY AS fact (event_id, aggregate_id, behind, type, at, data, rank)
+      JOIN head USING (aggregate_id)
+     ORDER BY rank
+)
+SELECT aggregate_id, seq, topic FROM head"""
+_ADVANCE = _APPEND.format(on_conflict="UPDATE SET seq = head.seq + excluded.seq, event_id = excluded.event_id")
 # Does not wait for whoever holds a head that was created meanwhile, for that one may be waiting for us.
-_CREATE = text(_HEADS.format(on_conflict="NOTHING"))
-
-_INSERT = text("""
-INSERT INTO event_log (event_id, topic, aggregate_id, seq, type, at, actor, traceparent, data)
-SELECT event_id, topic, aggregate_id, seq, type, at, CAST(:actor AS text), CAST(:traceparent AS text),
-       CAST(data AS jsonb)
-  FROM unnest(CAST(:event_ids AS uuid[]), CAST(:topics AS text[]), CAST(:aggregate_ids AS uuid[]),
-              CAST(:seqs AS bigint[]), CAST(:types AS text[]), CAST(:ats AS timestamptz[]), CAST(:data AS text[]))
-       WITH ORDINALITY AS fact (event_id, topic, aggregate_id, seq, type, at, data, rank)
- ORDER BY rank
-""")
+_CREATE = _APPEND.format(on_conflict="NOTHING")
 
 _HISTORY = text("""
 SELECT position, event_id, topic, aggregate_id, seq, type, at, actor, traceparent, CAST(data AS text) AS data
@@ -120,8 +120,8 @@ async def lock_heads(
     handlers, consumer batches and timers cannot deadlock). `skip_locked`: leave out those that somebody else holds.
     What does not exist cannot be locked: `append` refuses to create it when somebody else did so meanwhile.
     """
-    found = await conn.execute(_LOCK_FREE if skip_locked else _LOCK, {"ids": list(aggregate_ids)})
-    heads = {row.aggregate_id: row.seq for row in found}
+    found = await fetch(conn, _LOCK_FREE if skip_locked else _LOCK, list(aggregate_ids))
+    heads = {row["aggregate_id"]: row["seq"] for row in found}
     if not skip_locked:
         absent = _absent_in(conn)
         absent.update(aggregate_ids)
@@ -141,8 +141,8 @@ async def append(
 ) -> dict[UUID, int]:
     """Write facts (in the order given for each aggregate) and return the new last sequence of each aggregate.
 
-    Set-wise: at most three statements for any number of facts. New aggregates get their head row here. Wakes the relay
-    of this process as soon as the transaction is over.
+    Set-wise: one statement for any number of facts, another where some aggregates were looked for and not found. New
+    aggregates get their head row here. Wakes the relay of this process as soon as the transaction is over.
 
     Raises:
         CreatedMeanwhile: an aggregate that `lock_heads` had not found exists by now.
@@ -156,10 +156,17 @@ async def append(
         by_aggregate.setdefault(fact.aggregate_id, []).append(_draft(fact))
     # Sorted: two transactions that create the same aggregates must meet in the same order.
     batch = sorted(by_aggregate.items())
-    heads = await _advance_heads(batch, conn)
-    await _insert(batch, heads, conn, actor=actor, traceparent=traceparent)
+    absent = _absent_in(conn)
+    known = [entry for entry in batch if entry[0] not in absent]
+    new = [entry for entry in batch if entry[0] in absent]
+    advanced = await _write(_ADVANCE, known, conn, actor, traceparent)
+    created = await _write(_CREATE, new, conn, actor, traceparent)
+    for aggregate_id, _ in new:
+        if aggregate_id not in created:
+            raise CreatedMeanwhile(aggregate_id)
+    absent.difference_update(created)
     _mark_appended(conn)
-    return heads
+    return advanced | created
 
 
 @dataclass(slots=True)
@@ -176,63 +183,44 @@ def _draft(fact: NewFact) -> _Draft:
     if not (hasattr(kind, "type") and hasattr(kind, "topic")):
         raise TypeError(f"{kind.__qualname__} cannot be published: it names no type or no topic")
     data = fact.event.model_dump_json()
-    if len(data.encode()) > MAX_DATA_BYTES:
+    if len(data) > MAX_DATA_BYTES // 4 and len(data.encode()) > MAX_DATA_BYTES:
         raise Invalid("内容过大", type=kind.type, bytes=len(data.encode()), limit=MAX_DATA_BYTES)
     if "\\u0000" in data:
         raise Invalid("内容含有不可保存的字符（NUL）", type=kind.type)
     return _Draft(uuid4(), kind.topic, kind.type, fact.at, data)
 
 
-async def _advance_heads(batch: Sequence[tuple[UUID, list[_Draft]]], conn: AsyncConnection) -> dict[UUID, int]:
-    """Move the heads that exist on, make those that do not; the new last sequence of each."""
-    absent = _absent_in(conn)
-    new = [entry for entry in batch if entry[0] in absent]
-    advanced = await _write_heads(_ADVANCE, [entry for entry in batch if entry[0] not in absent], conn)
-    created = await _write_heads(_CREATE, new, conn)
-    for aggregate_id, _ in new:
-        if aggregate_id not in created:
-            raise CreatedMeanwhile(aggregate_id)
-    absent.difference_update(created)
-    return advanced | created
-
-
-async def _write_heads(
-    statement: TextClause, batch: Sequence[tuple[UUID, list[_Draft]]], conn: AsyncConnection
-) -> dict[UUID, int]:
-    if not batch:
-        return {}
-    written = await conn.execute(
-        statement,
-        {
-            "ids": [aggregate_id for aggregate_id, _ in batch],
-            "topics": [drafts[0].topic for _, drafts in batch],
-            "counts": [len(drafts) for _, drafts in batch],
-            "last": [drafts[-1].event_id for _, drafts in batch],
-        },
-    )
-    heads = {row.aggregate_id: (row.seq, row.topic) for row in written}
-    for aggregate_id, drafts in batch:
-        if aggregate_id in heads and (strangers := {draft.topic for draft in drafts} - {heads[aggregate_id][1]}):
-            raise TypeError(f"aggregate {aggregate_id} lives in {heads[aggregate_id][1]}, not in {strangers}")
-    return {aggregate_id: seq for aggregate_id, (seq, _) in heads.items()}
-
-
-async def _insert(
+async def _write(
+    statement: str,
     batch: Sequence[tuple[UUID, list[_Draft]]],
-    heads: dict[UUID, int],
     conn: AsyncConnection,
-    *,
     actor: str,
     traceparent: str | None,
-) -> None:
-    rows: list[tuple[Any, ...]] = [
-        (draft.event_id, draft.topic, aggregate_id, seq, draft.type, draft.at, draft.data)
+) -> dict[UUID, int]:
+    """Move the heads of these aggregates on and log their facts; the last sequence of each that was moved."""
+    if not batch:
+        return {}
+    facts = [
+        (draft.event_id, aggregate_id, behind, draft.type, draft.at, draft.data)
         for aggregate_id, drafts in batch
-        for seq, draft in enumerate(drafts, start=heads[aggregate_id] - len(drafts) + 1)
+        for behind, draft in zip(range(len(drafts) - 1, -1, -1), drafts, strict=True)
     ]
-    names = ("event_ids", "topics", "aggregate_ids", "seqs", "types", "ats", "data")
-    columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
-    await conn.execute(_INSERT, {**columns, "actor": actor, "traceparent": traceparent})
+    written = await fetch(
+        conn,
+        statement,
+        [aggregate_id for aggregate_id, _ in batch],
+        [drafts[0].topic for _, drafts in batch],
+        [len(drafts) for _, drafts in batch],
+        [drafts[-1].event_id for _, drafts in batch],
+        *map(list, zip(*facts, strict=True)),
+        actor,
+        traceparent,
+    )
+    heads = {row["aggregate_id"]: row for row in written}
+    for aggregate_id, drafts in batch:
+        if (head := heads.get(aggregate_id)) and (strangers := {draft.topic for draft in drafts} - {head["topic"]}):
+            raise TypeError(f"aggregate {aggregate_id} lives in {head['topic']}, not in {strangers}")
+    return {aggregate_id: head["seq"] for aggregate_id, head in heads.items()}
 
 
 async def history(aggregate_id: UUID, *, conn: AsyncConnection, after: int = 0, limit: int = 200) -> list[LoggedFact]:

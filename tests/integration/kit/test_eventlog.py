@@ -93,7 +93,7 @@ async def test_a_thousand_facts_take_no_more_statements_than_one(engine: AsyncEn
         event.remove(engine.sync_engine, "before_cursor_execute", note)
         counts.append(len(statements))
 
-    assert counts == [4, 4]
+    assert counts == [3, 3]
 
 
 async def test_sequences_have_no_gap_whoever_writes_and_whoever_takes_back(engine: AsyncEngine) -> None:
