@@ -15,8 +15,8 @@ from uuid import UUID, uuid4
 import asyncpg
 from prometheus_client import REGISTRY
 
-from shared.contracts.event import Event
 from shared.contracts.cloudevents import source_of
+from shared.contracts.event import Event
 from shared.contracts.topics import Topic
 from shared.kit.clock import SystemClock
 from shared.kit.database import transaction
