@@ -209,9 +209,8 @@ def _ladder(ledger: Ledger, facts: Sequence[Fact], case: Sequence[Fact], *, now:
         moment = rung.at.astimezone(CHINA)
         if moment < _morning(working_days_after(due, after)):
             yield Finding("before its day", ledger.name, f"rung {rung.data['rung']} at {moment}, due on {due}")
-    expected = (
-        sum(_morning(working_days_after(due, after)) <= now for after in RUNG_AFTER) if _morning(due) < now else 0
-    )
+    passed = RUNG_AFTER if _morning(due) < now else ()
+    expected = sum(_morning(working_days_after(due, after)) <= now for after in passed)
     if not ledger.is_over and not told_late and len(rungs) != expected:
         yield Finding("rung missing", ledger.name, f"{len(rungs)} rungs instead of {expected}, due on {due}")
 

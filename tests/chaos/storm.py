@@ -19,8 +19,8 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -41,6 +41,7 @@ from shared.kit.settings import read_secrets
 from shared.kit.web.security import Role, make_token
 from tests.chaos.checker import Verdict, judge
 from tests.chaos.evidence import Evidence, Histories, histories_of, listed, read_topics
+from tests.chaos.lines import Lines
 from tests.chaos.load import Load, working_days_after
 from tests.chaos.orders import Action, Order, Orders
 from tests.support.platform import Bureau, Platform
@@ -88,7 +89,9 @@ class Watch:
 class Storm:
     """A running platform under one load at a time. See `storm`."""
 
-    def __init__(self, platform: Platform, orders: Orders, *, kafka: str, seed: str) -> None:
+    def __init__(
+        self, platform: Platform, orders: Orders, *, kafka: str, seed: str, lines: Lines | None = None
+    ) -> None:  # fmt: skip
         self.platform = platform
         self.seed = seed
         self.takeovers: dict[str, list[float]] = {}
@@ -98,8 +101,10 @@ class Storm:
         self._parts = AsyncExitStack()
         self._loads = AsyncExitStack()
         self._load: Load | None = None
-        self._standing_still = asyncio.Event()
+        self._standing_still = False
+        self._lines = lines
         self._whole = True
+        self._sending_interrupted = 0
         self._said_before = 0
         self._put_aside_before: set[str] = set()
         self._twins: list[subprocess.Popen[bytes]] = []
@@ -135,8 +140,9 @@ class Storm:
         `more`: as `Load` takes it (`clerks`, `pause`); `clerks=0` leaves all recording to the test.
         """
         await self._loads.aclose()
-        self._standing_still.clear()
+        self._standing_still = False
         self._whole = True
+        self._sending_interrupted = 0
         self._said_before = len(self.platform.said)
         self._put_aside_before = set(await asyncio.to_thread(self._put_aside))
         self._load = await self._loads.enter_async_context(
@@ -156,9 +162,9 @@ class Storm:
 
     async def _tick(self) -> None:
         """Let time go on as fast as it does, beside the mornings that are skipped: robots rest in platform time."""
-        while not self._standing_still.is_set():
+        while True:
             await asyncio.sleep(_TICK)
-            if not self._standing_still.is_set():
+            if not self._standing_still:
                 set_simulated(self._clock_file, self._now() + timedelta(seconds=_TICK))
 
     def today(self) -> date:
@@ -185,7 +191,7 @@ class Storm:
         """Have the service kill itself at the point under the present load; seconds until facts flowed again."""
         order = self.arm(service, point, hits=hits)
         await eventually(lambda: self._is_struck(order), within=_PATIENCE, what=f"{service} passes {point}")
-        return await self.working_again(service, self._mark())
+        return await self.working_again(service, self.mark())
 
     def _is_struck(self, order: Order) -> bool:
         self.load.check()
@@ -194,20 +200,21 @@ class Storm:
     async def sabotage(self, service: str, name: str | None) -> None:
         """Start the service anew with a part of it spoilt (`injection.SABOTAGES`), or as it was built (None)."""
         self._orders.sabotage(service, name)
-        await self._restarted(service, signal.SIGTERM)
+        async with self.returning(service):
+            (await self._there(service)).terminate()
 
     async def kill(self, part: str, *, wait: bool = True) -> float:
         """SIGKILL; with `wait` the seconds until facts flowed again. A part that is just starting is waited for."""
         process = await self._there(part)
         if part == "broker":
             self._whole = False
-        mark = self._mark()
+        mark = self.mark()
         process.kill()
         return await self.working_again(part, mark) if wait else 0.0
 
     async def restart_postgres(self) -> float:
         """Stop PostgreSQL at once (SIGQUIT: no goodbye, no checkpoint); seconds until facts flowed again."""
-        mark = self._mark()
+        mark = self.mark()
         (await self._there("postgres")).send_signal(signal.SIGQUIT)
         return await self.working_again("postgres", mark)
 
@@ -230,6 +237,16 @@ class Storm:
         made = processes.spawn(program, log=self.platform.data / "log" / f"{service}-twin.log")
         self._twins.append(made)
         return made
+
+    @property
+    def lines(self) -> Lines:
+        """What stands in front of everything the parts talk to."""
+        assert self._lines is not None, "this platform has no lines"
+        return self._lines
+
+    def sending_interrupted(self) -> None:
+        """To be called by whoever cuts the sender's connections: messages on their way may then come once more."""
+        self._sending_interrupted += 1
 
     def broker_was_wiped(self) -> None:
         """To be called by whoever empties the broker: the verdict then does not ask the topics for what was lost."""
@@ -257,7 +274,8 @@ class Storm:
         assert found is not None
         return found
 
-    def _mark(self) -> Mapping[str, int]:
+    def mark(self) -> Mapping[str, int]:
+        """How far each service has come; for `working_again`."""
         return dict(self._watch.reached)
 
     async def working_again(self, part: str, since: Mapping[str, int]) -> float:
@@ -275,21 +293,43 @@ class Storm:
         self.takeovers.setdefault(part, []).append(took)
         return took
 
-    async def _restarted(self, service: str, number: signal.Signals) -> None:
-        before = await self._there(service)
-        times = self.platform.said.count(f"{service} is back")
-        before.send_signal(number)
-        await eventually(lambda: self.platform.said.count(f"{service} is back") > times, within=_PATIENCE)
-
     @property
     def kills(self) -> Counter[str]:
         """How often each part was killed since the load began, as the launcher has seen it."""
         said = self.platform.said[self._said_before :]
         return Counter(found[1] for line in said if (found := _ENDED.search(line)))
 
+    @asynccontextmanager
+    async def doing(self, work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+        """Something that goes on beside the block and is over at its end."""
+        task = asyncio.create_task(work)
+        try:
+            yield
+            await task
+        finally:
+            await _ended(task)
+
+    async def pause(self, seconds: float) -> None:
+        """Let the load run. Raises what has ended a clerk before its time."""
+        await asyncio.sleep(seconds)
+        self.load.check()
+
+    @asynccontextmanager
+    async def returning(self, part: str) -> AsyncIterator[None]:
+        """The part ends within the block; afterwards wait until it is ready again."""
+        times = self.platform.said.count(f"{part} is back")
+        yield
+        await eventually(
+            lambda: self.platform.said.count(f"{part} is back") > times, within=_PATIENCE, what=f"{part} is back"
+        )
+
     async def settle(self) -> None:
-        """Wait until the platform has done all that is due at the present moment."""
-        await asyncio.to_thread(self.platform.settle)
+        """Wait until the platform has done all that is due at the present moment; time stands still meanwhile."""
+        before, self._standing_still = self._standing_still, True
+        try:
+            await asyncio.to_thread(self.platform.settle)
+        finally:
+            self._standing_still = before
 
     async def verdict(self, *, days: int = 1, settle: bool = True) -> Verdict:
         """End the load, let the platform do what is left, and judge it by what can be seen of it.
@@ -299,7 +339,7 @@ class Storm:
         """
         load = self.load
         await load.finish()
-        self._standing_still.set()
+        self._standing_still = True
         if settle:
             await self.settle()
         if settle and days:
@@ -328,7 +368,7 @@ class Storm:
             receipts=[each for each in await asyncio.to_thread(self._receipts) if each["accepted"]],
             put_aside=sorted(set(await asyncio.to_thread(self._put_aside)) - self._put_aside_before),
             problems=await asyncio.to_thread(self._problems),
-            sender_crashes=sum(self.kills[part] for part in ("notification", "postgres")),
+            sender_crashes=self._sending_interrupted + sum(self.kills[part] for part in ("notification", "postgres")),
         )
 
     def _recorded(self, stem: str) -> dict[UUID, str]:
@@ -359,22 +399,32 @@ class Storm:
 
 @asynccontextmanager
 async def platform_under_chaos(
-    *, kafka: str = "embedded", seed: str = "1", data: Path | None = None, port_base: int | None = None
+    *,
+    kafka: str = "embedded",
+    seed: str = "1",
+    data: Path | None = None,
+    port_base: int | None = None,
+    with_lines: bool = False,
 ) -> AsyncIterator[Storm]:
     """A platform whose services can be stopped at named points, as yet without load (`begin`).
 
     `kafka`: `embedded` or `real`. `data`: its folder, kept; otherwise a temporary one. `port_base`: else free ports.
+    `with_lines`: everything the parts talk to is reached over a line that can be cut.
     """
-    with tempfile.TemporaryDirectory(prefix="liandu-chaos-", ignore_cleanup_errors=True) as scratch:
+    with (
+        tempfile.TemporaryDirectory(prefix="liandu-chaos-", ignore_cleanup_errors=True) as scratch,
+        ExitStack() as standing,
+    ):
         folder = data or Path(scratch)
         orders = Orders(folder / "orders", SERVICES)
-        platform = Platform(folder / "data", kafka=kafka)
-        if port_base is not None:
-            platform._port_base = port_base
+        platform = Platform(folder / "data", kafka=kafka, port_base=port_base)
+        lines = Lines(orders.folder, port_base=platform.port_base, kafka=kafka) if with_lines else None
+        if lines is not None:
+            standing.enter_context(lines)
         try:
             with _environment(PYTHONPATH=f"{_INSIDE}:{_ROOT}", CHAOS_FOLDER=str(orders.folder)):
                 platform.up()
-            async with Storm(platform, orders, kafka=kafka, seed=seed) as made:
+            async with Storm(platform, orders, kafka=kafka, seed=seed, lines=lines) as made:
                 yield made
         finally:
             platform.close()

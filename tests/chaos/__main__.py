@@ -1,0 +1,104 @@
+"""`make chaos`: a platform on Apache Kafka, everything that is in `scenarios`, then 200 kills at random instants.
+
+Ends with 0 when the checker finds nothing, with 1 and what it found otherwise, with 2 when the platform did not come
+back from something. The folder that it names holds all logs.
+"""
+
+import argparse
+import asyncio
+import secrets
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from tests.chaos.checker import Verdict
+from tests.chaos.scenarios import SCENARIOS, random_kills
+from tests.chaos.storm import Storm, platform_under_chaos
+
+_EVERY = 10
+_MORE_DAYS = 12
+_DOUBLED = ("fact doubled", "effect doubled", "message doubled", "told twice")
+
+
+def main() -> int:
+    options = _options()
+    folder: Path = options.folder or Path(".liandu/chaos") / f"{time.strftime('%m%d-%H%M%S')}-{options.seed}"
+    folder = folder.absolute()
+    folder.mkdir(parents=True)
+    _say(f"seed {options.seed}; logs in {folder}")
+    try:
+        return asyncio.run(_run(options, folder))
+    except AssertionError as error:
+        _say(f"RED: {error}\nseed {options.seed}; logs in {folder}")
+        return 2
+
+
+async def _run(options: argparse.Namespace, folder: Path) -> int:
+    began = time.monotonic()
+    async with platform_under_chaos(
+        kafka=options.kafka, seed=options.seed, data=folder, port_base=options.port_base
+    ) as storm:
+        await storm.begin("混沌", clerks=options.clerks, pause=options.pause)
+        for name, scenario in SCENARIOS.items():
+            if options.only and options.only not in name:
+                continue
+            _say(f"{_at(began)} {name}")
+            await scenario(storm)
+        await _kill(storm, options, began)
+        _say(f"{_at(began)} {storm.load.accepted} facts accepted; settling, then {_MORE_DAYS} working days more")
+        verdict = await storm.verdict(days=_MORE_DAYS)
+        _report(storm, verdict)
+    _say(f"{_at(began)} {'RED' if verdict.findings else 'GREEN'}; seed {options.seed}; logs in {folder}")
+    return 1 if verdict.findings else 0
+
+
+async def _kill(storm: Storm, options: argparse.Namespace, began: float) -> None:
+    def told(number: int) -> None:
+        if number % _EVERY == 0:
+            slowest = max((max(times) for times in storm.takeovers.values()), default=0.0)
+            _say(f"{_at(began)} kill {number}; {storm.load.accepted} facts accepted; slowest takeover {slowest:.1f} s")
+
+    await random_kills(storm, count=options.kills, kafka=options.kafka, told=told)
+
+
+def _report(storm: Storm, verdict: Verdict) -> None:
+    kills = storm.kills
+    _say(f"kills             {sum(kills.values())}: {', '.join(f'{part} {kills[part]}' for part in sorted(kills))}")
+    for part, times in sorted(storm.takeovers.items()):
+        median, longest = sorted(times)[len(times) // 2], max(times)
+        _say(f"working again     {part}: {len(times)} times, median {median:.1f} s, at most {longest:.1f} s")
+    _say(f"requests repeated {storm.load.repeated}")
+    for name, count in verdict.counts.items():
+        _say(f"{name:17} {count}")
+    found = Counter(finding.rule for finding in verdict.findings)
+    _say(f"duplicates found  {sum(found[rule] for rule in _DOUBLED)}")
+    _say(f"findings          {', '.join(f'{rule}: {count}' for rule, count in found.items()) or 'none'}")
+    for finding in verdict.findings:
+        _say(f"  {finding}")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
+    parser.add_argument("--seed", default=secrets.token_hex(3), help="of everything random; printed at the start")
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--kafka", choices=("real", "embedded"), default="real")
+    parser.add_argument("--only", help="only scenarios whose name holds this word (`none`: none)")
+    parser.add_argument("--clerks", type=int, default=3)
+    parser.add_argument("--pause", type=float, default=0.1, help="seconds that each clerk rests between two facts")
+    parser.add_argument("--port-base", type=int)
+    parser.add_argument("--folder", type=Path, help="for data and logs; otherwise a new one in .liandu/chaos")
+    return parser.parse_args()
+
+
+def _at(began: float) -> str:
+    return f"[{time.monotonic() - began:6.0f} s]"
+
+
+def _say(words: str) -> None:
+    sys.stdout.write(f"{words}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
