@@ -6,21 +6,20 @@ and distributed tracing (`traceparent`, W3C, an ordinary header for tracing tool
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 Headers = list[tuple[str, bytes]]
 
-REQUIRED = ("ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_sequence")
+REQUIRED = frozenset({"ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_sequence"})
 
 
 class NotACloudEvent(ValueError):
     """The record lacks what every event of the platform carries; the text says what, in English, for operators."""
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """What stands around an event's data."""
 
     event_id: UUID
@@ -64,8 +63,8 @@ def read(key: bytes | None, headers: Iterable[tuple[str, bytes]]) -> Envelope:
         NotACloudEvent: an attribute is missing or malformed, or the key is not the aggregate's id.
     """
     found: Mapping[str, bytes] = dict(headers)
-    if missing := [name for name in REQUIRED if name not in found]:
-        raise NotACloudEvent(f"headers missing: {', '.join(missing)}")
+    if not found.keys() >= REQUIRED:
+        raise NotACloudEvent(f"headers missing: {', '.join(sorted(REQUIRED - found.keys()))}")
     if key is None:
         raise NotACloudEvent("the record has no key; it must be the aggregate's id")
     try:

@@ -5,7 +5,9 @@ somebody else holds is left for the next look. A timer whose origin is parked is
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Protocol
@@ -32,6 +34,9 @@ MOST_AT_ONCE = 500
 
 LONGEST_REST = 1.0
 """Real seconds after which the runner looks again, whatever it expects."""
+
+AT_ONCE = 2
+"""Transactions in which one process fires, at most."""
 
 COUNTED_AT_MOST = 10_000
 
@@ -76,7 +81,7 @@ class Fire(Protocol):
     Given up to 500 timers in order of due_at and turn. Sets the next timers itself. When it raises, the set is halved
     until the poison timer stands alone; that one, when it fails once more, is put aside (see dead letters) and the rest
     goes on. Where the database is at fault (a column, a right, a disk), nothing is put aside: firing waits until it is
-    mended.
+    mended. Called for the next timers before it is done with these: what must go in turn, it must see to itself.
     """
 
     async def __call__(self, due: Sequence[Timer], *, conn: AsyncConnection, now: datetime) -> None: ...
@@ -113,6 +118,7 @@ class Timers:
         self._fire = fire
         self._next_due_at: datetime | None = None
         self._sooner = asyncio.Event()
+        self._in_turn = asyncio.Lock()
         event.listen(engine.sync_engine, "checkin", self._connection_returned)
 
     async def run(self) -> None:
@@ -140,14 +146,24 @@ class Timers:
         """Fire everything that is due; False when some could not be had, because somebody else holds their subjects.
 
         Pages on through the index instead of starting from its beginning: neither what others hold nor the dead rows
-        of what has just fired are looked at twice.
+        of what has just fired are looked at twice. While PostgreSQL works on one page, the next is decided.
         """
         complete, last = True, _BEGINNING
-        while candidates := await self._candidates(after=last):
-            fired = await self._fire_all(candidates)
-            complete = complete and fired == len(candidates)
-            last = candidates[-1]
-        return complete
+        firing: deque[asyncio.Task[bool]] = deque()
+        try:
+            while True:
+                candidates = await self._candidates(after=last)
+                if len(firing) == AT_ONCE or (firing and not candidates):
+                    complete &= await firing.popleft()
+                if candidates:
+                    firing.append(asyncio.create_task(self._fire_all(candidates)))
+                    last = candidates[-1]
+                elif not firing:
+                    return complete
+        finally:
+            for task in firing:
+                task.cancel()
+            await asyncio.gather(*firing, return_exceptions=True)
 
     async def state(self) -> TimersState:
         now = self._clock.now()
@@ -161,8 +177,8 @@ class Timers:
             rows = await conn.execute(_CANDIDATES, {**page, "now": self._clock.now(), "limit": MOST_AT_ONCE})
             return [_Place(*row) for row in rows]
 
-    async def _fire_all(self, places: Sequence["_Place"]) -> int:
-        """Fire these in as few transactions as they let themselves be; how many are done with."""
+    async def _fire_all(self, places: Sequence["_Place"]) -> bool:
+        """Fire these in as few transactions as they let themselves be; whether all could be had."""
         done, parts = 0, [places]
         failed_alone: set[_Place] = set()
         while parts:
@@ -180,12 +196,14 @@ class Timers:
                 else:
                     failed_alone.add(part[0])
                     parts.append(part)
-        return done
+        return done == len(places)
 
     async def _fire_together(self, places: Sequence["_Place"]) -> int:
-        async with transaction(self._engine) as conn:
-            now = self._clock.now()
-            claim = await self._claim(places, conn=conn, now=now)
+        async with AsyncExitStack() as stack:
+            async with self._in_turn:
+                conn = await stack.enter_async_context(transaction(self._engine))
+                now = self._clock.now()
+                claim = await self._claim(places, conn=conn, now=now)
             if claim.due:
                 await self._fire(claim.due, conn=conn, now=now)
         for timer in claim.due:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
+from typing import NamedTuple
 
 import chinese_calendar
 from chinese_calendar import constants
@@ -19,8 +20,7 @@ LAST_DAY = date(2070, 12, 31)
 _SATURDAY = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(NamedTuple):
     """A day found by counting; `provisional` when a year on the way has no published table."""
 
     day: date

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
@@ -247,4 +247,4 @@ async def consuming(*parts: Any) -> AsyncIterator[None]:
 
 def forged(fact: LoggedFact, **changes: Any) -> Envelope:
     """An envelope like the fact's, with another id and these changes."""
-    return replace(fact.envelope(SOURCE), event_id=uuid4(), **changes)
+    return fact.envelope(SOURCE)._replace(event_id=uuid4(), **changes)

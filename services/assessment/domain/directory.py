@@ -7,6 +7,7 @@ from bisect import bisect_right, insort
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from services.assessment.domain.policy import LADDER
@@ -73,8 +74,7 @@ class Term:
     person_id: UUID | None = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """Whom a matter concerns: its chain, its responsible organisation, its responsible post."""
 
     chain_id: UUID

@@ -1,5 +1,6 @@
 """What a transaction decides with: policies, calendar, directory; kept from one to the next while nothing changed."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -54,6 +55,8 @@ class Knowledge:
     def __init__(self, policy: Mapping[str, Any]) -> None:
         self.body: Mapping[str, Any] = dict(policy)
         self.policy = read_policy(policy)
+        self.numbering = asyncio.Lock()
+        """Held by one transaction of this process after the other until it has the counters, if it needs any."""
         self._is_installed = False
         self._policies: dict[str, Policy] = {}
         self._directory: tuple[int, Directory] | None = None

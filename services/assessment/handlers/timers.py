@@ -36,10 +36,11 @@ class Numbers:
 
 
 async def fire(due: Sequence[Timer], *, conn: AsyncConnection, now: datetime, knowledge: Knowledge) -> None:
-    """Do what these timers are for; see `shared.kit.timers.Fire`."""
-    desk = Desk.of(await knowledge.now(conn, now, wait=False), now)
-    await _load(due, desk, conn)
-    numbers = await _numbers_for(due, desk, conn)
+    """Do what these timers are for; see `shared.kit.timers.Fire`. Numbers are given out in the order of the calls."""
+    async with knowledge.numbering:
+        desk = Desk.of(await knowledge.now(conn, now, wait=False), now)
+        await _load(due, desk, conn)
+        numbers = await _numbers_for(due, desk, conn)
     for timer in due:
         _FIRE[timer.kind](timer, desk, numbers)
     if numbers.last:

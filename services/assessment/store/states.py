@@ -1,9 +1,8 @@
 """The states that decisions fold: projects, obligations, cases, lights; and the commendations they lead to."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 from uuid import UUID
 
 import orjson
@@ -26,8 +25,7 @@ from shared.contracts.supervision import CommendationProposed, Light
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Kept(Generic[T]):
+class Kept(NamedTuple, Generic[T]):
     """A state with its version: the last sequence of its aggregate."""
 
     state: T

@@ -1,9 +1,8 @@
 """What a service that consumes is given, and what it is asked for."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,8 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.contracts.event import Event
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """One event as a consumer gets it: in order for its aggregate, each exactly once."""
 
     topic: str

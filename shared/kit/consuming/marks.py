@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from shared.kit.consuming.arrivals import Arrival, Standing, Stream
@@ -18,8 +18,7 @@ Reason = Literal["poison", "rewound"]
 log no longer has what was taken from it; nothing is taken until a person has looked (or the log has it again)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """The last number taken from a stream, and the event that had it."""
 
     seq: int

@@ -25,9 +25,9 @@ from shared.kit.timers import Timers
 from shared.kit.web.http import prune_idempotency_keys
 from shared.kit.web.security import ServiceTokens
 
-CONNECTIONS = 6
-"""Beyond those that requests share: the relay's own, the consumer's lease, the consumer's two batches; one each for
-timers and auditor."""
+CONNECTIONS = 7
+"""Beyond those that requests share: the relay's own, the consumer's lease, the auditor's; two each for the consumer's
+batches and for timers."""
 
 
 @dataclass(slots=True)
