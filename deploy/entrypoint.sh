@@ -1,5 +1,6 @@
 #!/bin/sh
-# What a container does: `prepare` (roles, schemas, migrations, topics; then it ends), or serve the service that is named.
+# What a container does: `prepare` (roles, schemas, migrations, topics; then it ends), `restored` (what follows when the
+# database was restored by other means; services stopped), or serve the service that is named.
 # Passwords come from /run/secrets, so that no URL with a password stands in a compose file.
 set -eu
 
@@ -16,6 +17,11 @@ prepare)
       LIANDU_DATABASE_URL=$(service_url "$service") python -m "services.$service" migrate
   done
   exec python -m services.operator topics create
+  ;;
+restored)
+  for service in intake assessment notification; do
+    LIANDU_DATABASE_URL=$(service_url "$service") python -m "services.$service" restored
+  done
   ;;
 intake | assessment | notification)
   LIANDU_DATABASE_URL=$(service_url "$1")

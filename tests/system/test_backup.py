@@ -160,6 +160,7 @@ async def test_record_keeping_restored_alone_stops_the_streams_it_contradicts_un
     platform.stop("intake")
     assert "--force" in liandu(platform.data, "restore", str(restored.backup), "--service", "intake", code=1)
     platform.liandu("restore", str(restored.backup), "--service", "intake", "--force")
+    platform.liandu("restore", "--already-restored", "--service", "intake")  # changes nothing any more
     platform.start("intake")
 
     await eventually(lambda: "2 streams stopped" in " ".join(problems(platform, "assessment")))

@@ -45,6 +45,7 @@ def backup(
     """
     specs = _chosen(service)
     try:
+        _require_data()
         path = _target(target)
         with _database() as (launch, server):
             secrets = {} if without_secrets else _secrets(launch)
@@ -95,6 +96,8 @@ def _restore_archive(file: Path, service: Sequence[str] | None, *, force: bool) 
     launcher.make_folders(launch)
     if kept := restoring.keep_secrets(source, launch.secrets):
         say(f"keys taken from the backup: {', '.join(kept)}")
+    elif "notification" in [spec.name for spec in specs] and not launch.secret_file("vault_key").exists():
+        raise Refused(f"the backup holds no keys: put the vault's at {launch.secret_file('vault_key')} first")
     with _database() as (launch, server), console.status("restoring …"):
         asyncio.run(Restore(launch, server, specs, say).from_archive(source, force=force))
     if added := restoring.keep_old_secrets(source, launch.secrets):
@@ -164,6 +167,13 @@ def _running() -> PlatformFile | None:
     except (NoPlatform, ProcessLookupError):
         return None
     return file
+
+
+def _require_data() -> None:
+    """Raises: Refused, rather than make a folder with nothing in it."""
+    launch = _launch()
+    if launch.admin_database_url is None and _running() is None and not (launch.data / "postgres").exists():
+        raise Refused(f"there is no data in {launch.data}; LIANDU_DATA names another folder")
 
 
 def _target(given: Path | None) -> Path:
