@@ -19,14 +19,14 @@ _FILE = "lines.json"
 
 
 class Lines:
-    """Lines to the servers of a platform on `port_base`; used as a context around the platform.
+    """Lines to the servers of a platform; used as a context around the platform.
 
     `postgres` stands between the services and their database, `kafka` between them and Apache Kafka, `robots` between
     notification and the robots, `intake`, `assessment` and `notification` between each and whoever asks it.
     """
 
     def __init__(self, folder: Path, *, port_base: int, kafka: str = "embedded") -> None:
-        """`folder`: where the processes of the platform look (CHAOS_FOLDER)."""
+        """`folder`: where the processes of the platform look (CHAOS_FOLDER). `port_base`: the platform's own."""
         names = [name for name in PORT_OFFSETS if name != "kafka" or kafka == "real"]
         self._proxies = {name: Proxy(port_base + PORT_OFFSETS[name]) for name in names}
         self._running = ExitStack()
@@ -42,6 +42,10 @@ class Lines:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._running.close()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._proxies)
 
     def __getitem__(self, name: str) -> Proxy:
         return self._proxies[name]
