@@ -7,7 +7,7 @@ BENCH ?=
 LIANDU := $(BIN)/liandu
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo kafka migrate test test-unit bench lint format schemas lock compose-secrets clean
+.PHONY: help run demo kafka migrate test test-unit bench chaos lint format schemas lock compose-secrets clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test-unit: $(VENV)/dev ## the tests without any input or output: seconds
 
 bench: $(VENV)/dev ## each path's figure beside its floor, measured in turns (BENCH="relay timers --runs 5" to choose)
 	@$(BIN)/python -m tests.bench $(BENCH)
+
+chaos: $(VENV)/dev ## kills everything under load, on Apache Kafka, and judges from outside (ARGS="--kills 20 --seed x --kafka embedded")
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 lint: $(VENV)/dev ## ruff, mypy (strict), the borders between the packages, drift of the schemas
 	$(BIN)/ruff check .

@@ -79,6 +79,8 @@ def _accepted_facts(evidence: Evidence, counts: Counter[str]) -> Iterator[Findin
             yield Finding("fact never accepted", name, f"project {project} is on record")
     for ledger in evidence.ledgers:
         counts["facts accepted"] += len(ledger.facts)
+        if projects.PROJECTS not in evidence.logs:
+            continue
         history = [fact.kind for fact in evidence.logs[projects.PROJECTS][ledger.project]]
         accepted = [fact.kind for fact in ledger.facts]
         if history != accepted:

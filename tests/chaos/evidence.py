@@ -40,10 +40,10 @@ class Fact:
 class Evidence:
     """Of the projects of one load.
 
-    `logs`: each aggregate's facts in order, by the topic they belong to. `topics`: the records of each topic, partition
-    by partition; `whole`: the broker has lost none of them. `obligations`, `messages`: as HTTP lists them; `receipts`:
-    what the robot accepted. `put_aside`, `problems`: what the services say waits for a person. `sender_crashes`: how
-    often what sends to the robot was interrupted.
+    `logs`: each aggregate's facts in order, by the topic they belong to; nothing of a service that could not be asked.
+    `topics`: the records of each topic, partition by partition; `whole`: the broker has lost none of them.
+    `obligations`, `messages`: as HTTP lists them; `receipts`: what the robot accepted. `put_aside`, `problems`: what
+    the services say waits for a person. `sender_crashes`: how often what sends to the robot was interrupted.
     """
 
     now: datetime
@@ -99,10 +99,14 @@ def _fact(record: Mapping[str, Any]) -> Fact:
     )
 
 
-async def histories_of(ledgers: Sequence[Ledger], histories: Histories) -> dict[str, dict[UUID, list[Fact]]]:
-    """What intake and assessment have on record about these projects."""
+async def histories_of(
+    ledgers: Sequence[Ledger], histories: Histories, *, away: Collection[str] = ()
+) -> dict[str, dict[UUID, list[Fact]]]:
+    """What intake and assessment have on record about these projects. `away`: services that cannot be asked."""
     obligations = [obligation_id(ledger.milestone) for ledger in ledgers]
-    found = {projects.PROJECTS: await histories.read("intake", [ledger.project for ledger in ledgers])}
+    found = {}
+    if "intake" not in away:
+        found[projects.PROJECTS] = await histories.read("intake", [ledger.project for ledger in ledgers])
     decided = await histories.read("assessment", obligations)
     missed = [one for one, facts in decided.items() if any(fact.kind == "missed" for fact in facts)]
     decided |= await histories.read("assessment", [case_of(one) for one in missed])

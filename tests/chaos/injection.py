@@ -231,7 +231,7 @@ def _no_epoch() -> None:
 def _no_watermark() -> None:
     """Apply what arrives, whether it was taken before or not."""
 
-    def everything(arrivals: Sequence[Arrival], marks: Any, parked: Any) -> Sorted:
+    def everything(arrivals: Sequence[Arrival], *_: Any) -> Sorted:
         found = Sorted()
         for arrival in arrivals:
             if arrival.standing in (Standing.AS_SENT, Standing.CONFIRMED):

@@ -19,7 +19,7 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -66,24 +66,36 @@ class Watch:
     """How far each service has come, as it says itself, a few times a second."""
 
     services: Mapping[str, str]
-    token: str
+    http: aiohttp.ClientSession
     reached: dict[str, int] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Look until cancelled; what does not answer keeps its last number."""
-        headers = {"Authorization": f"Bearer {self.token}"}
-        limit = aiohttp.ClientTimeout(total=3)
-        async with aiohttp.ClientSession(headers=headers, timeout=limit, trust_env=False) as http:
-            while True:
-                await asyncio.gather(*(self._look(http, service) for service in self.services))
-                await asyncio.sleep(_LOOK)
+        while True:
+            await asyncio.gather(*(self._look(service) for service in self.services))
+            await asyncio.sleep(_LOOK)
 
-    async def _look(self, http: aiohttp.ClientSession, service: str) -> None:
+    async def state_of(self, url: str) -> Mapping[str, Any]:
+        """The answer of a service; empty where there is none."""
         with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
-            async with http.get(f"{self.services[service]}/v1/platform/state", raise_for_status=True) as answer:
-                vector = (await answer.json())["vector"]  # empty while the service waits for its database
-                number = vector.get("log" if service == "intake" else "journal")
-                self.reached[service] = self.reached.get(service, 0) if number is None else number
+            async with self.http.get(f"{url}/v1/platform/state", raise_for_status=True) as answer:
+                return dict(await answer.json())
+        return {}
+
+    async def _look(self, service: str) -> None:
+        vector = (await self.state_of(self.services[service])).get(
+            "vector", {}
+        )  # empty while it waits for its database
+        number = vector.get("log" if service == "intake" else "journal")
+        self.reached[service] = self.reached.get(service, 0) if number is None else number
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """A second process of a service. `url`: where it answers."""
+
+    process: subprocess.Popen[bytes]
+    url: str
 
 
 class Storm:
@@ -117,7 +129,12 @@ class Storm:
         self._parts.callback(self._person.close)
         self._everyone = self.platform.everyone
         self._bureau = Bureau(self.platform)
-        self._watch = Watch(self.platform.file.services, self._token)
+        http = aiohttp.ClientSession(
+            headers={"Authorization": f"Bearer {self._token}"},
+            timeout=aiohttp.ClientTimeout(total=3),
+            trust_env=False,
+        )
+        self._watch = Watch(self.platform.file.services, await self._parts.enter_async_context(http))
         self._watching = asyncio.create_task(self._watch.run())
         self._parts.push_async_callback(_ended, self._watching)
         return self
@@ -228,25 +245,25 @@ class Storm:
         assert process is not None, part
         process.resume()
 
-    def twin(self, service: str) -> subprocess.Popen[bytes]:
+    def twin(self, service: str) -> "Twin":
         """A second process of a service, on another port. The caller may kill it; the end of the storm stops it."""
         original = self.find(service)
         assert original is not None, service
-        env = {**original.environ(), "LIANDU_PORT": str(free_port())}
+        port = free_port()
+        env = {**original.environ(), "LIANDU_PORT": str(port)}
         program = Program(name=f"{service} twin", argv=tuple(original.cmdline()), env=env, cwd=_ROOT)
-        made = processes.spawn(program, log=self.platform.data / "log" / f"{service}-twin.log")
-        self._twins.append(made)
-        return made
+        process = processes.spawn(program, log=self.platform.data / "log" / f"{service}-twin.log")
+        self._twins.append(process)
+        return Twin(process, f"http://127.0.0.1:{port}")
 
-    @property
-    def lines(self) -> Lines:
-        """What stands in front of everything the parts talk to."""
-        assert self._lines is not None, "this platform has no lines"
-        return self._lines
+    async def state_of(self, url: str) -> Mapping[str, Any]:
+        """What the process of a service at this address says of itself; empty while it does not answer."""
+        return await self._watch.state_of(url)
 
-    def sending_interrupted(self) -> None:
-        """To be called by whoever cuts the sender's connections: messages on their way may then come once more."""
-        self._sending_interrupted += 1
+    async def relayed(self, service: str) -> bool:
+        """Whether the broker has all that the service has on record."""
+        state = await self.state_of(self.platform.file.services[service])
+        return bool(state) and "facts not yet sent" not in state["unsettled"]
 
     def broker_was_wiped(self) -> None:
         """To be called by whoever empties the broker: the verdict then does not ask the topics for what was lost."""
@@ -331,11 +348,12 @@ class Storm:
         finally:
             self._standing_still = before
 
-    async def verdict(self, *, days: int = 1, settle: bool = True) -> Verdict:
+    async def verdict(self, *, days: int = 1, settle: bool = True, away: Collection[str] = ()) -> Verdict:
         """End the load, let the platform do what is left, and judge it by what can be seen of it.
 
         `days`: working days to go on with time before that, so that rungs fall due and robots have rested.
         `settle=False`: as it stands, for platforms that cannot settle because something is down; time stands then too.
+        `away`: services that are stopped, and therefore cannot be asked.
         """
         load = self.load
         await load.finish()
@@ -345,11 +363,11 @@ class Storm:
         if settle and days:
             end = datetime.combine(working_days_after(self.today(), days), self._now().time().replace(hour=18), CHINA)
             await asyncio.to_thread(self.platform.advance_to, end)
-        return judge(await self._evidence(load))
+        return judge(await self._evidence(load, away))
 
-    async def _evidence(self, load: Load) -> Evidence:
+    async def _evidence(self, load: Load, away: Collection[str]) -> Evidence:
         histories = Histories(self.platform.file.services, self._token)
-        logs = await histories_of(load.ledgers, histories)
+        logs = await histories_of(load.ledgers, histories, away=away)
         known = {ledger.project for ledger in load.ledgers}
         messages = await asyncio.to_thread(listed, self._person, "notification", "/v1/messages", known)
         obligations = await asyncio.to_thread(listed, self._person, "assessment", "/v1/obligations", known)
@@ -359,7 +377,7 @@ class Storm:
         return Evidence(
             now=self._now(),
             ledgers=load.ledgers,
-            recorded=await asyncio.to_thread(self._recorded, load.stem),
+            recorded={} if "intake" in away else await asyncio.to_thread(self._recorded, load.stem),
             logs=logs,
             topics=await read_topics(self._bootstrap(), aggregates),
             whole=self._whole,
@@ -367,7 +385,7 @@ class Storm:
             messages=messages,
             receipts=[each for each in await asyncio.to_thread(self._receipts) if each["accepted"]],
             put_aside=sorted(set(await asyncio.to_thread(self._put_aside)) - self._put_aside_before),
-            problems=await asyncio.to_thread(self._problems),
+            problems=[] if away else await asyncio.to_thread(self._problems),
             sender_crashes=self._sending_interrupted + sum(self.kills[part] for part in ("notification", "postgres")),
         )
 

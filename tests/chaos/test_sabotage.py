@@ -1,12 +1,13 @@
 """The checker finds what each of the platform's safeguards is there for, once that safeguard is taken out."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 import pytest_asyncio
 
 from tests.chaos.checker import Verdict
+from tests.chaos.load import Ledger
 from tests.chaos.storm import Storm, platform_under_chaos
 from tests.support.waiting import eventually
 
@@ -77,3 +78,66 @@ async def done_under(platform: Storm, stem: str, deed: Deed) -> Verdict:
     await platform.begin(stem, clerks=0)
     await deed(platform)
     return await platform.verdict(days=0)
+
+
+@pytest.mark.parametrize("sabotage", [None, "no epoch"])
+async def test_a_process_that_wakes_on_another_broker_moves_nobodys_offsets(
+    platform: Storm, sabotage: str | None
+) -> None:
+    """It was frozen with a batch of the broker before in its hands; a twin went on in its place. What it held says
+    nothing of the new broker, where it would skip what nobody has read, with nobody to ask: record keeping is down."""
+    await platform.sabotage("assessment", sabotage)
+    await on_an_empty_broker(platform)
+    await platform.begin(f"惊醒{sabotage}", clerks=0)
+    ledger = await platform.load.project(FAR)
+    for day in range(_BEFORE):
+        await platform.load.replan(ledger, FAR + timedelta(days=day + 1))
+    await platform.settle()
+
+    platform.arm("assessment", "consumer.before_transaction", action="stop")
+    await platform.load.replan(ledger, LATER)
+    await taken_over_on_another_broker(platform, ledger)
+    for day in range(3 * _BEFORE):
+        await platform.load.replan(ledger, LATER + timedelta(days=day + 1))
+    await eventually(lambda: platform.relayed("intake"))
+    platform.platform.stop("intake")
+    try:
+        platform.thaw("assessment")
+        verdict = await platform.verdict(days=0, away=["intake"])
+    finally:
+        platform.platform.start("intake")
+        await platform.sabotage("assessment", None)
+
+    if sabotage is None:
+        verdict.require_sound()
+    else:
+        assert verdict.rules == {"effect missing"}, verdict.findings
+
+
+_BEFORE = 10
+"""Records in the partition when the process is frozen; fewer than stand there when it wakes, or it would notice."""
+
+
+async def on_an_empty_broker(platform: Storm) -> None:
+    async with platform.returning("broker"):
+        await platform.kill("broker", wait=False)
+    await platform.settle()
+
+
+async def taken_over_on_another_broker(platform: Storm, ledger: Ledger) -> None:
+    """The first process stands still; a twin takes over what it has, on a broker that is empty, and is killed."""
+    twin = platform.twin("assessment")
+    await eventually(lambda: platform.state_of(twin.url))
+    async with platform.returning("broker"):
+        await platform.kill("broker", wait=False)
+    before = (await platform.state_of(twin.url))["vector"]["journal"]
+    await platform.load.replan(ledger, FAR)
+
+    async def has_consumed() -> bool:
+        state = await platform.state_of(twin.url)
+        waits = any(reason.startswith("not consuming") for reason in state.get("unsettled", ["not consuming"]))
+        return not waits and state["vector"]["journal"] > before
+
+    await eventually(has_consumed)
+    twin.process.kill()
+    twin.process.wait()
