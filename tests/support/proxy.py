@@ -138,7 +138,8 @@ class Proxy:
             if order.towards == towards:
                 order.left -= passing
         carried_out = [order for order in due if order.left <= 0]
-        self._cuts = [order for order in self._cuts if order not in carried_out]
+        for order in carried_out:
+            self._cuts.remove(order)
         self.passed[towards] += passing
         return passing, carried_out
 
