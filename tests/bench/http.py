@@ -40,6 +40,7 @@ from tests.bench.harness import Aim, Figure, Meter, Options, in_turns
 REQUESTS = 800
 AT_ONCE = 8
 PROJECTS = 200
+BATCHES, TOGETHER = 24, 200
 CHAIN = chain_id("DISPLAY")
 SINGLY = Aim(at_least=0.7, ratio=True)
 
@@ -76,7 +77,26 @@ async def measure(ground: Ground, options: Options) -> list[Figure]:
                     ground=ground, engine=db.engine,
                 )  # fmt: skip
                 figures.append(found.figure("http", f"HTTP: {what}", "requests/s", aim=SINGLY))
+            figures.append(await _in_batches(ground, keeping, bare, kept, desk, options))
     return figures
+
+
+async def _in_batches(
+    ground: Ground, keeping: Database, bare: httpx.AsyncClient, kept: httpx.AsyncClient, desk: "_Desk", options: Options
+) -> Figure:
+    """The floor has a route that inserts as many rows with one statement."""
+    requests = options.count(BATCHES)
+    rows = [{"name": "x" * 200}] * TOGETHER
+    found = await in_turns(
+        "lines planned in batches", requests * TOGETHER,
+        floor=partial(_post_all, bare, itertools.repeat(("/floor/many", rows)), requests),
+        ours=partial(_post_all, kept, desk.batches(), requests), runs=options.runs, ground=ground,
+        engine=keeping.engine,
+    )  # fmt: skip
+    note = f"{TOGETHER} lines a request"
+    return found.figure(
+        "http", "HTTP: lines planned in intake, in batches", "facts/s", aim=Aim(at_least=4000), note=note
+    )
 
 
 async def _post_all(client: httpx.AsyncClient, requests: Any, count: int, meter: Meter) -> None:
@@ -123,10 +143,17 @@ class _Desk:
             )
 
     def lines(self) -> Any:
+        return ((f"/v1/projects/{project}/milestones", line) for project, line in self._lines())
+
+    def batches(self) -> Any:
+        items = ({"operation": "plan_milestone", "project_id": project, **line} for project, line in self._lines())
+        while True:
+            yield "/v1/facts:batch", {"items": list(itertools.islice(items, TOGETHER))}
+
+    def _lines(self) -> Any:
         due_on = (SystemClock().now().astimezone(CHINA).date() + timedelta(days=90)).isoformat()
         for number, project in zip(self._numbers, itertools.cycle(self._projects)):
-            line = {"name": f"节点{number}", "due_on": due_on, "responsible_post_id": self._officer}
-            yield f"/v1/projects/{project}/milestones", line
+            yield project, {"name": f"节点{number}", "due_on": due_on, "responsible_post_id": self._officer}
 
 
 async def _made(client: httpx.AsyncClient, path: str, body: Any) -> str:
@@ -176,6 +203,12 @@ async def _floor(url: str) -> AsyncIterator[httpx.AsyncClient]:
         @app.post("/floor", status_code=201)
         async def post(fact: dict[str, Any]) -> dict[str, Any]:
             await pool.execute("INSERT INTO floor_fact VALUES ($1, $2)", uuid4(), json.dumps(fact))
+            return {}
+
+        @app.post("/floor/many", status_code=201)
+        async def post_many(facts: list[dict[str, Any]]) -> dict[str, Any]:
+            columns = [uuid4() for _ in facts], [json.dumps(fact) for fact in facts]
+            await pool.execute("INSERT INTO floor_fact SELECT * FROM unnest($1::uuid[], $2::text[]::jsonb[])", *columns)
             return {}
 
         async with _client(app) as client:

@@ -22,6 +22,7 @@ from shared.kit.clock import CHINA, SystemClock
 from shared.kit.settings import read_secrets
 from shared.kit.web.security import Role, make_token
 from tests.bench.ground import Ground
+from tests.bench.harness import say
 from tests.bench.robot import QuickRobot
 from tests.support.ports import free_port_base
 from tests.support.postgres import ScratchDatabase
@@ -57,7 +58,11 @@ async def running_platform(ground: Ground) -> AsyncIterator[Platform]:
             file = await _file_when_ready(launcher, data)
             children = psutil.Process(launcher.pid).children()
             processes = {name: _process_of(name, children) for name in SERVICES}
-            yield Platform(file, scratch.admin_url, processes)
+            try:
+                yield Platform(file, scratch.admin_url, processes)
+            except Exception:
+                say(_last_errors(data / "log"))
+                raise
     finally:
         await scratch.drop()
 
@@ -97,6 +102,12 @@ async def _file_when_ready(launcher: subprocess.Popen[bytes], data: Path) -> Pla
             if launcher.poll() is not None or time.monotonic() > until:
                 raise RuntimeError((data / "launcher.log").read_text()) from None
         await asyncio.sleep(0.1)
+
+
+def _last_errors(logs: Path) -> str:
+    """What the services said that went wrong: their folder does not outlive the run."""
+    lines = [line for name in SERVICES for line in (logs / f"{name}.log").read_text().splitlines()]
+    return "\n".join([line for line in lines if '"level":"error"' in line.replace(" ", "")][-5:])
 
 
 def _process_of(service: str, children: Sequence[psutil.Process]) -> psutil.Process:
@@ -165,20 +176,8 @@ class Clerk:
 
     async def project(self, lines: int = LINES) -> list[Line]:
         number = next(self._numbers)
-        due_on = (self._today + timedelta(days=60)).isoformat()
-        timetable = [
-            {"name": f"节点{number}之{line}。", "due_on": due_on, "responsible_post_id": self._officer}
-            for line in range(lines)
-        ]
-        body = {
-            "name": f"示例智能装备产业园{number}号项目",
-            "chain_id": self._chains[number % CHAINS],
-            "responsible_org_id": self._unit,
-            "total_investment_wan": 120_000,
-            "stage": "signed",
-            "signed_on": "2025-12-01",
-            "milestones": timetable,
-        }
+        timetable = [self._line(f"节点{number}之{line}。") for line in range(lines)]
+        body = {**self._project(number), "milestones": timetable}
         shown = await self.send("POST", "intake", "/v1/projects", body)
         return [Line(shown["id"], each["id"], each["name"]) for each in shown["milestones"]]
 
@@ -186,6 +185,37 @@ class Clerk:
         """One fact; weeks early, so that a commendation is proposed and a message goes out."""
         path = f"/v1/projects/{line.project}/milestones/{line.milestone}:meet"
         await self.send("POST", "intake", path, {"met_on": self._today.isoformat()})
+
+    async def batch(self, items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Many operations in one request; what became of each.
+
+        Raises:
+            RuntimeError: any of them was refused.
+        """
+        answer = await self.send("POST", "intake", "/v1/facts:batch", {"items": list(items)})
+        return list(answer["items"])
+
+    def recording(self) -> dict[str, Any]:
+        """A project, as an item of a batch."""
+        return {"operation": "record_project", **self._project(next(self._numbers))}
+
+    def planning(self, project: str) -> dict[str, Any]:
+        """A line for it, as an item of a batch."""
+        return {"operation": "plan_milestone", "project_id": project, **self._line(f"节点{next(self._numbers)}")}
+
+    def _project(self, number: int) -> dict[str, Any]:
+        return {
+            "name": f"示例智能装备产业园{number}号项目",
+            "chain_id": self._chains[number % CHAINS],
+            "responsible_org_id": self._unit,
+            "total_investment_wan": 120_000,
+            "stage": "signed",
+            "signed_on": "2025-12-01",
+        }
+
+    def _line(self, name: str) -> dict[str, Any]:
+        due_on = self._today + timedelta(days=60)
+        return {"name": name, "due_on": due_on.isoformat(), "responsible_post_id": self._officer}
 
     async def _staff(self, tier: Tier) -> str:
         of_chains = tier not in (Tier.OFFICER, Tier.UNIT_HEAD, Tier.CHIEF_GENERAL)

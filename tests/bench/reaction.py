@@ -5,8 +5,10 @@ the commit of the fact in intake, as PostgreSQL dates it (before it is on disk),
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from itertools import cycle, islice
 from typing import TypeVar
 
 import asyncpg
@@ -18,11 +20,15 @@ from tests.bench.robot import QuickRobot, running_robot
 from tests.support.waiting import eventually
 
 SECONDS = 15.0
+BATCHED, TOGETHER, AT_ONCE = 20_000, 500, 3
+"""Facts handed over in batches, how many in one request, and requests at once."""
 WARM = 200
 """Facts before what is measured, at a quarter of the rate."""
 
 T = TypeVar("T")
 
+_PLANNED = "SELECT count(*) FROM intake.event_log WHERE type = 'cn.liandu.milestone.planned.v1'"
+_OBLIGATIONS = "SELECT count(*) FROM assessment.obligation"
 _COMMITTED = """
 SELECT CAST(data->>'milestone_id' AS text) AS milestone, extract(epoch FROM pg_xact_commit_timestamp(xid::xid)) AS at
   FROM intake.event_log WHERE type = 'cn.liandu.milestone.met.v1'
@@ -48,8 +54,9 @@ async def measure(ground: Ground, options: Options) -> list[Figure]:
                 kept = await _told(clerk, robot, measured, rate=rate)
             each = {name: (cpu - before[name]) / count * 1000 for name, cpu in _cpu(platform).items()}
             steps = await _steps(platform, robot, measured)
+            in_batches = await _in_batches(platform, clerk, ground.room_for(options.count(BATCHED)))
     note = f"{count:,} facts at {rate:g}/s ({kept:.0f}/s taken), {_shares(each)}"
-    return _figures(steps, meter.cost(count), note)
+    return [*_figures(steps, meter.cost(count), note), in_batches]
 
 
 def _shares(each: Mapping[str, float]) -> str:
@@ -58,6 +65,39 @@ def _shares(each: Mapping[str, float]) -> str:
 
 def _cpu(platform: Platform) -> dict[str, float]:
     return {name: cpu_of(process.pid) for name, process in platform.processes.items()}
+
+
+async def _in_batches(platform: Platform, clerk: Clerk, count: int) -> Figure:
+    """From the first request to the effects of the last fact in assessment."""
+    projects = [done["project_id"] for done in await clerk.batch([clerk.recording() for _ in range(TOGETHER)])]
+    items = (clerk.planning(project) for project in islice(cycle(projects), count))
+    batches = iter([list(islice(items, TOGETHER)) for _ in range(-(-count // TOGETHER))])
+    conn = await asyncpg.connect(platform.database)
+
+    async def client() -> None:
+        for batch in batches:
+            await clerk.batch(batch)
+
+    async def all_are_taken() -> bool:
+        return bool(await conn.fetchval(_OBLIGATIONS) == wanted)
+
+    try:
+        wanted = await conn.fetchval(_PLANNED)
+        await eventually(all_are_taken, within=60)
+        wanted += count
+        since = time.perf_counter()
+        await asyncio.gather(*(client() for _ in range(AT_ONCE)))
+        answered = time.perf_counter() - since
+        await eventually(all_are_taken, within=300, poll=0.05)
+        took = time.perf_counter() - since
+    finally:
+        await conn.close()
+    say(f"  reaction: {count / answered:,.0f} facts/s taken in batches, {count / took:,.0f}/s to all effects")
+    note = f"{count:,} lines planned, {TOGETHER} a request; intake alone answered {count / answered:,.0f}/s"
+    return Figure(
+        path="reaction", what="HTTP batches → all effects in assessment", unit="facts/s", value=count / took,
+        aim=Aim(at_least=4000), note=note,
+    )  # fmt: skip
 
 
 async def at_rate(items: Sequence[T], work: Callable[[T], Awaitable[None]], *, rate: float) -> float:
