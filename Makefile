@@ -4,10 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 BENCH ?=
+MINUTES ?= 60
+RATE ?= 100
 LIANDU := $(BIN)/liandu
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo kafka migrate test test-unit bench chaos lint format schemas lock compose-secrets clean
+.PHONY: help run demo kafka migrate test test-unit bench soak chaos lint format schemas lock compose-secrets clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,7 +39,10 @@ test-unit: $(VENV)/dev ## the tests without any input or output: seconds
 bench: $(VENV)/dev ## each path's figure beside its floor, measured in turns (BENCH="relay timers --runs 5" to choose)
 	@$(BIN)/python -m tests.bench $(BENCH)
 
-chaos: $(VENV)/dev ## kills everything under load, on Apache Kafka, and judges from outside (ARGS="--kills 20 --seed x --kafka embedded")
+soak: $(VENV)/dev ## facts at a rate over the real processes: what grows, and whether it is flat (MINUTES=60 RATE=100 CHART=file.svg)
+	@$(BIN)/python -m tests.bench.soak --minutes $(MINUTES) --rate $(RATE) $(if $(CHART),--chart $(CHART))
+
+chaos: $(VENV)/dev ## break everything under load and judge from outside: half an hour or more (ARGS="storm --kills 20 --seed x")
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
 lint: $(VENV)/dev ## ruff, mypy (strict), the borders between the packages, drift of the schemas

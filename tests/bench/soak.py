@@ -1,6 +1,6 @@
 """Facts at a rate over the real processes, for an hour or two minutes: what grows, and whether it should.
 
-    python -m tests.bench.soak [--minutes 60] [--rate 100] [--page docs/soak.svg] [--embedded]
+    python -m tests.bench.soak [--minutes 60] [--rate 100] [--chart FILE.svg] [--embedded]
 
 Projects with ten lines each, and nine lines met for each, every one of which ends at a robot: nothing may be lost or
 come twice.
@@ -184,7 +184,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--rate", type=float, default=100, help="facts a second")
-    parser.add_argument("--page", type=Path, help="where the chart is written as SVG")
+    parser.add_argument("--chart", type=Path, help="where the chart is written as SVG")
     parser.add_argument("--embedded", action="store_true", help="the embedded broker, even where Apache Kafka can run")
     asked = parser.parse_args()
     run = results.Run("soak", results.surroundings())
@@ -194,8 +194,8 @@ def main() -> int:
     verdicts = chart.verdicts(run.told["samples"])
     run.told["verdicts"] = [verdict.told() for verdict in verdicts]
     say("\n" + chart.as_text(run.told["samples"], verdicts) + f"\n\n{run.write()}")
-    if asked.page:
-        asked.page.write_text(chart.as_svg(run.told))
+    if asked.chart:
+        asked.chart.write_text(chart.as_svg(run.told))
     return 0 if all(verdict.flat for verdict in verdicts) else 1
 
 
