@@ -49,7 +49,7 @@ from tests.support.waiting import eventually
 
 _ROOT = Path(__file__).parents[2]
 _INSIDE = Path(__file__).with_name("inside")
-_PATIENCE = 90.0
+_PATIENCE = 180.0
 _LOOK = 0.1
 _TICK = 0.5
 _SIGNS = {
@@ -264,6 +264,16 @@ class Storm:
         """Whether the broker has all that the service has on record."""
         state = await self.state_of(self.platform.file.services[service])
         return bool(state) and "facts not yet sent" not in state["unsettled"]
+
+    @property
+    def lines(self) -> Lines:
+        """What stands in front of everything the parts talk to."""
+        assert self._lines is not None, "this platform has no lines"
+        return self._lines
+
+    def sending_interrupted(self) -> None:
+        """To be called by whoever cuts the sender's connections: messages on their way may then come once more."""
+        self._sending_interrupted += 1
 
     def broker_was_wiped(self) -> None:
         """To be called by whoever empties the broker: the verdict then does not ask the topics for what was lost."""

@@ -130,9 +130,9 @@ async def disk_full_for_tables(storm: Storm) -> None:
     with small_disk() as disk:
         async with administrator(storm) as admin:
             await admin.execute(f"CREATE TABLESPACE small LOCATION '{disk / 'tables'}'")
-            await _move_tables(admin, "pg_default", "small")
+            await _move_tables(admin, "small")
             await _fill_and_mend(storm, disk)
-            await _move_tables(admin, "small", "pg_default")
+            await _move_tables(admin, "pg_default")
             await admin.execute("DROP TABLESPACE small")
 
 
@@ -191,9 +191,10 @@ def _give(folder: Path) -> None:
             os.chown(each, user, -1)
 
 
-async def _move_tables(admin: asyncpg.Connection, here: str, there: str) -> None:
-    for kind in ("TABLE", "INDEX"):
-        await admin.execute(f"ALTER {kind} ALL IN TABLESPACE {here} SET TABLESPACE {there}")
+async def _move_tables(admin: asyncpg.Connection, there: str) -> None:
+    """One by one: all at once would deadlock with the load."""
+    for [name] in await admin.fetch(_TABLES_AND_INDEXES, SERVICES):
+        await admin.execute(f"{name} SET TABLESPACE {there}")
 
 
 @contextmanager
@@ -247,6 +248,11 @@ async def administrator(storm: Storm) -> AsyncIterator[asyncpg.Connection]:
 
 _TERMINATE = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+"""
+
+_TABLES_AND_INDEXES = """
+SELECT format('ALTER %s %s', CASE relkind WHEN 'r' THEN 'TABLE' ELSE 'INDEX' END, CAST(CAST(oid AS regclass) AS text))
+FROM pg_class WHERE relkind IN ('r', 'i') AND CAST(CAST(relnamespace AS regnamespace) AS text) = ANY ($1)
 """
 
 WEATHERS: tuple[Weather, ...] = (
