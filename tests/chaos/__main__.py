@@ -1,7 +1,11 @@
-"""`make chaos`: a platform on Apache Kafka, everything that is in `scenarios`, then 200 kills at random instants.
+"""`make chaos`: whether anything is lost or doubled, whatever happens to a platform under load, and who would notice.
 
-Ends with 0 when the checker finds nothing, with 1 and what it found otherwise, with 2 when the platform did not come
-back from something. The folder that it names holds all logs.
+sabotage  safeguards are taken out one by one, and the checker must see each (tests/chaos/sabotage.py)
+storm     on Apache Kafka: everything that is in `scenarios`, then SIGKILL at 200 random instants
+weather   what a platform stands on fails: connections, disks, Kafka's data
+
+Ends with 0 when all of it is as it should be, otherwise with 1 and the findings. The storm's logs stay
+in the folder that it names.
 """
 
 import argparse
@@ -12,6 +16,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
+from tests.chaos import weather
 from tests.chaos.checker import Verdict
 from tests.chaos.scenarios import SCENARIOS, random_kills
 from tests.chaos.storm import Storm, platform_under_chaos
@@ -23,6 +30,23 @@ _DOUBLED = ("fact doubled", "effect doubled", "message doubled", "told twice")
 
 def main() -> int:
     options = _options()
+    parts = {"sabotage": _sabotage, "storm": _storm, "weather": _weather}
+    codes = {part: parts[part](options) for part in options.parts or parts}
+    for part, code in codes.items():
+        _say(f"{part:17} {'RED' if code else 'GREEN'}")
+    return 1 if any(codes.values()) else 0
+
+
+def _sabotage(options: argparse.Namespace) -> int:
+    return int(pytest.main([str(Path(__file__).with_name("sabotage.py")), "-p", "no:cacheprovider"]))
+
+
+def _weather(options: argparse.Namespace) -> int:
+    given = {name: getattr(options, name) for name in ("seed", "kafka", "port_base", "only")}
+    return asyncio.run(weather.run(**given))
+
+
+def _storm(options: argparse.Namespace) -> int:
     folder: Path = options.folder or Path(".liandu/chaos") / f"{time.strftime('%m%d-%H%M%S')}-{options.seed}"
     folder = folder.absolute()
     folder.mkdir(parents=True)
@@ -31,7 +55,7 @@ def main() -> int:
         return asyncio.run(_run(options, folder))
     except AssertionError as error:
         _say(f"RED: {error}\nseed {options.seed}; logs in {folder}")
-        return 2
+        return 1
 
 
 async def _run(options: argparse.Namespace, folder: Path) -> int:
@@ -79,7 +103,10 @@ def _report(storm: Storm, verdict: Verdict) -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="make chaos", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help="sabotage, storm, weather; all when left out")
     parser.add_argument("--seed", default=secrets.token_hex(3), help="of everything random; printed at the start")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--kafka", choices=("real", "embedded"), default="real")

@@ -14,24 +14,24 @@ SCENARIOS: dict[str, Scenario] = {}
 
 CRASHES = (
     ("intake", "http.before_commit"),
-    ("intake", "http.after_commit"),
-    ("intake", "relay.before_send"),
-    ("intake", "relay.after_send"),
     ("assessment", "relay.before_send"),
-    ("assessment", "relay.after_send"),
-    ("notification", "relay.after_send"),
-    ("assessment", "consumer.before_commit"),
-    ("assessment", "consumer.after_commit"),
     ("notification", "consumer.before_commit"),
+    ("intake", "http.after_commit"),
+    ("assessment", "relay.after_send"),
     ("notification", "consumer.after_commit"),
-    ("assessment", "timers.before_commit"),
-    ("assessment", "timers.after_commit"),
+    ("intake", "relay.before_send"),
+    ("assessment", "consumer.before_commit"),
     ("notification", "sender.before_claim_commit"),
+    ("intake", "relay.after_send"),
+    ("assessment", "consumer.after_commit"),
     ("notification", "sender.after_claim"),
+    ("assessment", "timers.before_commit"),
     ("notification", "sender.after_answer"),
+    ("assessment", "timers.after_commit"),
     ("notification", "sender.after_ledger"),
+    ("notification", "relay.after_send"),
 )
-"""Named instants at which a service is killed: between what belongs together."""
+"""Named instants at which a service is killed: between what belongs together. In turn, so that each has settled."""
 
 _IN_A_ROW = 0.25
 """How often the next kill does not wait for the last one's recovery."""

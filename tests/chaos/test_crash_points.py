@@ -8,14 +8,14 @@ from tests.chaos.storm import Storm, platform_under_chaos
 
 CRASHES = [
     ("intake", "http.after_commit"),
-    ("intake", "relay.before_send"),
-    ("intake", "relay.after_send"),
     ("assessment", "consumer.before_commit"),
-    ("assessment", "consumer.after_commit"),
     ("notification", "consumer.after_commit"),
+    ("intake", "relay.before_send"),
+    ("assessment", "consumer.after_commit"),
+    ("notification", "sender.after_answer"),
+    ("intake", "relay.after_send"),
     ("assessment", "timers.before_commit"),
     ("notification", "sender.after_claim"),
-    ("notification", "sender.after_answer"),
 ]
 
 
@@ -28,7 +28,7 @@ async def platform() -> AsyncIterator[Storm]:
 async def test_whatever_point_a_service_dies_at_nothing_is_lost_and_nothing_doubled(platform: Storm) -> None:
     await platform.begin("断点", clerks=2, pause=0.1)
     for service, point in CRASHES:
-        platform.next_morning()
+        platform.next_morning()  # so that reminders and rungs fall due on the way
         await platform.crash_at(service, point)
     verdict = await platform.verdict(days=8)
     verdict.require_sound()
