@@ -4,10 +4,10 @@ import asyncio
 import statistics
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 import psutil  # type: ignore[import-untyped]
@@ -128,6 +128,7 @@ class InTurns:
         )  # fmt: skip
 
 
+T = TypeVar("T")
 Work = Callable[["Meter"], Awaitable[None]]
 """Does a piece of work once, what counts of it inside `meter.running()`."""
 
@@ -230,6 +231,21 @@ async def while_running(loop: Callable[[], Coroutine[Any, Any, None]]) -> AsyncI
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+async def at_rate(items: Sequence[T], work: Callable[[T], Awaitable[None]], *, rate: float) -> float:
+    """Begin `work` for each item at its moment, whether those before are done or not; the rate that was kept."""
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    async with asyncio.TaskGroup() as group:
+        for number, item in enumerate(items):
+            await asyncio.sleep(max(0.0, begin + number / rate - loop.time()))
+            group.create_task(_one(work, item))
+    return len(items) / (loop.time() - begin)
+
+
+async def _one(work: Callable[[T], Awaitable[None]], item: T) -> None:
+    await work(item)
 
 
 def quantile(values: list[float], q: float) -> float:

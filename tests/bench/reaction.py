@@ -6,15 +6,16 @@ the commit of the fact in intake, as PostgreSQL dates it (before it is on disk),
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import cycle, islice
 from typing import TypeVar
 
 import asyncpg
 
+from tests.bench import hops
 from tests.bench.ground import Ground
-from tests.bench.harness import Aim, Cost, Figure, Meter, Options, cpu_of, quantile, say
+from tests.bench.harness import Aim, Cost, Figure, Meter, Options, at_rate, cpu_of, quantile, say
 from tests.bench.platform import LINES, Clerk, Line, Platform, running_platform
 from tests.bench.robot import QuickRobot, running_robot
 from tests.support.waiting import eventually
@@ -43,6 +44,8 @@ async def measure(ground: Ground, options: Options) -> list[Figure]:
     rate = options.rate
     count = options.count(int(rate * SECONDS))
     with running_robot(ground.folder) as robot:
+        bare = await hops.floor(ground, robot, rate=rate, count=max(1, count // 3))
+        say(f"  reaction: the bare hops take p50 {quantile(bare, 0.5):.1f} ms, p99 {quantile(bare, 0.99):.1f} ms")
         async with running_platform(ground) as platform, Clerk.at_work(platform) as clerk:
             await clerk.staff(robot)
             lines = await clerk.projects(-(-(count + WARM) // LINES))
@@ -56,7 +59,7 @@ async def measure(ground: Ground, options: Options) -> list[Figure]:
             steps = await _steps(platform, robot, measured)
             in_batches = await _in_batches(platform, clerk, ground.room_for(options.count(BATCHED)))
     note = f"{count:,} facts at {rate:g}/s ({kept:.0f}/s taken), {_shares(each)}"
-    return [*_figures(steps, meter.cost(count), note), in_batches]
+    return [*_figures(steps, bare, meter.cost(count), note), in_batches]
 
 
 def _shares(each: Mapping[str, float]) -> str:
@@ -100,21 +103,6 @@ async def _in_batches(platform: Platform, clerk: Clerk, count: int) -> Figure:
     )  # fmt: skip
 
 
-async def at_rate(items: Sequence[T], work: Callable[[T], Awaitable[None]], *, rate: float) -> float:
-    """Begin `work` for each item at its moment, whether those before are done or not; the rate that was kept."""
-    loop = asyncio.get_running_loop()
-    begin = loop.time()
-    async with asyncio.TaskGroup() as group:
-        for number, item in enumerate(items):
-            await asyncio.sleep(max(0.0, begin + number / rate - loop.time()))
-            group.create_task(_one(work, item))
-    return len(items) / (loop.time() - begin)
-
-
-async def _one(work: Callable[[T], Awaitable[None]], item: T) -> None:
-    await work(item)
-
-
 async def _told(clerk: Clerk, robot: QuickRobot, lines: Sequence[Line], *, rate: float) -> float:
     """Meet these lines, and wait until the robots have heard of all; the rate at which intake took them."""
     kept = await at_rate(lines, clerk.meet, rate=rate)
@@ -145,18 +133,23 @@ async def _steps(platform: Platform, robot: QuickRobot, lines: Sequence[Line]) -
     }
 
 
-def _figures(steps: Mapping[str, list[float]], cost: Cost, note: str) -> list[Figure]:
+def _figures(steps: Mapping[str, list[float]], bare: list[float], cost: Cost, note: str) -> list[Figure]:
     robot, half_way = steps["robot"], steps["assessment"]
     note += (
         f"; to the commit in assessment p50 {quantile(half_way, 0.5):.1f} ms, p99 {quantile(half_way, 0.99):.1f} ms;"
         f" slowest to the robot {max(robot):.0f} ms"
     )
     return [
-        Figure(
-            path="reaction", what="commit → robot, p50", unit="ms", value=quantile(robot, 0.5), aim=Aim(at_most=15),
-            cost=cost, note=note,
-        ),
-        Figure(
-            path="reaction", what="commit → robot, p99", unit="ms", value=quantile(robot, 0.99), aim=Aim(at_most=80)
-        ),
-    ]  # fmt: skip
+        _latency("p50", 0.5, robot, bare, aim=15, cost=cost, note=note),
+        _latency("p99", 0.99, robot, bare, aim=80),
+    ]
+
+
+def _latency(
+    name: str, q: float, ours: list[float], bare: list[float], *, aim: float, cost: Cost | None = None, note: str = ""
+) -> Figure:
+    value, least = quantile(ours, q), quantile(bare, q)
+    return Figure(
+        path="reaction", what=f"commit → robot, {name}", unit="ms", value=value, floor=least, ratio=value / least,
+        aim=Aim(at_most=aim), cost=cost, note=note,
+    )  # fmt: skip
