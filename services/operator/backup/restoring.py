@@ -44,10 +44,10 @@ class Restore:
         """
         async with self.server.connected() as conn:
             await self.require_stopped(conn)
-            present = [spec.name for spec in self.services if await _has_tables(spec.name, conn)]
+            present = [spec.name for spec in self.services if await _has_data(spec.name, conn)]
             if present and not force:
                 raise Refused(f"there is data of {', '.join(present)} already: --force replaces it")
-            await self._replace(source, present, conn)
+            await self._replace(source, conn)
         await self.begin_anew()
 
     async def begin_anew(self) -> None:
@@ -71,32 +71,28 @@ class Restore:
             stops = " && ".join(f"liandu stop {name}" for name in running)
             raise Refused(f"{', '.join(running)} is running: stop it first ({stops}, or stop the platform)")
 
-    async def _replace(self, source: Archive, present: Sequence[str], conn: asyncpg.Connection) -> None:
+    async def _replace(self, source: Archive, conn: asyncpg.Connection) -> None:
         """What was there is set aside meanwhile, and dropped when everything is in its place."""
-        version = await major_version(conn)
-        aside: list[str] = []
         begun: list[str] = []
         try:
             for spec in self.services:
-                if spec.name in present:
-                    await conn.execute(f"DROP SCHEMA IF EXISTS {_aside(spec.name)} CASCADE")
-                    await conn.execute(f"ALTER SCHEMA {spec.name} RENAME TO {_aside(spec.name)}")
-                    aside.append(spec.name)
                 begun.append(spec.name)
-                await self._load(spec, source, version)
+                await _set_aside(spec.name, conn)
+                await self._load(spec, source, conn)
         except BaseException:
             for name in begun:
-                await conn.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE")
-            for name in aside:
-                await conn.execute(f"ALTER SCHEMA {_aside(name)} RENAME TO {name}")
+                await _put_back(name, conn)
             raise
-        for name in aside:
-            await conn.execute(f"DROP SCHEMA {_aside(name)} CASCADE")
+        async with conn.transaction():
+            for name in begun:
+                await conn.execute(f"DROP SCHEMA IF EXISTS {_aside(name)} CASCADE")
+                await conn.execute(f"COMMENT ON SCHEMA {name} IS NULL")
 
-    async def _load(self, spec: ServiceSpec, source: Archive, version: int) -> None:
-        dump = source.dump(spec.name)
+    async def _load(self, spec: ServiceSpec, source: Archive, conn: asyncpg.Connection) -> None:
+        dump, version = source.dump(spec.name), await major_version(conn)
         self.say(f"{spec.name}: restoring, up to position {dump.logged} of its log")
         await provision(self.server.url, spec.name, self.launch.secret(f"{spec.name}_password"))
+        await conn.execute(f"COMMENT ON SCHEMA {spec.name} IS '{_HALF_RESTORED}'")
         with source.reading(archive.dump_file(spec.name)) as content:
             await self.server.load(spec.name, content, version=version)
 
@@ -154,13 +150,48 @@ async def _carry_out(program: Program) -> None:
         raise Refused(f"{program.name} failed:\n{last}\nwhen that is mended: liandu restore --already-restored")
 
 
-async def _has_tables(schema: str, conn: asyncpg.Connection) -> bool:
-    return bool(await conn.fetchval("SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = $1)", schema))
+async def _has_data(schema: str, conn: asyncpg.Connection) -> bool:
+    """Also such as a restore that was killed has left aside."""
+    return bool(await conn.fetchval(_HAS_TABLES, [schema, _aside(schema)]))
+
+
+async def _set_aside(schema: str, conn: asyncpg.Connection) -> None:
+    """Make room for a schema. What a restore that was killed has left there is not worth keeping: what it had set
+    aside is."""
+    if await _is_half_restored(schema, conn):
+        await conn.execute(f"DROP SCHEMA {schema} CASCADE")
+    elif await _exists(schema, conn):
+        await conn.execute(f"DROP SCHEMA IF EXISTS {_aside(schema)} CASCADE")
+        await conn.execute(f"ALTER SCHEMA {schema} RENAME TO {_aside(schema)}")
+
+
+async def _put_back(schema: str, conn: asyncpg.Connection) -> None:
+    if await _is_half_restored(schema, conn):
+        await conn.execute(f"DROP SCHEMA {schema} CASCADE")
+    if await _exists(_aside(schema), conn) and not await _exists(schema, conn):
+        await conn.execute(f"ALTER SCHEMA {_aside(schema)} RENAME TO {schema}")
+
+
+async def _is_half_restored(schema: str, conn: asyncpg.Connection) -> bool:
+    """It is there, and says so itself or is empty."""
+    if not await _exists(schema, conn):
+        return False
+    return await conn.fetchval(_COMMENT, schema) == _HALF_RESTORED or not await conn.fetchval(_HAS_TABLES, [schema])
+
+
+async def _exists(schema: str, conn: asyncpg.Connection) -> bool:
+    return bool(await conn.fetchval("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", schema))
 
 
 def _aside(schema: str) -> str:
     return f"{schema}_before_restore"
 
+
+_HALF_RESTORED = "liandu: being restored"
+
+_HAS_TABLES = "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = ANY ($1::text[]))"
+
+_COMMENT = "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = $1"
 
 _CONNECTED = """
 SELECT DISTINCT usename FROM pg_stat_activity WHERE usename = ANY ($1::text[]) AND datname = current_database()

@@ -102,6 +102,27 @@ async def test_a_restore_that_fails_leaves_what_was_there(
     assert schemas == [("assessment",), ("intake",)]
 
 
+async def test_what_a_killed_restore_had_set_aside_survives_the_next_one_that_fails(
+    database: ScratchDatabase, tmp_path: Path, launch: Launch
+) -> None:
+    server = Server(database.admin_url)
+    for spec in BOTH:
+        await database.provision(spec.name)
+    source = await made(server, tmp_path / "backup.tar")
+    (tmp_path / "no dump").write_bytes(b"no dump")
+    archive.write(tmp_path / "broken.tar", source.manifest, {"intake.dump": tmp_path / "no dump"})
+    async with server.connected() as conn:
+        await conn.execute("ALTER SCHEMA intake RENAME TO intake_before_restore")
+        await conn.execute("CREATE SCHEMA intake; COMMENT ON SCHEMA intake IS 'liandu: being restored'")
+
+    with pytest.raises(PostgresRefused, match="pg_restore failed"):
+        await Restore(launch, server, BOTH, lambda _: None).from_archive(
+            Archive.open(tmp_path / "broken.tar"), force=True
+        )
+
+    assert await rows(server, "SELECT count(*) > 0 FROM intake.event_log") == [(True,)]
+
+
 async def test_a_service_that_runs_is_not_restored(database: ScratchDatabase, tmp_path: Path, launch: Launch) -> None:
     server = Server(database.admin_url)
     url = await database.provision("intake")
