@@ -16,7 +16,7 @@ help: ## show this list
 	@echo
 	@echo "PORT_BASE=8100  ports are counted from here      LIANDU_DATA=.liandu  where everything is kept"
 	@echo "KAFKA=real      Apache Kafka instead of the embedded broker (Java 17, Maven)"
-	@echo "$(LIANDU) --help   tokens, topics, simulated time, dead letters"
+	@echo "$(LIANDU) --help   tokens, topics, simulated time, dead letters, backup and restore"
 
 run: $(VENV)/runtime ## start the whole platform; Ctrl+C stops it
 	@$(LIANDU) run --die-with-parent
