@@ -7,7 +7,7 @@ from typing import TypeVar, overload
 
 T = TypeVar("T")
 
-_PATIENCE = 60.0
+_PATIENCE = 120.0
 _POLL = 0.02
 
 
