@@ -142,7 +142,7 @@ async def holders_of(posts: Collection[UUID], *, conn: AsyncConnection, day: dat
     """Who holds these posts on a day, as far as they exist."""
     if not posts:
         return {}
-    return {post.id: post.holder(day) for post in (await programme_store.posts(conn=conn, ids=posts)).values()}
+    return await programme_store.holders(posts, on=day, conn=conn)
 
 
 async def _require_new(recordings: Sequence[Record], *, conn: AsyncConnection) -> None:

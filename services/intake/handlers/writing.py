@@ -4,22 +4,21 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts.event import Event
 from shared.kit.clock import CHINA
-from shared.kit.database import advisory_key
+from shared.kit.database import advisory_key, fetch
 from shared.kit.errors import VersionConflict
 from shared.kit.log import eventlog
 from shared.kit.web.http import By
 
-REGISTER = text("SELECT pg_advisory_xact_lock(:key)")
+REGISTER = advisory_key("intake", "register")
 
 
 async def lock_register(*, conn: AsyncConnection) -> None:
     """Let one transaction at a time record things under names that must be unique; taken before any head is locked."""
-    await conn.execute(REGISTER, {"key": advisory_key("intake", "register")})
+    await fetch(conn, "SELECT pg_advisory_xact_lock($1)", REGISTER)
 
 
 async def append(decided: Iterable[tuple[UUID, Sequence[Event]]], *, conn: AsyncConnection, by: By) -> None:

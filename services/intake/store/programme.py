@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.intake.domain.programme import Chain, Organisation, Person, Post, Term
 from services.intake.store import sets, tables
 from shared.contracts.programme import ChainCategory, Tier
+from shared.kit.database import fetch
 
 
 async def organisations(*, conn: AsyncConnection, ids: Collection[UUID] | None = None) -> dict[UUID, Organisation]:
@@ -47,6 +49,18 @@ async def posts(*, conn: AsyncConnection, ids: Collection[UUID] | None = None) -
     for row in await conn.execute(of_terms):
         terms.setdefault(row.post_id, []).append(Term(row.person_id, row.from_day, row.until_day))
     return {row.id: _post(row, terms.get(row.id, ())) for row in await conn.execute(query)}
+
+
+HOLDERS = """
+    SELECT post.id, term.person_id FROM post LEFT JOIN post_term AS term
+        ON term.post_id = post.id AND $2::date BETWEEN from_day AND coalesce(until_day, 'infinity')
+     WHERE post.id = ANY ($1::uuid[])
+"""
+
+
+async def holders(posts: Collection[UUID], *, on: date, conn: AsyncConnection) -> dict[UUID, UUID | None]:
+    """Who holds each of these posts on a day, as far as they exist."""
+    return {row["id"]: row["person_id"] for row in await fetch(conn, HOLDERS, list(posts), on)}
 
 
 async def chain_like(*, code: str, name: str, conn: AsyncConnection) -> Chain | None:

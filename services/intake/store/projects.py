@@ -6,8 +6,6 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, Row, bindparam, text
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.domain.project import Project
@@ -15,95 +13,102 @@ from services.intake.domain.terms import HoldStatus, MilestoneStatus
 from services.intake.domain.timetable import Milestone
 from services.intake.store import sets, tables
 from shared.contracts.projects import ProjectKind, Source, Stage
+from shared.kit.database import fetch
+
+PROJECT_COLUMNS = tuple(str(column.name) for column in tables.project.columns)
 
 Saved = tuple[Project | None, Project]
 """A project before (None: new) and after."""
 
-FIND = text("""
-    SELECT id FROM project WHERE code = ANY (CAST(:codes AS text[]))
+FIND = """
+    SELECT id FROM project WHERE code = ANY ($1::text[])
     UNION
-    SELECT id FROM project JOIN unnest(CAST(:names AS text[]), CAST(:orgs AS uuid[])) AS wanted (name, org)
+    SELECT id FROM project JOIN unnest($2::text[], $3::uuid[]) AS wanted (name, org)
         ON project.name = wanted.name AND project.responsible_org_id = wanted.org
-""")
-NUMBERS = text("""
+"""
+NUMBERS = """
     WITH drawn AS (
-        INSERT INTO project_number AS number (year, last) VALUES (:year, :count)
-        ON CONFLICT (year) DO UPDATE SET last = number.last + :count RETURNING last
+        INSERT INTO project_number AS number (year, last) VALUES ($1::integer, $2::integer)
+        ON CONFLICT (year) DO UPDATE SET last = number.last + $2 RETURNING last
     ), numbered AS (
-        SELECT 'P' || :year || '-' || lpad(n::text, greatest(4, length(n::text)), '0') AS code, n
-          FROM drawn, generate_series(last - :count + 1, last) AS n
+        SELECT 'P' || $1 || '-' || lpad(n::text, greatest(4, length(n::text)), '0') AS code, n
+          FROM drawn, generate_series(last - $2 + 1, last) AS n
     )
     SELECT code FROM numbered WHERE NOT EXISTS (SELECT FROM project WHERE project.code = numbered.code) ORDER BY n
-""").bindparams(bindparam("year", type_=Integer), bindparam("count", type_=Integer))
-LOAD = text("""
+"""
+LOAD = """
     SELECT project.*,
            (SELECT jsonb_object_agg(stage, reached_on) FROM project_stage_day WHERE project_id = project.id) AS days,
            (SELECT jsonb_agg(to_jsonb(milestone) ORDER BY due_on, id) FROM milestone WHERE project_id = project.id)
                AS milestones
-      FROM project WHERE id = ANY (CAST(:ids AS uuid[]))
-""").columns(days=JSONB, milestones=JSONB)
-UNKNOWN = text("""
-    SELECT 'chain' AS what, wanted.id FROM unnest(CAST(:chains AS uuid[])) AS wanted (id)
+      FROM project WHERE id = ANY ($1::uuid[])
+"""
+UNKNOWN = """
+    SELECT 'chain' AS what, wanted.id FROM unnest($1::uuid[]) AS wanted (id)
      WHERE NOT EXISTS (SELECT FROM chain WHERE chain.id = wanted.id)
     UNION ALL
-    SELECT 'organisation', wanted.id FROM unnest(CAST(:orgs AS uuid[])) AS wanted (id)
+    SELECT 'organisation', wanted.id FROM unnest($2::uuid[]) AS wanted (id)
      WHERE NOT EXISTS (SELECT FROM organisation WHERE organisation.id = wanted.id)
-""")
+"""
 
 
 async def load_many(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, Project]:
     """These projects as far as they exist, with their stage days and milestones, in one statement."""
     if not ids:
         return {}
-    return {row.id: _project(row) for row in await conn.execute(LOAD, {"ids": list(ids)})}
+    return {row["id"]: _project(row) for row in await fetch(conn, LOAD, list(ids))}
 
 
 async def save_many(saved: Sequence[Saved], *, conn: AsyncConnection) -> None:
-    """Write projects, and of their stage days and milestones what is new or changed; three statements."""
-    await sets.upsert(tables.project, [_row(after) for _, after in saved], conn=conn)
-    await sets.upsert(tables.project_stage_day, list(_changed_days(saved)), conn=conn)
-    await sets.upsert(tables.milestone, list(_changed_milestones(saved)), conn=conn)
+    """Write projects, and of their stage days and milestones what is new or changed; one statement."""
+    await sets.upsert_all(
+        {
+            tables.project: [_row(after) for _, after in saved],
+            tables.project_stage_day: list(_changed_days(saved)),
+            tables.milestone: list(_changed_milestones(saved)),
+        },
+        conn=conn,
+    )
 
 
 async def find(*, codes: Collection[str], names: Collection[tuple[str, UUID]], conn: AsyncConnection) -> list[UUID]:
     """The ids of projects that have one of these codes, or one of these (name, responsible organisation) pairs."""
-    wanted = {"codes": list(codes), "names": [name for name, _ in names], "orgs": [org for _, org in names]}
-    return list((await conn.execute(FIND, wanted)).scalars())
+    rows = await fetch(conn, FIND, list(codes), [name for name, _ in names], [org for _, org in names])
+    return [row["id"] for row in rows]
 
 
 async def unknown_references(
     *, chains: Collection[UUID], organisations: Collection[UUID], conn: AsyncConnection
 ) -> list[tuple[str, UUID]]:
     """Which of these do not exist, as (`chain` or `organisation`, id)."""
-    found = await conn.execute(UNKNOWN, {"chains": list(chains), "orgs": list(organisations)})
-    return [(row.what, row.id) for row in found]
+    return [(row["what"], row["id"]) for row in await fetch(conn, UNKNOWN, list(chains), list(organisations))]
 
 
 async def take_numbers(count: int, *, year: int, conn: AsyncConnection) -> list[str]:
     """Codes like P2026-0001 that no project has; the numbers of a rolled back transaction are given again."""
     codes: list[str] = []
     while missing := count - len(codes):
-        codes += (await conn.execute(NUMBERS, {"year": year, "count": missing})).scalars()
+        codes += [row["code"] for row in await fetch(conn, NUMBERS, year, missing)]
     return codes
 
 
-def _project(row: Row[Any]) -> Project:
+def _project(row: Mapping[str, Any]) -> Project:
     return Project(
-        id=row.id,
-        code=row.code,
-        name=row.name,
-        chain_id=row.chain_id,
-        responsible_org_id=row.responsible_org_id,
-        kind=ProjectKind(row.kind),
-        total_investment_wan=row.total_investment_wan,
-        stage=Stage(row.stage),
-        reached={Stage(stage): date.fromisoformat(day) for stage, day in (row.days or {}).items()},
-        signed_amount_wan=row.signed_amount_wan,
-        output_ratio=row.output_ratio,
-        hold_status=HoldStatus(row.hold_status),
-        hold_status_on=row.hold_status_on,
-        milestones={line.id: line for line in map(_milestone, row.milestones or ())},
-        version=row.version,
+        id=row["id"],
+        code=row["code"],
+        name=row["name"],
+        chain_id=row["chain_id"],
+        responsible_org_id=row["responsible_org_id"],
+        kind=ProjectKind(row["kind"]),
+        total_investment_wan=row["total_investment_wan"],
+        stage=Stage(row["stage"]),
+        reached={Stage(stage): date.fromisoformat(day) for stage, day in (row["days"] or {}).items()},
+        signed_amount_wan=row["signed_amount_wan"],
+        output_ratio=row["output_ratio"],
+        hold_status=HoldStatus(row["hold_status"]),
+        hold_status_on=row["hold_status_on"],
+        milestones={line.id: line for line in map(_milestone, row["milestones"] or ())},
+        version=row["version"],
     )
 
 
@@ -129,7 +134,7 @@ def _day(text: str | None) -> date | None:
 
 
 def _row(project: Project) -> sets.Row:
-    return {str(column.name): getattr(project, column.name) for column in tables.project.columns}
+    return {name: getattr(project, name) for name in PROJECT_COLUMNS}
 
 
 def _changed_days(saved: Sequence[Saved]) -> Iterable[sets.Row]:

@@ -24,8 +24,7 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
@@ -42,7 +41,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from shared.kit import telemetry
 from shared.kit.clock import SystemClock
-from shared.kit.database import transaction
+from shared.kit.database import fetch, transaction
 from shared.kit.log.eventlog import CreatedMeanwhile
 from shared.kit.process.declaration import Platform, Service
 from shared.kit.settings import read_secrets
@@ -118,13 +117,16 @@ class Write:
         """`fingerprint`: for a route that read the request's stream itself, a digest of what it read."""
         by = By(self.by, self._platform.clock.now(), telemetry.current_traceparent())
         kept = None if self._key is None else await _request_digest(self._request, fingerprint)
-        async with _turn(self._request.app.state.writers):
-            try:
-                return await self._transact(work, by, kept)
-            except (DBAPIError, CreatedMeanwhile) as error:
-                if not _lost_a_race(error):
-                    raise
+        writers: asyncio.Semaphore = self._request.app.state.writers
+        await (_turn(writers) if writers.locked() else writers.acquire())
+        try:
             return await self._transact(work, by, kept)
+        except (DBAPIError, CreatedMeanwhile) as error:
+            if not _lost_a_race(error):
+                raise
+            return await self._transact(work, by, kept)
+        finally:
+            writers.release()
 
     def require_version(self) -> int:
         """The version of If-Match; a 428 problem when there is none (updates need one)."""
@@ -136,27 +138,21 @@ class Write:
         async with transaction(self._platform.engine) as conn:
             if digest is None:
                 return reply(await work(conn, by))
-            mine = {"principal": by.principal.subject, "key": self._key}
-            claim = await conn.execute(_CLAIM, {**mine, "hash": digest, "at": _REAL.now()})
-            if claim.rowcount == 0:
+            mine = (by.principal.subject, self._key)
+            if not await fetch(conn, _CLAIM, *mine, digest, _REAL.now()):
                 return await _replay(conn, mine, digest)
             response = reply(await work(conn, by))
-            await conn.execute(_KEEP, {**mine, **_kept(response)})
+            await fetch(conn, _KEEP, *mine, *_kept(response))
             return response
 
 
-@asynccontextmanager
-async def _turn(writers: asyncio.Semaphore) -> AsyncIterator[None]:
-    """A writer's turn; a 503 problem where none comes in half a minute."""
+async def _turn(writers: asyncio.Semaphore) -> None:
+    """Wait for a writer's turn; a 503 problem where none comes in half a minute."""
     try:
         async with asyncio.timeout(_TURN_SECONDS):
             await writers.acquire()
     except TimeoutError:
         raise HttpProblem(503, "busy", "系统繁忙，请稍后重试", headers={"Retry-After": "1"}) from None
-    try:
-        yield
-    finally:
-        writers.release()
 
 
 def _lost_a_race(error: Exception) -> bool:
@@ -263,17 +259,14 @@ def _idempotency_key(request: Request) -> str | None:
 
 # The claim of a twin waits here until the first transaction ends: after a commit it finds the row, after a rollback
 # it takes the key itself. The row of a claim is filled in before the commit, so nobody ever reads it half made.
-_CLAIM = text("""
+_CLAIM = """
     INSERT INTO idempotency_key (principal, key, request_hash, status, headers, body, at)
-    VALUES (:principal, :key, :hash, 0, '{}', '', :at) ON CONFLICT DO NOTHING
-""")
-_KEEP = text("""
-    UPDATE idempotency_key SET status = :status, headers = CAST(:headers AS jsonb), body = :body
-    WHERE principal = :principal AND key = :key
-""")
-_KEPT = text("""
-    SELECT request_hash, status, headers, body FROM idempotency_key WHERE principal = :principal AND key = :key
-""")
+    VALUES ($1, $2, $3, 0, '{}', '', $4) ON CONFLICT DO NOTHING RETURNING 1
+"""
+_KEEP = """
+    UPDATE idempotency_key SET status = $3, headers = $4, body = $5 WHERE principal = $1 AND key = $2
+"""
+_KEPT = "SELECT request_hash, status, headers, body FROM idempotency_key WHERE principal = $1 AND key = $2"
 _PRUNE = text("DELETE FROM idempotency_key WHERE at < :before")
 
 
@@ -300,20 +293,22 @@ async def _digest_form(form: FormData, digest: "hashlib._Hash") -> None:
             await value.seek(0)
 
 
-def _kept(response: Response) -> dict[str, object]:
+def _kept(response: Response) -> tuple[int, str, bytes]:
+    """Status, headers as JSON, and body."""
     headers = {
         name: response.headers[name] for name in ("content-type", "etag", "location") if name in response.headers
     }
-    return {"status": response.status_code, "headers": orjson.dumps(headers).decode(), "body": bytes(response.body)}
+    return response.status_code, orjson.dumps(headers).decode(), bytes(response.body)
 
 
-async def _replay(conn: AsyncConnection, mine: Mapping[str, object], digest: bytes) -> Response:
-    kept = (await conn.execute(_KEPT, mine)).one_or_none()
-    if kept is None:
+async def _replay(conn: AsyncConnection, mine: Sequence[object], digest: bytes) -> Response:
+    found = await fetch(conn, _KEPT, *mine)
+    if not found:
         raise HttpProblem(503, "busy", "系统繁忙，请稍后重试", headers={"Retry-After": "1"})
-    if kept.request_hash != digest:
+    (kept,) = found
+    if kept["request_hash"] != digest:
         raise HttpProblem(422, "idempotency-key-reused", "该 Idempotency-Key 已用于另一个请求，请换一个")
-    return Response(kept.body, kept.status, {**kept.headers, "Idempotency-Replayed": "true"})
+    return Response(kept["body"], kept["status"], {**kept["headers"], "Idempotency-Replayed": "true"})
 
 
 async def prune_idempotency_keys(platform: Platform) -> None:
