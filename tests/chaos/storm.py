@@ -50,7 +50,7 @@ from tests.support.waiting import eventually
 _ROOT = Path(__file__).parents[2]
 _INSIDE = Path(__file__).with_name("inside")
 _PATIENCE = 180.0
-_LOOK = 0.1
+_LOOK = 0.2
 _TICK = 0.5
 _SIGNS = {
     "broker": "embedded.broker",
@@ -232,11 +232,14 @@ class Storm:
     async def restart_postgres(self) -> float:
         """Stop PostgreSQL at once (SIGQUIT: no goodbye, no checkpoint); seconds until facts flowed again."""
         mark = self.mark()
+        self.sending_interrupted()
         (await self._there("postgres")).send_signal(signal.SIGQUIT)
         return await self.working_again("postgres", mark)
 
     async def freeze(self, part: str) -> None:
         """SIGSTOP: its connections stay open, and it knows nothing of the time that passes."""
+        if part == "notification":
+            self.sending_interrupted()
         (await self._there(part)).suspend()
 
     def thaw(self, part: str) -> None:
