@@ -31,7 +31,7 @@ migrate: $(VENV)/runtime ## bring the databases of the services up to date (LIAN
 	@$(LIANDU) migrate
 
 test: $(VENV)/dev ## all tests that can run here (ARGS="-k word" to choose; LIANDU_REQUIRE_KAFKA=1: no skip without Java)
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-unit: $(VENV)/dev ## the tests without any input or output: seconds
 	$(BIN)/pytest tests/unit $(ARGS)
