@@ -33,6 +33,7 @@ CRASHES = (
 )
 """Named instants at which a service is killed: between what belongs together. In turn, so that each has settled."""
 
+_LISTEN_EVERY = 20
 _IN_A_ROW = 0.25
 """How often the next kill does not wait for the last one's recovery."""
 
@@ -66,4 +67,6 @@ async def random_kills(storm: Storm, *, count: int, kafka: str, told: Callable[[
         if random.random() < 1 / 8:
             storm.next_morning()
         await storm.kill(random.choice(parts), wait=random.random() > _IN_A_ROW or number == count)
+        if number % _LISTEN_EVERY == 0:
+            await storm.listen()
         told(number)

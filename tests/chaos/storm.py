@@ -406,6 +406,10 @@ class Storm:
         found = self._person.every("intake", "/v1/projects", limit=500)
         return {UUID(each["id"]): each["name"] for each in found if each["name"].startswith(stem)}
 
+    async def listen(self) -> None:
+        """Take over what the robot has heard so far: it remembers its last 20,000 messages only."""
+        await asyncio.to_thread(self._receipts)
+
     def _receipts(self) -> list[dict[str, Any]]:
         return self._everyone.receipts
 
