@@ -5,6 +5,7 @@ python -m tests.chaos.weather            # everything, on Apache Kafka; as `make
 
 import argparse
 import asyncio
+import contextlib
 import os
 import secrets
 import shutil
@@ -141,7 +142,9 @@ async def disk_full_for_wal(storm: Storm) -> None:
     wal = storm.platform.data / "postgres" / "pg_wal"
     with small_disk() as disk:
         await _with_postgres_stopped(storm, lambda: _move_folder(wal, disk / "wal"))
+        using = asyncio.create_task(_use_up_segments(storm))
         await _fill_and_mend(storm, disk)
+        await using
         await _with_postgres_stopped(storm, lambda: _move_back(wal, disk / "wal"))
 
 
@@ -153,6 +156,15 @@ async def _fill_and_mend(storm: Storm, disk: Path) -> None:
     reached = storm.mark()
     (disk / _BALLAST).unlink()
     await storm.working_again("postgres", reached)
+
+
+async def _use_up_segments(storm: Storm) -> None:
+    """Those that the log has room in already, until the server ends with the next one."""
+    with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        async with administrator(storm) as admin:
+            while True:
+                await admin.execute("SELECT pg_logical_emit_message(false, 'weather', 'rain'), pg_switch_wal()")
+                await asyncio.sleep(0.1)
 
 
 async def _refuses(storm: Storm) -> bool:
