@@ -29,7 +29,7 @@ from tests.bench.ground import Database, Ground, database
 from tests.bench.harness import Aim, Figure, Meter, Options, in_turns, while_running
 from tests.support.waiting import eventually
 
-FACTS = 60_000
+FACTS = 40_000
 AGGREGATES = 10_000
 NOW = datetime(2026, 1, 5, 1, tzinfo=UTC)
 _TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

@@ -15,6 +15,7 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.bench.ground import Ground
+from tests.bench.profile import Profile, Shares
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,8 @@ class Figure:
     aim: Aim | None = None
     cost: Cost | None = None
     floor_cost: Cost | None = None
+    profile: Shares | None = None
+    """Of the product's processor time, where it goes."""
     note: str = ""
     runs: tuple[tuple[float, float], ...] = ()
     """Floor and product of each pair of runs."""
@@ -96,6 +99,7 @@ class Figure:
             "met": self.aim.is_met(self) if self.aim else None,
             "cost": asdict(self.cost) if self.cost else None,
             "floor_cost": asdict(self.floor_cost) if self.floor_cost else None,
+            "profile": self.profile,
             "note": self.note,
             "runs": self.runs,
         }
@@ -108,6 +112,7 @@ class InTurns:
     pairs: tuple[tuple[float, float], ...]
     cost: Cost
     floor_cost: Cost
+    profile: Shares | None = None
 
     @property
     def floor(self) -> float:
@@ -124,7 +129,7 @@ class InTurns:
     def figure(self, path: str, what: str, unit: str, *, aim: Aim | None, note: str = "") -> Figure:
         return Figure(
             path=path, what=what, unit=unit, value=self.value, floor=self.floor, ratio=self.ratio, aim=aim,
-            cost=self.cost, floor_cost=self.floor_cost, note=note, runs=self.pairs,
+            cost=self.cost, floor_cost=self.floor_cost, profile=self.profile, note=note, runs=self.pairs,
         )  # fmt: skip
 
 
@@ -137,14 +142,15 @@ async def in_turns(
     name: str, count: int, *, floor: Work, ours: Work, runs: int, ground: Ground, engine: AsyncEngine | None
 ) -> InTurns:
     """Floor, product, floor, product: `count` events each time. `engine`: the product's, whose statements count."""
-    bare, mine = Meter(ground), Meter(ground, engine)
+    bare, mine, profile = Meter(ground), Meter(ground, engine), Profile()
     pairs = []
     for number in range(1, runs + 1):
         await floor(bare)
-        await ours(mine)
+        with profile.running():
+            await ours(mine)
         pairs.append((count / bare.took, count / mine.took))
         say(f"  {name} {number}/{runs}: {_told(*pairs[-1])}")
-    return InTurns(tuple(pairs), mine.cost(runs * count), bare.cost(runs * count))
+    return InTurns(tuple(pairs), mine.cost(runs * count), bare.cost(runs * count), profile.shares())
 
 
 def _told(floor: float, ours: float) -> str:

@@ -28,7 +28,7 @@ from tests.bench.consume import BODY, STATE_TABLE, Told, consumer_of, fold
 from tests.bench.ground import Database, Ground, database
 from tests.bench.harness import Aim, Figure, InTurns, Options, in_turns, say, while_running
 
-FACTS = 50_000
+FACTS = 40_000
 AGGREGATES = 2_000
 TOGETHER, APART = 50, 0.1
 """Facts of one transaction, and seconds from one to the next."""

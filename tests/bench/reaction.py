@@ -9,7 +9,6 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import cycle, islice
-from typing import TypeVar
 
 import asyncpg
 
@@ -25,8 +24,6 @@ BATCHED, TOGETHER, AT_ONCE = 20_000, 500, 3
 """Facts handed over in batches, how many in one request, and requests at once."""
 WARM = 200
 """Facts before what is measured, at a quarter of the rate."""
-
-T = TypeVar("T")
 
 _PLANNED = "SELECT count(*) FROM intake.event_log WHERE type = 'cn.liandu.milestone.planned.v1'"
 _OBLIGATIONS = "SELECT count(*) FROM assessment.obligation"

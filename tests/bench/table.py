@@ -27,6 +27,13 @@ processes (where the client runs in the same process, with it), and of PostgreSQ
 together.
 """
 
+_PROFILES = """## Where the time goes
+
+The processor time of the process that does the work, by the innermost part whose code was running (the standard
+library counts for whoever called it); what takes less than 3 % is left out. Sampled in the same runs.
+"""
+_SMALLEST = 0.03
+
 
 def as_text(run: Mapping[str, Any]) -> str:
     """For a terminal, columns aligned."""
@@ -41,7 +48,21 @@ def as_page(run: Mapping[str, Any]) -> str:
     rule = "|".join(["---"] + ["---:"] * 3 + ["---"] * 2 + ["---:"] * 5)
     rows = ["| " + " | ".join(_COLUMNS) + " |", f"|{rule}|"]
     rows += ["| " + " | ".join(_row(figure)) + " |" for figure in run["figures"]]
-    return "\n".join([_INTRODUCTION, _where(run), "", *rows, "", *(f"- {note}" for note in _notes(run))]) + "\n"
+    notes = [f"- {note}" for note in _notes(run)]
+    return "\n".join([_INTRODUCTION, _where(run), "", *rows, "", *notes, "", _PROFILES, *_profiles(run)]) + "\n"
+
+
+def _profiles(run: Mapping[str, Any]) -> list[str]:
+    """A line for each figure that has one: its largest parts."""
+    return [
+        f"- {figure['what']}: " + ", ".join(f"{part} {share:.0%}" for part, share in _largest(figure["profile"]))
+        for figure in run["figures"]
+        if figure["profile"]
+    ]
+
+
+def _largest(profile: Mapping[str, float]) -> list[tuple[str, float]]:
+    return [(part, share) for part, share in profile.items() if share >= _SMALLEST]
 
 
 def _row(figure: Mapping[str, Any]) -> tuple[str, ...]:

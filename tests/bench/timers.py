@@ -26,10 +26,8 @@ MORNINGS = (
     "2026-01-07T09:00+08:00",
     "2026-01-13T09:00+08:00",
     "2026-01-20T09:00+08:00",
-    "2026-01-27T09:00+08:00",
-    "2026-02-03T09:00+08:00",
 )
-"""When all of them reach rung 1, 2, 3, 4 and 5."""
+"""When all of them reach rung 1, 2 and 3. No more: a rung takes as long as most of the other paths."""
 
 _TABLES = """
 CREATE TABLE floor_state (id uuid PRIMARY KEY, version bigint, state jsonb);

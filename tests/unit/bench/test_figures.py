@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.bench.harness import Aim, Cost, Figure, InTurns, quantile
+from tests.bench.profile import Profile
 from tests.bench.table import as_page, as_text
 
 NOTHING = Cost(statements=None, transactions=0, wal_bytes=0, cpu_us=0, postgres_us=0)
@@ -68,3 +69,16 @@ def test_the_quantile_is_a_value_that_was_seen() -> None:
     assert quantile(values, 0.5) == 51
     assert quantile(values, 0.99) == 100
     assert quantile([7.0], 0.99) == 7
+
+
+def test_the_page_tells_where_the_time_goes() -> None:
+    page = as_page(run_of(figure(profile={"asyncpg": 0.6, "domain": 0.38, "other": 0.02})))
+    assert "- a path: asyncpg 60%, domain 38%\n" in page
+
+
+def test_samples_are_told_by_part() -> None:
+    profile = Profile()
+    with profile.running():
+        while not profile.shares():
+            sum(range(1000))
+    assert set(profile.shares()) == {"the bench"}
