@@ -1,7 +1,6 @@
-"""`liandu run|stop|start|migrate|kafka|secrets`: the platform, or a part of it, on this machine."""
+"""`liandu run|migrate|kafka|secrets`: the platform, or a part of it, on this machine."""
 
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal, cast
@@ -10,8 +9,7 @@ import typer
 
 from services.operator import launcher, processes
 from services.operator.launch import Launch
-from services.operator.platform import DEFAULT_PORT_BASE, SERVICES, NoPlatform, PlatformFile, data_folder, wish_file
-from services.operator.supervisor import Wish
+from services.operator.platform import DEFAULT_PORT_BASE, SERVICES, data_folder
 from services.operator.words import fail, moment, say
 
 Kafka = Literal["embedded", "real"]
@@ -60,25 +58,6 @@ def run(
     _carry_out(launcher.run, launch, die_with_parent=die_with_parent)
 
 
-Part = Annotated[str, typer.Argument(help="Such as intake, assessment, notification, robots, broker, postgres.")]
-
-
-def stop(part: Part) -> None:
-    """Stop one part of the running platform and keep it stopped until `liandu start`."""
-    wish = _wish(part)
-    if wish.word() != "stopped":
-        wish.ask("stop")
-    _wait_until(lambda: wish.word() == "stopped", f"{part} does not stop")
-
-
-def start(part: Part) -> None:
-    """Start a part again that `liandu stop` stopped, and wait until it is ready."""
-    wish = _wish(part)
-    if wish.word() is not None:
-        wish.ask("start")
-    _wait_until(lambda: wish.word() is None, f"{part} does not become ready; see {data_folder() / 'log' / part}.log")
-
-
 def migrate(*, port_base: PortBase = DEFAULT_PORT_BASE) -> None:
     """Bring the services' roles, schemas and tables up to date, then stop. `run` does this too.
 
@@ -108,24 +87,6 @@ def secrets(folder: Annotated[Path, typer.Argument(help="Where they go; made whe
     for file in launcher.make_secrets(folder, SERVICES):
         file.chmod(0o444)
         say(str(file))
-
-
-def _wish(part: str) -> Wish:
-    try:
-        parts = PlatformFile.read(data_folder()).parts
-    except NoPlatform as reason:
-        fail(str(reason))
-    if part not in parts:
-        fail(f"no part {part!r}; there are {', '.join(parts)}")
-    return Wish(wish_file(data_folder(), part))
-
-
-def _wait_until(done: Callable[[], bool], otherwise: str, *, patience: float = 60) -> None:
-    until = time.monotonic() + patience
-    while not done():
-        if time.monotonic() > until:
-            fail(otherwise)
-        time.sleep(0.05)
 
 
 def _carry_out(start: Callable[..., None], launch: Launch, *, die_with_parent: bool = False) -> None:

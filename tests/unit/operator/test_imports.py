@@ -7,9 +7,11 @@ from openpyxl import load_workbook
 from typer.testing import CliRunner
 
 from services.operator import words
-from services.operator.__main__ import app
+from services.operator.__main__ import command_line
 from services.operator.commands import imports
 from services.operator.platform import Refused
+
+LIANDU = command_line()
 
 REFUSED = {
     "sheet": "清单",
@@ -54,7 +56,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, *, refused: bool) -> None:
 
 def test_all_taken_ends_with_0(runner: CliRunner, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch, refused=False)
-    result = runner.invoke(app, ["import", str(file)])
+    result = runner.invoke(LIANDU, ["import", str(file)])
 
     assert result.exit_code == 0
     assert "项目：新增40，更新2，无变化1，退回0" in result.output
@@ -66,7 +68,7 @@ def test_refused_rows_are_listed_and_saved_beside_the_file(
     runner: CliRunner, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answering(monkeypatch, refused=True)
-    result = runner.invoke(app, ["import", str(file)])
+    result = runner.invoke(LIANDU, ["import", str(file)])
 
     assert result.exit_code == imports.SOME_REFUSED
     assert file.with_name("示例-错误清单.xlsx").read_bytes() == b"sheet"
@@ -80,7 +82,7 @@ def test_no_reason_is_cut_off_where_no_terminal_is_wide_enough(
 ) -> None:
     monkeypatch.setattr(words.console, "width", 80)
     answering(monkeypatch, refused=True)
-    result = runner.invoke(app, ["import", str(file)])
+    result = runner.invoke(LIANDU, ["import", str(file)])
 
     assert f"工作簿：{file}" in result.output
     assert "清单 第4行 G4 总投资“[3-5]亿”：金额是一个区间\n" in result.output
@@ -91,7 +93,7 @@ def test_a_wide_terminal_shows_a_table(runner: CliRunner, file: Path, monkeypatc
     monkeypatch.setattr(words.console, "_force_terminal", True)
     answering(monkeypatch, refused=True)
 
-    assert "┃ 原因" in runner.invoke(app, ["import", str(file)]).output
+    assert "┃ 原因" in runner.invoke(LIANDU, ["import", str(file)]).output
 
 
 def test_what_refuses_every_row_of_a_sheet_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -135,7 +137,7 @@ def test_an_intake_that_is_down_is_named(
         raise httpx.ConnectError("All connection attempts failed")
 
     monkeypatch.setattr(imports, "_import", refuse)
-    result = runner.invoke(app, ["import", str(file)])
+    result = runner.invoke(LIANDU, ["import", str(file)])
 
     assert result.exit_code == 1
     assert "无法连接 intake（http://127.0.0.1:9），请确认平台已启动" in result.output
@@ -150,21 +152,21 @@ def test_a_problem_is_told_by_its_detail_alone() -> None:
 def test_a_dry_run_says_so(runner: CliRunner, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch, refused=False)
 
-    assert "试运行" in runner.invoke(app, ["import", str(file), "--dry-run"]).output
+    assert "试运行" in runner.invoke(LIANDU, ["import", str(file), "--dry-run"]).output
 
 
 def test_without_a_platform_it_says_what_to_do(
     runner: CliRunner, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LIANDU_DATA", str(tmp_path))
-    result = runner.invoke(app, ["import", str(file)])
+    result = runner.invoke(LIANDU, ["import", str(file)])
 
     assert result.exit_code == 1
 
 
 def test_the_sample_is_written(runner: CliRunner, tmp_path: Path) -> None:
     out = tmp_path / "sample.xlsx"
-    result = runner.invoke(app, ["sample-workbook", str(out), "--start", "2026-01-05"])
+    result = runner.invoke(LIANDU, ["sample-workbook", str(out), "--start", "2026-01-05"])
 
     assert result.exit_code == 0
     assert "合成示例" in load_workbook(io.BytesIO(out.read_bytes()))["签约在建项目"]["A1"].value
