@@ -257,6 +257,8 @@ class Consumer:
             unsettled.append("partitions are changing hands")
         if kept.rewound:
             problems.append(f"{kept.rewound} streams stopped: their producer's log contradicts what was taken")
+        if session is not None and session.missing and not self._broker.startswith("file:"):
+            problems.append(f"the broker lacks {', '.join(session.missing)}: run `liandu topics create`")
         if kept.parked:
             problems.append(f"{kept.parked} aggregates parked")
         return ConsumerState(

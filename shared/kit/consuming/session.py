@@ -70,7 +70,7 @@ class Session:
             raise BrokerUnavailable("the broker is another one by now")
         if now >= self._topics_at:
             self._known = await self.inflow.partitions(self._topics)
-            self._topics_at = now + (MISSING_TOPICS_EVERY if self._missing else TOPICS_EVERY)
+            self._topics_at = now + (MISSING_TOPICS_EVERY if self.missing else TOPICS_EVERY)
         changed = await self._partitions.share_out(self._known, incarnation=self.incarnation)
         self._others = frozenset(self._known) - self._partitions.ours
         return changed and self._assign()
@@ -122,8 +122,9 @@ class Session:
         return self._partitions.owned.keys() != self._partitions.ours
 
     @property
-    def _missing(self) -> bool:
-        return {each.topic for each in self._known} != set(self._topics)
+    def missing(self) -> list[str]:
+        """Topics that this broker does not have, as after its data was lost."""
+        return sorted(set(self._topics) - {each.topic for each in self._known})
 
     async def watch_incarnation(self) -> None:
         """Notice another broker under the same address: then offsets mean nothing, though they may look right."""

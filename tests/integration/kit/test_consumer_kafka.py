@@ -157,6 +157,7 @@ class TestOnAKafkaOfItsOwn:
                 processes.stop(process)
                 shutil.rmtree(node.data)
                 process = apache.start(node)
+                await eventually(lambda: _lacks_topics(consumer), within=60)
                 await brokers.create_topic(node.bootstrap, alpha.topic.name)
                 for each in aggregates[5:]:  # more than had been read before: the old offsets would look right
                     await alpha.send(*await alpha.note(each, *"cdefgh"))
@@ -200,3 +201,7 @@ async def _counted(beta: Beta, expected: int) -> bool:
     [(count,)] = await beta.rows("SELECT count(*) FROM ledger")
     assert count == expected
     return True
+
+
+async def _lacks_topics(consumer: Consumer) -> bool:
+    return "the broker lacks liandu.lost: run `liandu topics create`" in (await consumer.state()).problems
