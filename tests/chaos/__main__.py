@@ -3,6 +3,7 @@
 sabotage  safeguards are taken out one by one, and the checker must see each (tests/chaos/sabotage.py)
 storm     on Apache Kafka: everything that is in `scenarios`, then SIGKILL at 200 random instants
 weather   what a platform stands on fails: connections, disks, Kafka's data
+recovery  how soon work goes on when a process is killed or frozen: 7 s at most for a service that is killed
 
 Ends with 0 when all of it is as it should be, otherwise with 1 and the findings. The storm's logs stay
 in the folder that it names.
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos import weather
+from tests.chaos import recovery, weather
 from tests.chaos.checker import Verdict
 from tests.chaos.scenarios import SCENARIOS, random_kills
 from tests.chaos.storm import Storm, platform_under_chaos
@@ -30,7 +31,7 @@ _DOUBLED = ("fact doubled", "effect doubled", "message doubled", "told twice")
 
 def main() -> int:
     options = _options()
-    parts = {"sabotage": _sabotage, "storm": _storm, "weather": _weather}
+    parts = {"sabotage": _sabotage, "storm": _storm, "weather": _weather, "recovery": _recovery}
     codes = {part: parts[part](options) for part in options.parts or parts}
     for part, code in codes.items():
         _say(f"{part:17} {'RED' if code else 'GREEN'}")
@@ -44,6 +45,10 @@ def _sabotage(options: argparse.Namespace) -> int:
 def _weather(options: argparse.Namespace) -> int:
     given = {name: getattr(options, name) for name in ("seed", "kafka", "port_base", "only")}
     return asyncio.run(weather.run(**given))
+
+
+def _recovery(options: argparse.Namespace) -> int:
+    return recovery.run(kafka=options.kafka, port_base=options.port_base, only=options.only)
 
 
 def _storm(options: argparse.Namespace) -> int:
@@ -106,7 +111,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="make chaos", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", metavar="PART", help="sabotage, storm, weather; all when left out")
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help="sabotage, storm, weather, recovery; all when left out"
+    )
     parser.add_argument("--seed", default=secrets.token_hex(3), help="of everything random; printed at the start")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--kafka", choices=("real", "embedded"), default="real")
