@@ -31,8 +31,9 @@ def arrival(
     event_id: UUID | None = None,
     fault: str | None = None,
     standing: Standing = Standing.AS_SENT,
+    epoch: str | None = None,
 ) -> Arrival:
-    envelope = Envelope(event_id or genuine(seq, aggregate), SOURCE, "t.v1", NOW, aggregate, seq)
+    envelope = Envelope(event_id or genuine(seq, aggregate), SOURCE, "t.v1", NOW, aggregate, seq, epoch=epoch)
     return Arrival("t", envelope.key(), (), b"{}", envelope=envelope, fault=fault, standing=standing)
 
 
@@ -86,6 +87,24 @@ def test_one_arrival(last: int, given_arrival: Arrival, expected: dict[str, obje
     assert told(found) == expected
     moved = bool(found.apply or found.poison)
     assert found.moved == ({STREAM: Mark(last + 1, genuine(last + 1))} if moved else {})
+
+
+@pytest.mark.parametrize(
+    ("given_arrival", "expected"),
+    [
+        pytest.param(arrival(5, epoch="now"), {"apply": [5]}, id="the next of the life that is believed"),
+        pytest.param(arrival(5, epoch="before"), {"ask": {STREAM: 4}}, id="the next of another"),
+        pytest.param(arrival(5), {"ask": {STREAM: 4}}, id="the next of nobody knows which"),
+        pytest.param(arrival(5, epoch="before", standing=CONFIRMED), {"apply": [5]}, id="confirmed"),
+        pytest.param(arrival(5, epoch="before", standing=Standing.LOST), {"dropped": {"lost": 1}}, id="lost"),
+        pytest.param(arrival(4, epoch="before"), {"dropped": {"repeated": 1}}, id="taken before"),
+        pytest.param(arrival(4, epoch="now", event_id=OTHER), {"ask": {STREAM: 4}}, id="the number given again"),
+    ],
+)
+def test_what_a_topic_has_of_another_life_of_the_log_needs_the_producers_word(
+    given_arrival: Arrival, expected: dict[str, object]
+) -> None:
+    assert told(sort_out([given_arrival], mark(4), {}, {SOURCE: "now"})) == expected
 
 
 def test_what_follows_a_poison_record_waits_and_its_numbers_are_taken() -> None:
