@@ -28,6 +28,7 @@ from typing import Any, Self
 from uuid import UUID
 
 import aiohttp
+import httpx
 import psutil  # type: ignore[import-untyped]
 
 from services.operator import processes
@@ -128,6 +129,7 @@ class Storm:
         self._person = Person(self.platform.file.services, self._token)
         self._parts.callback(self._person.close)
         self._everyone = self.platform.everyone
+        await asyncio.to_thread(self._let_the_robot_take_any_time)
         self._bureau = Bureau(self.platform)
         http = aiohttp.ClientSession(
             headers={"Authorization": f"Bearer {self._token}"},
@@ -138,6 +140,11 @@ class Storm:
         self._watching = asyncio.create_task(self._watch.run())
         self._parts.push_async_callback(_ended, self._watching)
         return self
+
+    def _let_the_robot_take_any_time(self) -> None:
+        """A signature is good for an hour: a morning that is skipped while a message is on its way would look forged."""
+        body = {"name": "everyone", "title": "everyone群", "limit": 0, "signed": False}
+        httpx.post(f"{self.platform.file.robots}/_robots", json=body, trust_env=False).raise_for_status()
 
     async def __aexit__(self, *_: object) -> None:
         await self._loads.aclose()
