@@ -8,11 +8,12 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 import pytest_asyncio
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 
 from shared.kit.database import (
     WrongSchema,
+    fetch,
     migrate,
     open_engine,
     provision,
@@ -21,6 +22,7 @@ from shared.kit.database import (
     snapshot,
     transaction,
 )
+from shared.kit.transient import is_transient
 from tests.support.postgres import ScratchDatabase
 
 FIRST = """
@@ -245,5 +247,46 @@ async def test_a_snapshot_is_of_one_instant_and_only_for_reading(database: Scrat
         async with transaction(engine) as conn:
             await conn.execute(write)
             assert (await conn.execute(count)).scalar_one() == 2
+    finally:
+        await engine.dispose()
+
+
+HEADS = "SELECT count(*) AS heads FROM aggregate_head"
+NEW_HEAD = "INSERT INTO aggregate_head SELECT gen_random_uuid(), $1, 1, gen_random_uuid()"
+
+
+async def test_what_goes_to_the_driver_belongs_to_the_transaction(database: ScratchDatabase) -> None:
+    engine = open_engine(await database.provision_kit("intake"), application="test")
+    heard: list[str] = []
+    event.listen(engine.sync_engine, "before_cursor_execute", lambda *given: heard.append(given[2]))
+    try:
+        async with engine.connect() as conn:
+            await fetch(conn, NEW_HEAD, "a-topic")
+            assert (await conn.execute(text(HEADS))).scalar_one() == 1
+            await conn.rollback()
+        async with engine.connect() as conn:
+            assert [row["heads"] for row in await fetch(conn, HEADS)] == [0]
+            assert conn.in_transaction()
+        assert heard == [NEW_HEAD, HEADS, HEADS]
+        async with snapshot(engine) as conn:
+            with pytest.raises(DBAPIError, match="read-only"):
+                await fetch(conn, NEW_HEAD, "a-topic")
+    finally:
+        await engine.dispose()
+
+
+async def test_what_goes_wrong_at_the_driver_is_told_as_everywhere(database: ScratchDatabase) -> None:
+    engine = open_engine(await database.provision_kit("intake"), application="test", pool_size=1)
+    try:
+        with pytest.raises(DBAPIError) as refused:
+            async with transaction(engine) as conn:
+                await fetch(conn, NEW_HEAD, None)
+        assert getattr(refused.value.orig, "sqlstate", None) == "23502"
+        with pytest.raises(DBAPIError) as lost:
+            async with transaction(engine) as conn:
+                await fetch(conn, "SELECT pg_terminate_backend(pg_backend_pid())")
+        assert is_transient(lost.value)
+        async with transaction(engine) as conn:
+            assert [row["heads"] for row in await fetch(conn, HEADS)] == [0]
     finally:
         await engine.dispose()
