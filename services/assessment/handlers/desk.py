@@ -173,12 +173,11 @@ class Desk:
 
     async def write(self, *, conn: AsyncConnection, actor: str = ACTOR, traceparent: str | None = None) -> None:
         """Write facts, states and timers: a constant number of statements."""
-        known = frozenset(self._versions)
         self._versions.update(await append(self.facts, conn=conn, actor=actor, traceparent=traceparent))
         await states.save_projects((self.projects[one] for one in self._changed["project"]), conn=conn)
-        await states.save_obligations(self._changed_of("obligation", self.obligations), known=known, conn=conn)
-        await states.save_cases(self._changed_of("case", self.cases), known=known, conn=conn)
-        await states.save_lights(self._changed_of("light", self.lights), known=known, conn=conn)
+        await states.save_obligations(self._changed_of("obligation", self.obligations), conn=conn)
+        await states.save_cases(self._changed_of("case", self.cases), conn=conn)
+        await states.save_lights(self._changed_of("light", self.lights), conn=conn)
         commendations = [Kept(one, self._versions[one.commendation_id]) for one in self.commendations]
         await states.save_commendations(commendations, conn=conn, now=self.now)
         await self._write_timers(conn)

@@ -1,6 +1,6 @@
 """The states that decisions fold: projects, obligations, cases, lights; and the commendations they lead to."""
 
-from collections.abc import Collection, Container, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 from uuid import UUID
@@ -49,7 +49,6 @@ _PROJECTS = RowSet(
 _OBLIGATIONS = RowSet(
     "obligation",
     key=("id",),
-    fixed=("milestone_id", "project_id", "name"),
     columns={
         "id": "uuid",
         "milestone_id": "uuid",
@@ -76,7 +75,6 @@ _OBLIGATIONS = RowSet(
 _CASES = RowSet(
     "supervision_case",
     key=("id",),
-    fixed=("obligation_id", "project_id", "number", "policy_version", "due_on", "opened_at"),
     columns={
         "id": "uuid",
         "obligation_id": "uuid",
@@ -103,7 +101,6 @@ _CASES = RowSet(
 _LIGHTS = RowSet(
     "light",
     key=("id",),
-    fixed=("project_id",),
     columns={
         "id": "uuid",
         "project_id": "uuid",
@@ -189,22 +186,16 @@ async def save_projects(states: Iterable[Project], *, conn: AsyncConnection) -> 
     await _PROJECTS.upsert(list(states), conn=conn)
 
 
-async def save_obligations(kept: Iterable[Kept[Obligation]], *, known: Container[UUID], conn: AsyncConnection) -> None:
-    """`known`: the ids of those that were read in this transaction; the rest is new."""
-    await _save(_OBLIGATIONS, [(*one.state, one.version) for one in kept], known, conn)
+async def save_obligations(kept: Iterable[Kept[Obligation]], *, conn: AsyncConnection) -> None:
+    await _OBLIGATIONS.upsert([(*one.state, one.version) for one in kept], conn=conn)
 
 
-async def save_cases(kept: Iterable[Kept[Case]], *, known: Container[UUID], conn: AsyncConnection) -> None:
-    await _save(_CASES, [(*one.state, one.version) for one in kept], known, conn)
+async def save_cases(kept: Iterable[Kept[Case]], *, conn: AsyncConnection) -> None:
+    await _CASES.upsert([(*one.state, one.version) for one in kept], conn=conn)
 
 
-async def save_lights(kept: Iterable[Kept[StartLight]], *, known: Container[UUID], conn: AsyncConnection) -> None:
-    await _save(_LIGHTS, [_light_row(one.state, one.version) for one in kept], known, conn)
-
-
-async def _save(into: RowSet, rows: Sequence[tuple[Any, ...]], known: Container[UUID], conn: AsyncConnection) -> None:
-    await into.update([row for row in rows if row[0] in known], conn=conn)
-    await into.upsert([row for row in rows if row[0] not in known], conn=conn)
+async def save_lights(kept: Iterable[Kept[StartLight]], *, conn: AsyncConnection) -> None:
+    await _LIGHTS.upsert([_light_row(one.state, one.version) for one in kept], conn=conn)
 
 
 async def save_commendations(
