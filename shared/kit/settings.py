@@ -9,11 +9,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 Environment = Literal["production", "development", "demo", "test"]
 _SHORTEST_SECRET = 32
 _PREFIX = "LIANDU_"
+DATABASE_URL_SCHEME = "postgresql://"
+DATABASE_URL_RULE = "must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
 
 
 def _require_postgresql(url: SecretStr) -> SecretStr:
-    if not url.get_secret_value().startswith("postgresql://"):
-        raise ValueError("must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
+    if not url.get_secret_value().startswith(DATABASE_URL_SCHEME):
+        raise ValueError(DATABASE_URL_RULE)
     return url
 
 

@@ -11,6 +11,7 @@ from services.operator import launcher, processes
 from services.operator.launch import Launch
 from services.operator.platform import DEFAULT_PORT_BASE, SERVICES, data_folder
 from services.operator.words import fail, moment, say
+from shared.kit.settings import DATABASE_URL_RULE, DATABASE_URL_SCHEME
 
 Kafka = Literal["embedded", "real"]
 PortBase = Annotated[int, typer.Option(envvar="PORT_BASE", min=1, max=65_000, help="Ports are counted from here.")]
@@ -47,7 +48,7 @@ def run(
         kafka=cast(Kafka, kafka),
         kafka_bootstrap=os.environ.get("LIANDU_KAFKA_BOOTSTRAP"),
         replication_factor=int(os.environ.get("LIANDU_TOPIC_REPLICATION") or 1),
-        admin_database_url=os.environ.get("LIANDU_DATABASE_URL"),
+        admin_database_url=_given_database(),
         clock=_clock(clock),
         clock_start=moment(start) if start else None,
         env=os.environ.get("LIANDU_ENV") or ("development" if clock == "system" else "demo"),
@@ -63,8 +64,8 @@ def migrate(*, port_base: PortBase = DEFAULT_PORT_BASE) -> None:
 
     LIANDU_DATABASE_URL: an admin's URL; without it the embedded PostgreSQL is started for the while.
     """
-    admin_url = os.environ.get("LIANDU_DATABASE_URL")
-    _carry_out(launcher.migrate, Launch(data=data_folder(), port_base=port_base, admin_database_url=admin_url))
+    launch = Launch(data=data_folder(), port_base=port_base, admin_database_url=_given_database())
+    _carry_out(launcher.migrate, launch)
 
 
 def kafka(
@@ -96,6 +97,13 @@ def _carry_out(start: Callable[..., None], launch: Launch, *, die_with_parent: b
         start(launch, say=say)
     except launcher.CannotStart as reason:
         fail(str(reason))
+
+
+def _given_database() -> str | None:
+    url = os.environ.get("LIANDU_DATABASE_URL")
+    if url and not url.startswith(DATABASE_URL_SCHEME):
+        fail(f"LIANDU_DATABASE_URL {DATABASE_URL_RULE}")
+    return url
 
 
 def _clock(given: str) -> str:
