@@ -1,4 +1,4 @@
-"""A database that is given to `liandu run` or `liandu migrate`: what cannot be one is refused before anything starts."""
+"""A database given to `liandu run` or `liandu migrate`: what cannot be one is refused before anything starts."""
 
 import pytest
 from typer.testing import CliRunner
