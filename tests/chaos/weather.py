@@ -6,6 +6,7 @@ python -m tests.chaos.weather            # everything, on Apache Kafka; as `make
 import argparse
 import asyncio
 import contextlib
+import itertools
 import os
 import secrets
 import shutil
@@ -40,6 +41,7 @@ HELD_SECONDS = 12.0
 
 DISK_MIB = 96
 _BALLAST = "ballast"
+_DIRECTIONS: tuple[Towards, ...] = ("server", "client")
 _MORNINGS = 6
 
 Weather = Callable[[Storm], Awaitable[None]]
@@ -75,9 +77,8 @@ async def kafka_wiped(storm: Storm) -> None:
 async def lines_cut(storm: Storm, *, times: int = 10) -> None:
     """Each line is cut in mid-body, in both directions: somewhere in a request or an answer, wherever that falls."""
     random = Random(f"{storm.seed}/lines")
-    for number in range(times):
+    for towards in itertools.islice(itertools.cycle(_DIRECTIONS), times):
         for name in storm.lines.names:
-            towards: Towards = random.choice(("server", "client")) if times > 1 else ("server", "client")[number % 2]
             if name == "robots":
                 await _cut_robots(storm, towards, after=random.randrange(MOST_BYTES_TO_A_ROBOT[towards]))
             else:
