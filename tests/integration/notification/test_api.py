@@ -58,7 +58,7 @@ def settings(tmp_path: Path) -> NotificationSettings:
     secret_file.write_text(SECRET)
     return NotificationSettings(
         env="test",
-        database_url=SecretStr(""),
+        database_url=SecretStr("postgresql://nobody@127.0.0.1:1/none"),
         kafka_bootstrap="127.0.0.1:1",
         port=1,
         jwt_secret_file=secret_file,
