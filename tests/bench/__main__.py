@@ -31,7 +31,7 @@ PATHS: Mapping[str, Callable[[Ground, Options], Awaitable[list[Figure]]]] = {
 
 def main() -> int:
     asked = _arguments()
-    options = Options(runs=asked.runs, scale=asked.scale, rate=asked.rate, hold=asked.hold)
+    options = Options(runs=asked.runs, scale=asked.scale, rate=asked.rate, together=asked.together, hold=asked.hold)
     real = not asked.embedded and kafka_can_run()
     if not real and not asked.embedded:
         say("Apache Kafka cannot run here (Java 17, Maven): the embedded broker stands in")
@@ -63,6 +63,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=3, help="pairs of floor and product")
     parser.add_argument("--scale", type=float, default=1.0, help="all counts times this, for a quick look")
     parser.add_argument("--rate", type=float, default=200, help="facts a second on their way to the robots (reaction)")
+    parser.add_argument("--together", type=int, default=1, help="facts in one request there: POST /v1/facts:batch")
     parser.add_argument("--hold", type=float, default=60, help="seconds a transaction is held open (held)")
     parser.add_argument("--embedded", action="store_true", help="the embedded broker, even where Apache Kafka can run")
     asked = parser.parse_args()

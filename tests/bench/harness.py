@@ -20,12 +20,13 @@ from tests.bench.profile import Profile, Shares
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """`scale`: all counts times this. `rate`: facts a second where a rate is kept. `hold`: real seconds for which a
-    transaction is held open."""
+    """`scale`: all counts times this. `rate`: facts a second where a rate is kept, `together` of them in one
+    request. `hold`: real seconds for which a transaction is held open."""
 
     runs: int = 3
     scale: float = 1.0
     rate: float = 200.0
+    together: int = 1
     hold: float = 60.0
 
     def count(self, usual: int) -> int:

@@ -181,10 +181,16 @@ class Clerk:
         shown = await self.send("POST", "intake", "/v1/projects", body)
         return [Line(shown["id"], each["id"], each["name"]) for each in shown["milestones"]]
 
-    async def meet(self, line: Line) -> None:
-        """One fact; weeks early, so that a commendation is proposed and a message goes out."""
-        path = f"/v1/projects/{line.project}/milestones/{line.milestone}:meet"
-        await self.send("POST", "intake", path, {"met_on": self._today.isoformat()})
+    async def meet(self, *lines: Line) -> None:
+        """A fact for each, several in one request; weeks early, so that a commendation is proposed and a message goes
+        out."""
+        met_on = {"met_on": self._today.isoformat()}
+        if len(lines) == 1:
+            path = f"/v1/projects/{lines[0].project}/milestones/{lines[0].milestone}:meet"
+            await self.send("POST", "intake", path, met_on)
+            return
+        items = [{"project_id": line.project, "milestone_id": line.milestone, **met_on} for line in lines]
+        await self.batch([{"operation": "meet_milestone", **item} for item in items])
 
     async def batch(self, items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Many operations in one request; what became of each.

@@ -47,20 +47,25 @@ async def measure(ground: Ground, options: Options) -> list[Figure]:
             await clerk.staff(robot)
             lines = await clerk.projects(-(-(count + WARM) // LINES))
             say(f"  reaction: {len(lines):,} lines planned, {count:,} facts at {rate:g}/s")
-            await _told(clerk, robot, lines[:WARM], rate=rate / 4)
+            await _told(clerk, robot, lines[:WARM], rate=rate / 4, together=options.together)
             meter, measured = Meter(ground, pids=lambda: platform.pids), lines[WARM : WARM + count]
             before = _cpu(platform)
             async with meter.running():
-                kept = await _told(clerk, robot, measured, rate=rate)
-            each = {name: (cpu - before[name]) / count * 1000 for name, cpu in _cpu(platform).items()}
+                kept = await _told(clerk, robot, measured, rate=rate, together=options.together)
+            each = _each(platform, before, count)
             steps = await _steps(platform, robot, measured)
             in_batches = await _in_batches(platform, clerk, ground.room_for(options.count(BATCHED)))
-    note = f"{count:,} facts at {rate:g}/s ({kept:.0f}/s taken), {_shares(each)}"
+    note = f"{count:,} facts at {rate:g}/s, {options.together} a request ({kept:.0f}/s taken); {_shares(each)}"
     return [*_figures(steps, bare, meter.cost(count), note), in_batches]
 
 
 def _shares(each: Mapping[str, float]) -> str:
-    return "CPU of a fact: " + ", ".join(f"{name} {ms:.1f} ms" for name, ms in each.items())
+    return "CPU of a fact: " + ", ".join(f"{name} {ms:.2f} ms" for name, ms in each.items())
+
+
+def _each(platform: Platform, before: Mapping[str, float], count: int) -> dict[str, float]:
+    """Milliseconds of processor time that a fact has cost each service since."""
+    return {name: (cpu - before[name]) / count * 1000 for name, cpu in _cpu(platform).items()}
 
 
 def _cpu(platform: Platform) -> dict[str, float]:
@@ -86,24 +91,26 @@ async def _in_batches(platform: Platform, clerk: Clerk, count: int) -> Figure:
         wanted = await conn.fetchval(_PLANNED)
         await eventually(all_are_taken, within=60)
         wanted += count
-        since = time.perf_counter()
+        before, since = _cpu(platform), time.perf_counter()
         await asyncio.gather(*(client() for _ in range(AT_ONCE)))
         answered = time.perf_counter() - since
         await eventually(all_are_taken, within=300, poll=0.05)
         took = time.perf_counter() - since
+        each = _each(platform, before, count)
     finally:
         await conn.close()
     say(f"  reaction: {count / answered:,.0f} facts/s taken in batches, {count / took:,.0f}/s to all effects")
-    note = f"{count:,} lines planned, {TOGETHER} a request; intake alone answered {count / answered:,.0f}/s"
+    note = f"{count:,} lines planned, {TOGETHER} a request, answered at {count / answered:,.0f}/s; {_shares(each)}"
     return Figure(
         path="reaction", what="HTTP batches → all effects in assessment", unit="facts/s", value=count / took,
         aim=Aim(at_least=4000), note=note,
     )  # fmt: skip
 
 
-async def _told(clerk: Clerk, robot: QuickRobot, lines: Sequence[Line], *, rate: float) -> float:
+async def _told(clerk: Clerk, robot: QuickRobot, lines: Sequence[Line], *, rate: float, together: int) -> float:
     """Meet these lines, and wait until the robots have heard of all; the rate at which intake took them."""
-    kept = await at_rate(lines, clerk.meet, rate=rate)
+    requests = [lines[start : start + together] for start in range(0, len(lines), together)]
+    kept = together * await at_rate(requests, lambda request: clerk.meet(*request), rate=rate / together)
     wanted = {line.name for line in lines}
     await eventually(partial(_all_heard, robot, wanted), within=120, poll=0.2)
     return kept
