@@ -132,7 +132,7 @@ class ProjectSummary(Shown):
     version: int
 
     @classmethod
-    def of(cls, row: Row[Any], **more: Any) -> Self:
+    def of(cls, row: Any, **more: Any) -> Self:
         stage, terminated = Stage(row.stage), row.hold_status == HoldStatus.TERMINATED
         return cls(
             **{name: getattr(row, name) for name in ProjectSummary.model_fields if hasattr(row, name)},
@@ -151,7 +151,7 @@ class ProjectShown(ProjectSummary):
     milestones: tuple[MilestoneShown, ...]
 
     @classmethod
-    def of_project(cls, row: Row[Any], project: Project, next_stages: tuple[Stage, ...]) -> Self:
+    def of_project(cls, row: Any, project: Project, next_stages: tuple[Stage, ...]) -> Self:
         return cls.of(row, reached=dict(project.reached), next_stages=next_stages, milestones=milestones_of(project))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from services.intake.domain.terms import LISTS, HoldStatus, ProjectList
 from services.intake.store import tables
 from shared.contracts.programme import Tier
 from shared.contracts.projects import Stage
+from shared.kit.database import fetch
 
 PROJECT, CHAIN, ORGANISATION = tables.project.c, tables.chain.c, tables.organisation.c
 SIGNED = tables.project_stage_day.alias("signed")
@@ -54,10 +56,19 @@ async def projects(
     return list(await conn.execute(query))
 
 
-async def project(project_id: UUID, *, conn: AsyncConnection) -> Row[Any]:
-    """A project that exists."""
-    found: Row[Any] = (await conn.execute(_projects().where(PROJECT.id == project_id))).one()
-    return found
+ONE = """
+    SELECT project.*, chain.code AS chain_code, chain.name AS chain_name, organisation.name AS responsible_org_name,
+           (SELECT reached_on FROM project_stage_day WHERE project_id = project.id AND stage = 'signed') AS signed_on,
+           (SELECT reached_on FROM project_stage_day WHERE project_id = project.id AND stage = 'started') AS started_on
+      FROM project JOIN chain ON chain.id = chain_id JOIN organisation ON organisation.id = responsible_org_id
+     WHERE project.id = $1
+"""
+
+
+async def project(project_id: UUID, *, conn: AsyncConnection) -> Any:
+    """A project that exists, with the columns that `projects` gives."""
+    (found,) = await fetch(conn, ONE, project_id)
+    return SimpleNamespace(**found)
 
 
 async def totals(wanted: ProjectFilter, *, conn: AsyncConnection) -> tuple[int, int]:
