@@ -142,7 +142,7 @@ class Storm:
         return self
 
     def _let_the_robot_take_any_time(self) -> None:
-        """A signature is good for an hour: a morning that is skipped while a message is on its way would look forged."""
+        """A signature is good for an hour: with a morning skipped while it was on its way, a message looks forged."""
         body = {"name": "everyone", "title": "everyone群", "limit": 0, "signed": False}
         httpx.post(f"{self.platform.file.robots}/_robots", json=body, trust_env=False).raise_for_status()
 
