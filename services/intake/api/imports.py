@@ -11,7 +11,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.datastructures import UploadFile
 
@@ -66,6 +66,7 @@ async def import_lists(
     write: Registrar,
     dry_run: Annotated[bool, Query(description="say what would be taken, and take nothing")] = False,
     name: Annotated[str, Query(max_length=255, description="the file's name, where the body is the file")] = "",
+    prefer: Annotated[str, Header(description="respond-async: answer 202 once the file is accepted")] = "",
 ) -> Response:
     """Take a workbook's lists, organisation first, then projects: every sound row, whatever the others are like.
 
@@ -84,7 +85,7 @@ async def import_lists(
 
     accepted = await write(work, fingerprint=sha256(upload.content).digest())
     import_id = UUID(orjson.loads(accepted.body)["id"])
-    if "respond-async" in request.headers.get("prefer", "").lower():
+    if "respond-async" in prefer.lower():
         carry_out_behind(import_id, read, platform=platform)
         accepted.headers["preference-applied"] = "respond-async"
         return accepted
