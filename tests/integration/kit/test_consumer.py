@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
+from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -14,9 +15,11 @@ from confluent_kafka import Producer
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.kit.consuming import session
 from shared.kit.consuming.arrivals import Arrival
-from shared.kit.consuming.consumer import Consumer
+from shared.kit.consuming.consumer import Consumer, Fact
 from shared.kit.consuming.dead_letters import DeadLetters
+from shared.kit.consuming.taking import ATTEMPTS, Taken
 from shared.kit.database import open_engine, transaction
 from shared.kit.log.eventlog import LoggedFact
 from shared.kit.timers import Timer, Timers, set_timers
@@ -70,6 +73,50 @@ async def test_a_restarted_consumer_goes_on_where_it_stopped(alpha: Alpha, beta:
 
     assert await beta.lines(aggregate) == [1, 2, 3, 4, 5, 6]
     assert sum(ledger.sizes) == 6
+
+
+class Away(Ledger):
+    """Fails as often as it is told with the batch in which this aggregate stands."""
+
+    aggregate: UUID | None = None
+    times = 0
+
+    async def __call__(self, facts: Sequence[Fact], *, conn: AsyncConnection, now: datetime) -> None:
+        await super().__call__(facts, conn=conn, now=now)
+        if self.times and any(fact.aggregate_id == self.aggregate for fact in facts):
+            self.times -= 1
+            raise OSError("the database is away")
+
+
+@pytest.mark.parametrize("times", [0, ATTEMPTS + 1])
+async def test_where_many_wait_two_batches_are_taken_at_once_each_for_itself(
+    alpha: Alpha, beta: Beta, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    monkeypatch.setattr(session, "MOST_AT_ONCE", 20)
+    monkeypatch.setattr(session, "MANY", 10)
+    aggregates = [uuid4() for _ in range(60)]
+    facts = [fact for each in aggregates for fact in await alpha.note(each, *"abcd")]
+    away = Away()
+    away.aggregate, away.times = aggregates[0], times
+    consumer = beta.consumer(away)
+    in_hand, most, take = 0, 0, consumer.taker.take
+
+    async def counted(arrivals: Sequence[Arrival], **given: Any) -> Taken:
+        nonlocal in_hand, most
+        in_hand, most = in_hand + 1, max(most, in_hand + 1)
+        try:
+            return await take(arrivals, **given)
+        finally:
+            in_hand -= 1
+
+    monkeypatch.setattr(consumer.taker, "take", counted)
+    await alpha.send_together(*facts)
+    async with consuming(consumer):
+        await eventually(lambda: everything_taken(consumer))
+
+    assert (most, away.times) == (2, 0)
+    for each in aggregates:
+        assert await beta.lines(each) == await beta.journaled(each) == [1, 2, 3, 4]
 
 
 async def test_a_gap_is_filled_from_the_producers_log(alpha: Alpha, beta: Beta, ledger: Ledger) -> None:
