@@ -245,9 +245,11 @@ def _messages(evidence: Evidence, counts: Counter[str]) -> Iterator[Finding]:
             rule = "message doubled" if messages[cause] else "message missing"
             yield Finding(rule, f"{fact.kind} {fact.aggregate}", f"{messages[cause]} messages")
     counts["messages"] += len(evidence.messages)
+    ledger = evidence.logs[deliveries.DELIVERIES]
     for message in evidence.messages:
-        if message["state"] == "undelivered" and message["attempts"] >= 2:
-            counts["messages left to a person"] += 1  # unknown twice: nobody can tell whether it arrived
+        attempts = ledger.get(UUID(message["id"]), ())
+        if message["state"] == "undelivered" and [one.data["outcome"] for one in attempts].count("unknown") == 2:
+            counts["messages left to a person"] += 1  # nobody can tell whether it arrived
         elif message["state"] != "sent":
             yield Finding("message missing", str(message["number"]), f"{message['state']}: {message['reason']}")
 

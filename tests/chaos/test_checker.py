@@ -50,7 +50,7 @@ LOGS = {
         ],
         CASE: [fact(CASE, 1, "case.opened", at(15)), RUNG],
     },
-    deliveries.DELIVERIES: {MESSAGE: [fact(MESSAGE, 1, "delivery.attempted", at(15))]},
+    deliveries.DELIVERIES: {MESSAGE: [fact(MESSAGE, 1, "delivery.attempted", at(15), outcome="sent")]},
 }
 
 
@@ -162,6 +162,10 @@ WRONG: dict[str, tuple[Callable[[], Evidence], str]] = {
     "a repeat that no crash explains": (
         lambda: replace(sound(), receipts=[receipt(), receipt("（可能重复）")], sender_crashes=0),
         "told twice",
+    ),
+    "a message given up though it was tried once": (
+        lambda: replace(sound(), messages=[{**sound().messages[0], "state": "undelivered"}]),
+        "message missing",
     ),
     "a record put aside": (lambda: replace(sound(), put_aside=["assessment 1: poison"]), "put aside"),
     "something that waits for a person": (lambda: replace(sound(), problems=["1 aggregates parked"]), "problem"),
