@@ -1,7 +1,11 @@
 """Short weather over the embedded broker: `python -m tests.chaos.weather` has all of it, on Apache Kafka."""
 
+import pytest
+
 from tests.chaos import weather
 from tests.chaos.storm import platform_under_chaos
+
+pytestmark = pytest.mark.timeout(600)
 
 
 async def test_connections_and_the_database_break_under_load_and_nothing_is_lost_or_doubled() -> None:
