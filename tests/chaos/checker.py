@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from uuid import UUID
 
-from shared.contracts import projects, supervision
+from shared.contracts import deliveries, projects, supervision
 from shared.contracts.ids import obligation_id
 from shared.kit.clock import CHINA
 from tests.chaos.evidence import Evidence, Fact, case_of
