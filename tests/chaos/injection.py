@@ -219,13 +219,16 @@ def _cursor_before_send() -> None:
 
 def _no_epoch() -> None:
     """Move offsets without asking whose partition it is by now."""
-    vars(effects)["MOVE_OFFSETS"] = text("""
+    _spoil(
+        "MOVE_OFFSETS",
+        text("""
         UPDATE consumer_partition AS mine SET next_offset = batch.next_offset
         FROM unnest(
             CAST(:topics AS text[]), CAST(:partitions AS integer[]), CAST(:epochs AS bigint[]),
             CAST(:offsets AS bigint[])
         ) AS batch (topic, partition, epoch, next_offset)
-        WHERE mine.topic = batch.topic AND mine.partition = batch.partition""")
+        WHERE mine.topic = batch.topic AND mine.partition = batch.partition"""),
+    )
 
 
 def _no_watermark() -> None:
@@ -239,7 +242,12 @@ def _no_watermark() -> None:
                 found.moved[arrival.stream] = Mark(arrival.sent.sequence, arrival.sent.event_id)
         return found
 
-    vars(effects)["sort_out"] = everything
+    _spoil("sort_out", everything)
+
+
+def _spoil(name: str, value: object) -> None:
+    assert name in vars(effects), f"nothing there is called {name} any more"
+    vars(effects)[name] = value
 
 
 SABOTAGES: dict[str, Callable[[], None]] = {
