@@ -7,6 +7,7 @@ import pytest
 from tests.chaos.recovery import frozen, killed, killed_before_the_robots_answer, patient
 
 
+@pytest.mark.timeout(600)
 async def test_what_is_killed_or_frozen_is_taken_over_and_told_once(capsys: pytest.CaptureFixture[str]) -> None:
     async with patient() as it:
         took = {
