@@ -5,7 +5,7 @@ import statistics
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
@@ -230,14 +230,11 @@ def cpu_of(pid: int, *, with_children: bool = False) -> float:
 
 @asynccontextmanager
 async def while_running(loop: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
-    """One of the product's loops runs while the block lasts."""
-    task = asyncio.create_task(loop())
-    try:
+    """One of the product's loops runs while the block lasts; what kills it ends the block."""
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(loop())
         yield
-    finally:
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def at_rate(items: Sequence[T], work: Callable[[T], Awaitable[None]], *, rate: float) -> float:

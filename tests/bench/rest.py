@@ -5,7 +5,7 @@ Both stand in databases of their own, and are looked at in turns. What fires is 
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.kit.clock import SystemClock
 from shared.kit.timers import Timer, Timers
 from tests.bench.ground import Database, Ground, database
-from tests.bench.harness import Aim, Figure, Meter, Options, quantile, say
+from tests.bench.harness import Aim, Figure, Meter, Options, quantile, say, while_running
 from tests.support.waiting import eventually
 
 MANY, FEW = 1_000_000, 1_000
@@ -86,13 +86,8 @@ class _Side:
     @asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:
         timers = Timers(engine=self.db.engine, clock=SystemClock(), fire=self._fire)
-        task = asyncio.create_task(timers.run())
-        try:
+        async with while_running(timers.run):
             yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     async def _fire(self, due: Sequence[Timer], *, conn: AsyncConnection, now: datetime) -> None:
         await conn.execute(_WRITE)
