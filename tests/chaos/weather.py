@@ -66,12 +66,11 @@ async def postgres_stopped_at_once(storm: Storm) -> None:
 
 async def kafka_wiped(storm: Storm) -> None:
     """Apache Kafka loses all its data under the running platform: another cluster, no topics."""
-    reached = storm.mark()
     storm.broker_was_wiped()
     await asyncio.to_thread(storm.platform.stop, "kafka")
     shutil.rmtree(storm.platform.data / "kafka" / "log")
     await asyncio.to_thread(storm.platform.start, "kafka")
-    await storm.working_again("kafka", reached)
+    await storm.working_again("kafka", storm.mark())
 
 
 async def lines_cut(storm: Storm, *, times: int = 10) -> None:
