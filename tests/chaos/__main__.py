@@ -12,12 +12,11 @@ in the folder that it names.
 import argparse
 import asyncio
 import secrets
+import subprocess
 import sys
 import time
 from collections import Counter
 from pathlib import Path
-
-import pytest
 
 from tests.chaos import recovery, weather
 from tests.chaos.checker import Verdict
@@ -39,7 +38,7 @@ def main() -> int:
 
 
 def _sabotage(options: argparse.Namespace) -> int:
-    return int(pytest.main([str(Path(__file__).with_name("sabotage.py")), "-p", "no:cacheprovider"]))
+    return subprocess.run([sys.executable, "-m", "pytest", Path(__file__).with_name("sabotage.py")]).returncode
 
 
 def _weather(options: argparse.Namespace) -> int:
