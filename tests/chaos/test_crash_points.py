@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
+from tests.chaos.load import working_days_after
 from tests.chaos.storm import Storm, platform_under_chaos
 
 CRASHES = [
@@ -25,7 +26,8 @@ async def platform() -> AsyncIterator[Storm]:
 
 
 async def test_whatever_point_a_service_dies_at_nothing_is_lost_and_nothing_doubled(platform: Storm) -> None:
-    await platform.begin("断点", clerks=2, pause=0.1)
+    load = await platform.begin("断点", clerks=2, pause=0.1)
+    await load.project(working_days_after(platform.today(), 4))  # nobody does anything about it: it climbs
     for service, point in CRASHES:
         platform.next_morning()  # so that reminders and rungs fall due on the way
         await platform.crash_at(service, point)
