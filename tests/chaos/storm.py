@@ -51,6 +51,8 @@ from tests.support.waiting import eventually
 _ROOT = Path(__file__).parents[2]
 _INSIDE = Path(__file__).with_name("inside")
 _PATIENCE = 180.0
+_PASSES_WITHIN = 30.0
+"""How long a problem may stand that goes by itself."""
 _LOOK = 0.2
 _TICK = 0.5
 _SIGNS = {
@@ -405,7 +407,7 @@ class Storm:
             messages=messages,
             receipts=[each for each in await asyncio.to_thread(self._receipts) if each["accepted"]],
             put_aside=sorted(set(await asyncio.to_thread(self._put_aside)) - self._put_aside_before),
-            problems=[] if away else await asyncio.to_thread(self._problems),
+            problems=[] if away else await self._lasting_problems(),
             sender_crashes=self._sending_interrupted + sum(self.kills[part] for part in ("notification", "postgres")),
         )
 
@@ -426,6 +428,15 @@ class Storm:
             for service in ("assessment", "notification")
             for item in self._person.every(service, "/v1/dead-letters", limit=200)
         ]
+
+    async def _lasting_problems(self) -> list[str]:
+        """What the services say needs a person. Who was asked in vain is asked again in a moment: that passes."""
+        problems = await asyncio.to_thread(self._problems)
+        ends = time.monotonic() + _PASSES_WITHIN
+        while problems and time.monotonic() < ends:
+            await asyncio.sleep(0.5)
+            problems = await asyncio.to_thread(self._problems)
+        return problems
 
     def _problems(self) -> list[str]:
         states = {service: self._person.get(service, "/v1/platform/state") for service in SERVICES}
