@@ -14,7 +14,7 @@ from services.intake.domain import timetable
 from services.intake.domain.errors import AlreadyExists, RecordMissing, UnknownReference, VersionRequired
 from services.intake.domain.project import Changes, NewProject, Project, Step
 from services.intake.domain.rules import Rules
-from services.intake.domain.timetable import NewMilestone
+from services.intake.domain.timetable import Lines, NewMilestone
 from shared.contracts.event import Event
 from shared.kit.errors import VersionConflict
 
@@ -130,7 +130,8 @@ class Books:
     """Projects as the operations taken so far leave them, with the events that made them so."""
 
     def __init__(self, known: Iterable[Project], surroundings: Surroundings) -> None:
-        """`known`: the projects that operations name, and those whose codes or names would be in their way."""
+        """`known`: the projects that operations name, with the lines in question, and those whose codes or names would
+        be in their way."""
         self._around = surroundings
         self._before = {project.id: project for project in known}
         self._now = dict(self._before)
@@ -306,6 +307,27 @@ def posts_named(operations: Iterable[Operation]) -> set[UUID]:
             case Change(verb=ReviseLine(responsible_post_id=post_id)):
                 found.add(post_id)
     return {post_id for post_id in found if post_id}
+
+
+def lines_in_question(changes: Iterable[Change], ids: Mapping[str, UUID]) -> Lines:
+    """The lines that these changes are decided on. `ids`: of the projects, recorded already, that go by their codes."""
+    lines: set[UUID] = set()
+    names: set[tuple[UUID, str]] = set()
+    open_of: set[UUID] = set()
+    for change in changes:
+        project_id = change.project if isinstance(change.project, UUID) else ids.get(change.project)
+        if project_id is None:  # nobody knows it, or it is recorded by the operations before
+            continue
+        match change.verb:
+            case Plan(line):
+                names.add((project_id, line.name))
+            case Advance() | Terminate():
+                open_of.add(project_id)
+            case ReviseLine(milestone_id=id) | Meet(milestone_id=id) | CancelLine(milestone_id=id):
+                lines.add(id)
+            case Delay(milestone_id=id):
+                lines.add(id)
+    return Lines(lines, names, open_of)
 
 
 def _holder(post_id: UUID, holders: Holders) -> UUID | None:

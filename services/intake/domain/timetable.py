@@ -3,7 +3,7 @@
 Lines are events of their project. A line that names a stage is met by reaching it, never by hand.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
@@ -50,6 +50,17 @@ class Milestone:
 
 
 Milestones = Mapping[UUID, Milestone]
+"""The lines that something is decided on, by their ids: all of a timetable, or those of it that are in question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Which lines are in question: those with these ids, those that bear a name in their project and were not
+    cancelled, and whatever is open in whole projects."""
+
+    ids: Collection[UUID] = ()
+    names: Collection[tuple[UUID, str]] = ()
+    open_of: Collection[UUID] = ()
 
 
 @dataclass(frozen=True, slots=True)

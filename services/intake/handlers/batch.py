@@ -9,8 +9,19 @@ from uuid import UUID, uuid4
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake import reference
-from services.intake.domain.operations import Books, Change, Done, Operation, Record, Revise, Surroundings, posts_named
+from services.intake.domain.operations import (
+    Books,
+    Change,
+    Done,
+    Operation,
+    Record,
+    Revise,
+    Surroundings,
+    lines_in_question,
+    posts_named,
+)
 from services.intake.domain.project import Changes, NewProject, Project
+from services.intake.domain.timetable import Lines
 from services.intake.handlers.projects import REFERENCES, holders_of
 from services.intake.handlers.writing import append, lock_register, today
 from services.intake.store import projects as store
@@ -65,15 +76,15 @@ def _numbered(books: Books, outcome: Done | DomainError) -> Done | DomainError:
 async def _books(operations: Sequence[Operation], *, conn: AsyncConnection, by: By) -> Books:
     changes = [item for item in operations if isinstance(item, Change)]
     records = [item.project for item in operations if isinstance(item, Record)]
-    codes = [item.project for item in changes if isinstance(item.project, str)]
-    named = await store.find(codes=codes, names=[], conn=conn) if codes else []
-    ids = {item.project for item in changes if isinstance(item.project, UUID)}.union(named)
+    codes = {item.project for item in changes if isinstance(item.project, str)}
+    by_code = await store.ids_of(codes, conn=conn)
+    ids = {item.project for item in changes if isinstance(item.project, UUID)}.union(by_code.values())
     await lock_heads(ids, conn=conn)
-    known = await store.load_many(ids, conn=conn)
+    known = await store.load_to_decide(ids, lines_in_question(changes, by_code), conn=conn)
     names = [(new.name, new.responsible_org_id) for new in records] + list(_new_names(changes, known))
     if names:
         in_the_way = await store.find(codes=[new.code for new in records if new.code], names=names, conn=conn)
-        known |= await store.load_many([id for id in in_the_way if id not in known], conn=conn)
+        known |= await store.load_to_decide([id for id in in_the_way if id not in known], Lines(), conn=conn)
     return Books(known.values(), await _surroundings(operations, records, conn=conn, by=by))
 
 

@@ -12,6 +12,7 @@ from services.intake.domain import project as domain
 from services.intake.domain.errors import AlreadyExists, RecordMissing, UnknownReference
 from services.intake.domain.operations import Record, enter, posts_named
 from services.intake.domain.project import Changes, NewProject, Project, Step
+from services.intake.domain.timetable import Lines
 from services.intake.handlers.writing import append, lock_register, require_version, today
 from services.intake.store import programme as programme_store
 from services.intake.store import projects as store
@@ -113,15 +114,21 @@ async def change(project_id: UUID, decide: Decide, *, expected: int | None, conn
     return await save(project, decide(project), conn=conn, by=by)
 
 
-async def locked(project_id: UUID, *, expected: int | None, conn: AsyncConnection) -> Project:
-    """The project, locked until the transaction ends.
+async def locked(
+    project_id: UUID, *, expected: int | None, lines: Lines | None = None, conn: AsyncConnection
+) -> Project:
+    """The project, locked until the transaction ends. `lines`: those in question, where not its whole timetable is.
 
     Raises:
         RecordMissing: there is none.
         VersionConflict: somebody changed it since its caller read it.
     """
     await lock_heads([project_id], conn=conn)
-    project = (await store.load_many([project_id], conn=conn)).get(project_id)
+    if lines is None:
+        found = await store.load_many([project_id], conn=conn)
+    else:
+        found = await store.load_to_decide([project_id], lines, conn=conn)
+    project = found.get(project_id)
     if project is None:
         raise RecordMissing("项目", project_id)
     require_version(project_id, expected=expected, actual=project.version)

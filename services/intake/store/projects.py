@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.domain.project import Project
 from services.intake.domain.terms import HoldStatus, MilestoneStatus
-from services.intake.domain.timetable import Milestone
+from services.intake.domain.timetable import Lines, Milestone
 from services.intake.store import sets, tables
 from shared.contracts.projects import ProjectKind, Source, Stage
 from shared.kit.database import fetch
@@ -36,13 +36,29 @@ NUMBERS = """
     )
     SELECT code FROM numbered WHERE NOT EXISTS (SELECT FROM project WHERE project.code = numbered.code) ORDER BY n
 """
+IDS = "SELECT code, id FROM project WHERE code = ANY ($1::text[])"
 LOAD = """
-    SELECT project.*,
-           (SELECT jsonb_object_agg(stage, reached_on) FROM project_stage_day WHERE project_id = project.id) AS days,
-           (SELECT jsonb_agg(to_jsonb(milestone) ORDER BY due_on, id) FROM milestone WHERE project_id = project.id)
-               AS milestones
-      FROM project WHERE id = ANY ($1::uuid[])
+    WITH line AS ({lines}), timetable AS (
+        SELECT project_id, jsonb_agg(to_jsonb(line) ORDER BY due_on, id) AS milestones FROM line GROUP BY project_id
+    )
+    SELECT project.*, milestones,
+           (SELECT jsonb_object_agg(stage, reached_on) FROM project_stage_day WHERE project_id = project.id) AS days
+      FROM project LEFT JOIN timetable ON timetable.project_id = project.id
+     WHERE project.id = ANY ($1::uuid[])
 """
+LOAD_WHOLE = LOAD.format(lines="SELECT * FROM milestone WHERE project_id = ANY ($1::uuid[])")
+LOAD_IN_QUESTION = LOAD.format(
+    lines="""
+        SELECT * FROM milestone WHERE id = ANY ($2::uuid[])
+        UNION
+        SELECT milestone.*
+          FROM unnest($3::uuid[], $4::text[]) AS named (project_id, name)
+          JOIN milestone ON milestone.project_id = named.project_id AND milestone.name = named.name
+         WHERE status <> 'cancelled'
+        UNION
+        SELECT * FROM milestone WHERE project_id = ANY ($5::uuid[]) AND status = 'open'
+    """
+)
 UNKNOWN = """
     SELECT 'chain' AS what, wanted.id FROM unnest($1::uuid[]) AS wanted (id)
      WHERE NOT EXISTS (SELECT FROM chain WHERE chain.id = wanted.id)
@@ -53,10 +69,20 @@ UNKNOWN = """
 
 
 async def load_many(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, Project]:
-    """These projects as far as they exist, with their stage days and milestones, in one statement."""
+    """These projects as far as they exist, with their stage days and whole timetables, in one statement."""
     if not ids:
         return {}
-    return {row["id"]: _project(row) for row in await fetch(conn, LOAD, list(ids))}
+    return {row["id"]: _project(row) for row in await fetch(conn, LOAD_WHOLE, list(ids))}
+
+
+async def load_to_decide(ids: Collection[UUID], lines: Lines, *, conn: AsyncConnection) -> dict[UUID, Project]:
+    """As `load_many`, of their timetables only the lines in question: what is decided about a line costs the same
+    however many stand beside it."""
+    if not ids:
+        return {}
+    named = [id for id, _ in lines.names], [name for _, name in lines.names]
+    rows = await fetch(conn, LOAD_IN_QUESTION, list(ids), list(lines.ids), *named, list(lines.open_of))
+    return {row["id"]: _project(row) for row in rows}
 
 
 async def save_many(saved: Sequence[Saved], *, conn: AsyncConnection) -> None:
@@ -75,6 +101,11 @@ async def find(*, codes: Collection[str], names: Collection[tuple[str, UUID]], c
     """The ids of projects that have one of these codes, or one of these (name, responsible organisation) pairs."""
     rows = await fetch(conn, FIND, list(codes), [name for name, _ in names], [org for _, org in names])
     return [row["id"] for row in rows]
+
+
+async def ids_of(codes: Collection[str], *, conn: AsyncConnection) -> dict[str, UUID]:
+    """The ids of the projects with these codes, as far as they exist."""
+    return dict(await fetch(conn, IDS, list(codes))) if codes else {}
 
 
 async def unknown_references(
