@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.kit.errors import Conflict
 from shared.kit.log.cursor import LogCursor
+from shared.kit.log.eventlog import LoggedFact
 
 BUCKETS = 1024
 GRACE_SECONDS = 10.0
@@ -116,7 +117,7 @@ async def heads_since(
     return _last_of_each(facts, topics), following
 
 
-def _last_of_each(facts: Iterable[Row[Any]], topics: Collection[str] | None) -> list[Head]:
+def _last_of_each(facts: Iterable[LoggedFact], topics: Collection[str] | None) -> list[Head]:
     heads = {
         fact.aggregate_id: Head(fact.aggregate_id, fact.topic, fact.seq, fact.event_id)
         for fact in facts

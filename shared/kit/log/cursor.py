@@ -12,37 +12,39 @@ in this way.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
 
-from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.kit.database import fetch
+from shared.kit.log.eventlog import LoggedFact
 
 BEFORE_ALL = "1:1:"
 """The snapshot in which no transaction is visible yet (except xid 0: see `relay.reset_after_restore`)."""
 
-_LOOK = text("""
+_LOOK = """
 WITH fresh AS MATERIALIZED (
     SELECT position FROM event_log
-     WHERE xid >= pg_snapshot_xmax(CAST(CAST(:last AS text) AS pg_snapshot))
+     WHERE xid >= pg_snapshot_xmax($1::text::pg_snapshot)
        AND xid < pg_snapshot_xmax(pg_current_snapshot())
        AND pg_visible_in_snapshot(xid, pg_current_snapshot())
     UNION ALL
     SELECT position FROM event_log
-     WHERE xid = ANY (ARRAY(SELECT pg_snapshot_xip(CAST(CAST(:last AS text) AS pg_snapshot))))
+     WHERE xid = ANY (ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot)))
        AND pg_visible_in_snapshot(xid, pg_current_snapshot())
 )
-SELECT CAST(pg_current_snapshot() AS text) AS target, min(position) AS lo, max(position) AS hi FROM fresh
-""")
+SELECT pg_current_snapshot()::text AS target, min(position) AS lo, max(position) AS hi FROM fresh
+"""
 
-_READ = text("""
-SELECT position, event_id, topic, aggregate_id, seq, type, at, actor, traceparent, CAST(data AS text) AS data
+_READ = """
+SELECT position, event_id, topic, aggregate_id, seq, type, at, actor, traceparent, data::text AS data
   FROM event_log
- WHERE position > :after AND position <= :hi
-   AND NOT pg_visible_in_snapshot(xid, CAST(CAST(:last AS text) AS pg_snapshot))
-   AND pg_visible_in_snapshot(xid, CAST(CAST(:target AS text) AS pg_snapshot))
+ WHERE position > $1 AND position <= $2
+   AND NOT pg_visible_in_snapshot(xid, $3::text::pg_snapshot)
+   AND pg_visible_in_snapshot(xid, $4::text::pg_snapshot)
  ORDER BY position
- LIMIT :limit
-""")
+ LIMIT $5
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,12 @@ class LogCursor:
     async def look(self, conn: AsyncConnection) -> Self:
         """What there is to read now: a cursor with a target, or one at rest (on the newest snapshot) for nothing."""
         assert self.at_rest, "a batch is under way"
-        found = (await conn.execute(_LOOK, {"last": self.last})).one()
-        if found.hi is None:
-            return replace(self, last=found.target)
-        return replace(self, target=found.target, hi=found.hi, position=found.lo - 1)
+        [(target, lo, hi)] = await fetch(conn, _LOOK, self.last)
+        if hi is None:
+            return replace(self, last=target)
+        return replace(self, target=target, hi=hi, position=lo - 1)
 
-    async def read(self, conn: AsyncConnection, *, after: int, limit: int) -> Sequence[Row[Any]]:
-        """Rows of the batch beyond the position `after`, at most `limit`, in order; shaped as `eventlog.LoggedFact`."""
+    async def read(self, conn: AsyncConnection, *, after: int, limit: int) -> Sequence[LoggedFact]:
+        """Facts of the batch beyond the position `after`, at most `limit`, in order."""
         assert self.target is not None, "there is no batch under way"
-        bounds = {"after": after, "hi": self.hi, "last": self.last, "target": self.target, "limit": limit}
-        return (await conn.execute(_READ, bounds)).all()
+        return list(map(LoggedFact._make, await fetch(conn, _READ, after, self.hi, self.last, self.target, limit)))

@@ -36,8 +36,7 @@ class NewFact(NamedTuple):
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedFact:
+class LoggedFact(NamedTuple):
     """A fact as it stands in the log; `data` is the event's JSON text as it goes on the wire."""
 
     position: int

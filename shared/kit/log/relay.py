@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import structlog
 from prometheus_client import Counter, Gauge
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.kit.broker import check_c_extension
@@ -20,6 +20,7 @@ from shared.kit.database import advisory_key
 from shared.kit.log import eventlog
 from shared.kit.log.cursor import BEFORE_ALL, LogCursor
 from shared.kit.log.epoch import begin_epoch, read_epoch
+from shared.kit.log.eventlog import LoggedFact
 from shared.kit.log.publisher import NotPublished, Publisher, Sending
 from shared.kit.patience import Patience
 from shared.kit.transient import Backoff
@@ -228,20 +229,21 @@ class Relay:
         await self._take_cursor(conn)
         log.info("relay leads", service=self._service, position=self._cursor.position)
         _LEADING.set(1)
-        pause = SHORTEST_PAUSE
+        pause, woken = SHORTEST_PAUSE, False
         while True:
             self._appended.clear()
             if self._cursor.at_rest:
                 self._cursor = await self._cursor.look(conn)
             if not self._cursor.at_rest:
                 await self._relay_batch(conn)
-                self._patience.over()
-                pause = SHORTEST_PAUSE
-                continue
+                # Others' facts nobody announces: while they come, they are looked for more often.
+                pause = pause if woken else SHORTEST_PAUSE
+            else:
+                await self._checkpoint(conn)
+                pause = pause if woken else min(pause * 2, LONGEST_PAUSE)
             self._unsent_since = None
-            await self._checkpoint(conn)
             self._patience.over()
-            pause = SHORTEST_PAUSE if await self._rest(pause) else min(pause * 2, LONGEST_PAUSE)
+            woken = await self._rest(pause)
 
     async def _take_cursor(self, conn: AsyncConnection) -> None:
         await conn.execute(_FIRST_CURSOR, {"name": _CURSOR, "last": BEFORE_ALL})
@@ -288,18 +290,18 @@ class Relay:
                 await self._checkpoint(conn)
             facts = following
 
-    async def _read(self, conn: AsyncConnection, *, after: int) -> Sequence[Row[Any]]:
+    async def _read(self, conn: AsyncConnection, *, after: int) -> Sequence[LoggedFact]:
         if after >= self._cursor.hi:
             return ()
         return await self._cursor.read(conn, after=after, limit=self._slice_size)
 
-    async def _hand_over(self, facts: Sequence[Row[Any]]) -> Sending:
+    async def _hand_over(self, facts: Sequence[LoggedFact]) -> Sending:
         return await self._publisher.hand_over(facts)
 
     async def _acknowledged(self, sending: Sending) -> None:
         await self._publisher.acknowledged(sending)
 
-    def _moved(self, facts: Sequence[Row[Any]]) -> None:
+    def _moved(self, facts: Sequence[LoggedFact]) -> None:
         self._cursor = self._cursor.moved_to(facts[-1].position)
         self._unsaved = True
         for topic, count in Tally(fact.topic for fact in facts).items():
@@ -349,8 +351,9 @@ async def _showing_life(conn: AsyncConnection, work: Coroutine[Any, Any, _T]) ->
             await conn.execute(_ALIVE)
         return task.result()
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        if not task.done():
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
 
 async def _require_safe_database(conn: AsyncConnection) -> None:

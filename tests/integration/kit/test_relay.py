@@ -25,7 +25,7 @@ from shared.kit.database import open_engine
 from shared.kit.log import relay as relays
 from shared.kit.log.cursor import LogCursor
 from shared.kit.log.epoch import read_epoch
-from shared.kit.log.eventlog import CreatedMeanwhile, history
+from shared.kit.log.eventlog import CreatedMeanwhile, LoggedFact, history
 from shared.kit.log.publisher import Sending
 from shared.kit.log.relay import LeadershipLost, Relay, RestoredDump, UnsafeDatabase, reset_after_restore
 from tests.support import kafka as brokers
@@ -91,12 +91,12 @@ class PositionCursor(LogCursor):
         hi = (await conn.execute(text("SELECT coalesce(max(position), 0) FROM event_log"))).scalar_one()
         return replace(self, target="1:1:", hi=hi) if hi > self.position else self
 
-    async def read(self, conn: AsyncConnection, *, after: int, limit: int) -> Sequence[Row[Any]]:
+    async def read(self, conn: AsyncConnection, *, after: int, limit: int) -> Sequence[LoggedFact]:
         page = text("""
             SELECT position, event_id, topic, aggregate_id, seq, type, at, actor, traceparent,
                    CAST(data AS text) AS data
               FROM event_log WHERE position > :after ORDER BY position LIMIT :limit""")
-        return (await conn.execute(page, {"after": after, "limit": limit})).all()
+        return [LoggedFact(*row) for row in await conn.execute(page, {"after": after, "limit": limit})]
 
 
 class RelayByPosition(Relay):
@@ -518,6 +518,25 @@ async def test_at_rest_the_relay_only_looks_four_times_a_second_and_writes_nothi
     assert {statement.split()[0] for _, statement in statements} == {"WITH"}
     pauses = [later - earlier for (earlier, _), (later, _) in pairwise(statements)]
     assert min(pauses[-4:]) >= 0.24
+
+
+async def test_what_this_process_commits_makes_nobody_look_for_more(engine: AsyncEngine, place: Place) -> None:
+    pauses: list[float] = []
+
+    class Noting(Relay):
+        async def _rest(self, pause: float) -> bool:
+            pauses.append(pause)
+            return await super()._rest(pause)
+
+    aggregate = uuid4()
+    async with running(relay_of(engine, place.broker, kind=Noting)):
+        await eventually(lambda: relays.LONGEST_PAUSE in pauses)
+        await commit(engine, [aggregate], on_topic(place.topic))
+        await place.eventually_holds({aggregate: 1})
+        looked = len(pauses)
+        await eventually(lambda: len(pauses) > looked)
+
+    assert relays.SHORTEST_PAUSE not in pauses[1:]
 
 
 async def test_while_busy_the_cursor_is_saved_at_most_once_a_second(engine: AsyncEngine, place: Place) -> None:
