@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from services.intake.domain import timetable
@@ -248,7 +248,7 @@ def evolve(project: Project | None, event: Event) -> Project:
         return _recorded(event)
     if project is None:
         raise ValueError(f"{event.type} before the project was recorded")
-    return replace(_evolved(project, event), version=project.version + 1)
+    return replace(project, version=project.version + 1, **_changes(project, event))
 
 
 def fold(project: Project | None, events: Iterable[Event]) -> Project:
@@ -276,37 +276,38 @@ def _recorded(event: ProjectRecorded) -> Project:
     )
 
 
-def _evolved(project: Project, event: Event) -> Project:
+def _changes(project: Project, event: Event) -> dict[str, Any]:
+    """The fields that an event sets, as it leaves them."""
     match event:
         case StageReached():
             return _at_stage(project, event)
         case ProjectRevised():
             return _revised(project, event)
         case ProjectHeld(on=on):
-            return replace(project, hold_status=HoldStatus.HELD, hold_status_on=on)
+            return {"hold_status": HoldStatus.HELD, "hold_status_on": on}
         case ProjectResumed(on=on):
-            return replace(project, hold_status=HoldStatus.ACTIVE, hold_status_on=on)
+            return {"hold_status": HoldStatus.ACTIVE, "hold_status_on": on}
         case ProjectTerminated(on=on):
-            return replace(project, hold_status=HoldStatus.TERMINATED, hold_status_on=on)
-    return replace(project, milestones=timetable.evolve(project.milestones, event))
+            return {"hold_status": HoldStatus.TERMINATED, "hold_status_on": on}
+    return {"milestones": timetable.evolve(project.milestones, event)}
 
 
-def _revised(project: Project, event: ProjectRevised) -> Project:
+def _revised(project: Project, event: ProjectRevised) -> dict[str, Any]:
     filled_in = {Stage.SIGNED: event.signed_on, Stage.STARTED: event.started_on}
     reached = {**project.reached, **{stage: day for stage, day in filled_in.items() if day}}
     plain = event.model_dump(
         include={"name", "chain_id", "responsible_org_id", "total_investment_wan"}, exclude_none=True
     )
-    return replace(project, reached=reached, **plain)
+    return {"reached": reached, **plain}
 
 
-def _at_stage(project: Project, event: StageReached) -> Project:
-    moved = replace(project, stage=event.stage, reached={**project.reached, event.stage: event.on})
+def _at_stage(project: Project, event: StageReached) -> dict[str, Any]:
+    moved = {"stage": event.stage, "reached": {**project.reached, event.stage: event.on}}
     match event:
         case ProjectSigned(amount_wan=amount_wan):
-            return replace(moved, signed_amount_wan=amount_wan)
+            return {**moved, "signed_amount_wan": amount_wan}
         case ProjectFullCapacity(output_ratio=ratio):
-            return replace(moved, output_ratio=Decimal(ratio))
+            return {**moved, "output_ratio": Decimal(ratio)}
     return moved
 
 

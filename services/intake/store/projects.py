@@ -1,7 +1,7 @@
 """Reading and writing projects with the days of their stages and their timetables, many at a time."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from shared.contracts.projects import ProjectKind, Source, Stage
 from shared.kit.database import fetch
 
 PROJECT_COLUMNS = tuple(str(column.name) for column in tables.project.columns)
+LINE_FIELDS = tuple(field.name for field in fields(Milestone))
 
 Saved = tuple[Project | None, Project]
 """A project before (None: new) and after."""
@@ -179,4 +180,4 @@ def _changed_milestones(saved: Sequence[Saved]) -> Iterable[sets.Row]:
     for before, after in saved:
         for milestone in after.milestones.values():
             if before is None or before.milestones.get(milestone.id) != milestone:
-                yield {"project_id": after.id, **asdict(milestone)}
+                yield {"project_id": after.id, **{name: getattr(milestone, name) for name in LINE_FIELDS}}
