@@ -133,6 +133,9 @@ class NoLogs:
     async def events(self, stream: Stream, *, after: int, up_to: int | None = None) -> list[Arrival]:
         raise ProducerUnavailable("nobody produces here")
 
+    async def epoch(self, source: str) -> str | None:
+        raise ProducerUnavailable("nobody produces here")
+
 
 async def fill(bootstrap: str, topic: str, records: Sequence[Record], *, source: str) -> None:
     """Records as the relay writes them."""

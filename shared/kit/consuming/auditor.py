@@ -5,6 +5,9 @@ is compared every few seconds, and everything, by digests: at the start, when th
 producer's log begins a new epoch, when a stream was found to contradict its producer, and once a day. What is missing
 goes the consumer's own way (watermarks, journal, handler), so that what comes twice counts once.
 
+A producer that was never met is believed as soon as it answers: nothing was taken yet that could contradict it. What
+the consumer had to leave until then is fetched at once, before anything is compared.
+
 A log begins a new epoch when it is restored from a backup. Whatever was taken from it that it no longer has stops those
 streams, before a single record of the new epoch is taken on the word of a topic.
 
@@ -21,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.kit import telemetry
 from shared.kit.consuming.arrivals import Stream
-from shared.kit.consuming.back_fill import BackFill, LogRestored, ProducerLog
+from shared.kit.consuming.back_fill import REST_AT_FIRST, BackFill, LogRestored, ProducerLog
 from shared.kit.consuming.consumer import Consumer, Horizon
 from shared.kit.consuming.effects import in_order, read_marks
 from shared.kit.consuming.taking import ProducerUnavailable
@@ -44,8 +47,8 @@ PATIENCE_AT_FIRST = 5.0
 """The same while there is no connection to the broker, and at the first comparison: broker and producer may just be
 starting, and what the producer has logged not be sent yet."""
 
-WARN_AFTER_LOOKS = 5
-"""Looks in vain before the log says that a producer is away: services that start together miss each other's first."""
+WARN_AFTER = 10.0
+"""Real seconds before the log says that a producer is away: services that start together miss each other's first."""
 
 STREAMS_AT_ONCE = 200
 BUCKETS_AT_ONCE = 32
@@ -92,7 +95,8 @@ class _Watch:
     compared: bool = False
     """Whether everything was compared since this process began."""
     away: str | None = None
-    looks_in_vain: int = 0
+    away_since: float | None = None
+    said_so: bool = False
 
 
 class Auditor:
@@ -112,7 +116,12 @@ class Auditor:
                 patience.over()
             except Exception as error:
                 await patience.bear(error)
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(self._pause())
+
+    def _pause(self) -> float:
+        """Short while something waits for a producer's answer: its first one, or what the consumer has left."""
+        waiting = self._consumer.left or not all(watch.compared for watch in self._watches)
+        return min(EVERY, REST_AT_FIRST) if waiting else EVERY
 
     async def look(self) -> None:
         """Compare what changed since the last look, or everything where that is due, and fetch what is missing."""
@@ -122,17 +131,24 @@ class Auditor:
             self._consumer.audit_wanted.clear()
             for watch in self._watches:
                 watch.full_at = 0.0
-        for watch in self._watches:
-            try:
-                await self._look_at(watch)
-                watch.away, watch.looks_in_vain = None, 0
-            except ProducerUnavailable as error:
-                watch.away = str(error)
-                watch.looks_in_vain += 1
-                if watch.looks_in_vain == WARN_AFTER_LOOKS:
-                    log.warning("a producer's log cannot be read", error=str(error))
-            _AWAY.labels(watch.producer.source).set(watch.away is not None)
-            _BEHIND.labels(watch.producer.source).set(self._count_late(watch))
+        # Each to its end, whatever becomes of the others: one that is slow to answer keeps nobody waiting.
+        looks = (self._try_to_look_at(watch) for watch in self._watches)
+        for outcome in await asyncio.gather(*looks, return_exceptions=True):
+            if outcome is not None:
+                raise outcome
+
+    async def _try_to_look_at(self, watch: _Watch) -> None:
+        try:
+            await self._look_at(watch)
+            watch.away, watch.away_since, watch.said_so = None, None, False
+        except ProducerUnavailable as error:
+            now = asyncio.get_running_loop().time()
+            watch.away, watch.away_since = str(error), watch.away_since or now
+            if not watch.said_so and now - watch.away_since >= WARN_AFTER:
+                watch.said_so = True
+                log.warning("a producer's log cannot be read", error=str(error))
+        _AWAY.labels(watch.producer.source).set(watch.away is not None)
+        _BEHIND.labels(watch.producer.source).set(self._count_late(watch))
 
     async def state(self) -> AuditorState:
         """A producer that is away unsettles nothing: the platform goes on without it."""
@@ -173,10 +189,9 @@ class Auditor:
         _COMPARED.labels(watch.producer.source, "changes").inc()
 
     async def _fetch_late(self, watch: _Watch) -> None:
-        """Fetch what Kafka has had its chance to bring, and what the consumer has left."""
-        source = watch.producer.source
-        streams = {stream for stream in self._consumer.left if stream[0] == source}
-        waiting = []
+        """Fetch what the consumer has left, and what Kafka has had its chance to bring."""
+        await self._fetch_left(watch)
+        source, streams, waiting = watch.producer.source, set[Stream](), []
         for late in watch.late:
             if await self._may_still_come(late.horizon, since=late.since):
                 waiting.append(late)
@@ -184,6 +199,10 @@ class Auditor:
                 streams |= _streams(source, await self._behind(source, late.heads))
         await self._fetch(watch, streams)
         watch.late = waiting
+
+    async def _fetch_left(self, watch: _Watch) -> None:
+        source = watch.producer.source
+        await self._fetch(watch, [stream for stream in self._consumer.left if stream[0] == source])
 
     async def _compare_all(self, watch: _Watch) -> None:
         """By digests first; then head by head where they differ, once Kafka has brought what it had."""
@@ -193,10 +212,12 @@ class Auditor:
         watch.away = None  # from here on it is worth waiting for
         if here.epoch is not None and here.epoch != await self._consumer.epoch_of(source):
             await self._enter(here.epoch, watch)
+        await self._fetch_left(watch)
         horizon, since = await self._consumer.horizon(), asyncio.get_running_loop().time()
         buckets = await self._differing(watch)
         while buckets and (_is_young(watch, since) or await self._may_still_come(horizon, since=since)):
             await asyncio.sleep(EVERY / 10)
+            await self._fetch_left(watch)
             buckets = await self._differing(watch)
         log.info("compared with a producer's log", source=source, buckets_that_differ=len(buckets))
         await self._fetch(watch, await self._stopped(source))
@@ -208,15 +229,16 @@ class Auditor:
     async def _enter(self, epoch: str, watch: _Watch) -> None:
         """A life of the log that is not known yet: stop the streams of which something was taken that it lacks."""
         source = watch.producer.source
+        before = await self._consumer.epoch_of(source)
+        if before is None and await self._consumer.effects.meet(source, epoch):
+            return
         self._consumer.doubt(source)
-        async with transaction(self._engine) as conn:
-            anything = (await conn.execute(_ANYTHING_TAKEN, {"source": source})).scalar_one()
-        if anything:
-            log.warning("a producer's log began a new epoch: comparing", source=source, epoch=epoch)
-            buckets = await self._differing(watch)
-            for start in range(0, len(buckets), BUCKETS_AT_ONCE):
-                part = buckets[start : start + BUCKETS_AT_ONCE]
-                await self._fetch(watch, await self._contradicting(watch, part, taken=True))
+        say = log.info if before is None else log.warning
+        say("a producer's log began a new epoch: comparing", source=source, epoch=epoch)
+        buckets = await self._differing(watch)
+        for start in range(0, len(buckets), BUCKETS_AT_ONCE):
+            part = buckets[start : start + BUCKETS_AT_ONCE]
+            await self._fetch(watch, await self._contradicting(watch, part, taken=True))
         await self._consumer.believe(source, epoch)
 
     async def _differing(self, watch: _Watch) -> list[int]:
@@ -289,8 +311,6 @@ def _is_young(watch: _Watch, since: float) -> bool:
 def _streams(source: str, heads: Iterable[Head]) -> set[tuple[str, UUID]]:
     return {(source, head.aggregate_id) for head in heads}
 
-
-_ANYTHING_TAKEN = text("SELECT EXISTS (SELECT FROM watermark WHERE source = :source)")
 
 _STOPPED = text("SELECT aggregate_id FROM parked_aggregate WHERE source = :source AND reason = 'rewound'")
 

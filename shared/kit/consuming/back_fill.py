@@ -21,6 +21,9 @@ CALL_LIMIT = 10.0
 REST = 2.0
 """Real seconds for which a producer that did not answer is not asked again."""
 
+REST_AT_FIRST = 0.2
+"""The same for one that has not answered this process yet: they may just be starting together."""
+
 _Body = TypeVar("_Body", bound=BaseModel)
 
 
@@ -65,6 +68,10 @@ class BackFill:
         """
         return await self.producers[stream[0]].events(stream, after=after, up_to=up_to)
 
+    async def epoch(self, source: str) -> str | None:
+        """Which life of this producer's log it is; None where it does not say. Raises: ProducerUnavailable."""
+        return (await self.producers[source].changed_heads(None)).epoch
+
     async def close(self) -> None:
         for producer in self.producers.values():
             await producer.close()
@@ -79,6 +86,7 @@ class ProducerLog:
         self._topics = topics
         self._reader = reader
         self._silent_until = 0.0
+        self._has_answered = False
 
     async def events(self, stream: Stream, *, after: int, up_to: int | None = None) -> list[Arrival]:
         found: list[Arrival] = []
@@ -126,10 +134,12 @@ class ProducerLog:
             response = await self._client.get(path, params=query)
             if response.status_code == httpx.codes.CONFLICT:
                 raise LogRestored(self.source)
-            return shape.model_validate_json(response.raise_for_status().content)
+            body = shape.model_validate_json(response.raise_for_status().content)
         except (httpx.HTTPError, ValidationError) as error:
-            self._silent_until = loop.time() + REST
+            self._silent_until = loop.time() + (REST if self._has_answered else REST_AT_FIRST)
             raise ProducerUnavailable(f"{self.source}: {error!r}") from error
+        self._has_answered = True
+        return body
 
 
 def _given(**parameters: str | None) -> dict[str, str]:

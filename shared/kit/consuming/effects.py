@@ -4,6 +4,7 @@ Locks are taken in one order by everybody who consumes (batches, auditor, redriv
 order, then whatever the handler locks (heads). A handful of statements for any number of arrivals.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from aiokafka import TopicPartition
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from shared.kit import telemetry
 from shared.kit.clock import Clock
 from shared.kit.consuming.arrivals import Arrival, Standing, Stream
 from shared.kit.consuming.facts import Handler
@@ -21,6 +23,8 @@ from shared.kit.consuming.marks import Mark, Reason, Sorted, sort_out
 from shared.kit.consuming.partitions import MOVE_OFFSETS
 from shared.kit.consuming.set_aside import Kind, PutAside, put_aside
 from shared.kit.database import transaction
+
+log = telemetry.log
 
 _WAITS = "waits behind a record of its aggregate that failed"
 
@@ -63,6 +67,21 @@ class Effects:
         self._handler = handler
         self.log_epochs: dict[str, str] = {}
         """The life of each producer's log that is believed, by source."""
+        self._meeting = asyncio.Lock()
+
+    async def meet(self, source: str, epoch: str) -> bool:
+        """Believe this life of a log where no other was ever believed and nothing taken; whether it is believed now.
+
+        There is nothing to compare then, and so nothing to wait for.
+        """
+        async with self._meeting:
+            if source not in self.log_epochs:
+                async with transaction(self._engine) as conn:
+                    met = (await conn.execute(_MEET, {"source": source, "epoch": epoch})).rowcount == 1
+                if met:
+                    self.log_epochs[source] = epoch
+                    log.info("met a producer", source=source, epoch=epoch)
+            return self.log_epochs.get(source) == epoch
 
     async def apply(
         self,
@@ -238,6 +257,12 @@ def in_order(streams: Iterable[Stream]) -> list[Stream]:
 def _keys(streams: Sequence[Stream]) -> dict[str, list[str] | list[UUID]]:
     return {"sources": [source for source, _ in streams], "aggregates": [aggregate for _, aggregate in streams]}
 
+
+_MEET = text("""
+INSERT INTO producer_epoch (source, epoch)
+SELECT :source, :epoch WHERE NOT EXISTS (SELECT FROM watermark WHERE source = :source)
+ON CONFLICT (source) DO NOTHING
+""")
 
 _MARKS = """
 SELECT source, aggregate_id, seq, event_id FROM watermark

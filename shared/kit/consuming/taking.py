@@ -9,7 +9,8 @@ producer wrote its own: that takes the topic's access list. It shows when the ge
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -46,6 +47,9 @@ class ProducersLogs(Protocol):
         Raises:
             ProducerUnavailable: the producer does not answer.
         """
+
+    async def epoch(self, source: str) -> str | None:
+        """Which life of this producer's log it is; None where it does not say. Raises: ProducerUnavailable."""
 
 
 @dataclass(slots=True)
@@ -129,12 +133,22 @@ class _Run:
             try:
                 self._note(await self._apply(part))
             except AskProducer as question:
-                parts.append(await self.ask(part, question.streams))
+                met = await self._meet({source for source, _ in question.streams})
+                parts.append(part if met else await self.ask(part, question.streams))
             except Exception as error:
                 if isinstance(error, Fenced) or is_transient(error):
                     raise
                 parts += await self._divide(part, error)
         return self._taken
+
+    async def _meet(self, sources: Set[str]) -> bool:
+        """Believe the logs of producers that were never met, where they answer; whether any was met now."""
+        met = False
+        for source in sorted(sources - self._effects.log_epochs.keys()):
+            with suppress(ProducerUnavailable):
+                epoch = await self._logs.epoch(source)
+                met |= epoch is not None and await self._effects.meet(source, epoch)
+        return met
 
     async def ask(self, part: _Part, streams: Mapping[Stream, int]) -> _Part:
         """The same part with the producers' word: their events first, then the arrivals, each with its standing."""
