@@ -40,6 +40,8 @@ from tests.bench.harness import Aim, Figure, Meter, Options, in_turns
 REQUESTS = 800
 AT_ONCE = 8
 PROJECTS = 200
+LINES = range(10, 40)
+"""Of a project's timetable: with how many it is recorded, and how many it has at the end at most."""
 BATCHES, TOGETHER = 24, 200
 CHAIN = chain_id("DISPLAY")
 SINGLY = Aim(at_least=0.7, ratio=True)
@@ -64,7 +66,7 @@ async def measure(ground: Ground, options: Options) -> list[Figure]:
     async with database(ground) as frame, database(ground, "intake") as keeping:
         apps = {"frame": _application(ground, frame, _frame), "intake": _application(ground, keeping, _intake)}
         async with _floor(frame.url) as bare, _client(apps["frame"]) as framed, _client(apps["intake"]) as kept:
-            desk = await _Desk.opened(kept)
+            desk = await _Desk.opened(kept, lines=options.runs * (count + options.count(BATCHES) * TOGETHER))
             figures = []
             for what, client, db, requests in (
                 ("a fact in the frame", framed, frame, itertools.repeat(("/fact", {"name": "x" * 200}))),
@@ -93,7 +95,7 @@ async def _in_batches(
         ours=partial(_post_all, kept, desk.batches(), requests), runs=options.runs, ground=ground,
         engine=keeping.engine,
     )  # fmt: skip
-    note = f"{TOGETHER} lines a request"
+    note = f"{TOGETHER} lines a request, for projects of {LINES.start} to {LINES.stop} lines"
     return found.figure(
         "http", "HTTP: lines planned in intake, in batches", "facts/s", aim=Aim(at_least=4000), note=note
     )
@@ -120,13 +122,23 @@ class _Desk:
         self._numbers = itertools.count(1)
 
     @classmethod
-    async def opened(cls, client: httpx.AsyncClient) -> "_Desk":
-        """With a unit, its officer's post, and projects to plan for."""
+    async def opened(cls, client: httpx.AsyncClient, *, lines: int) -> "_Desk":
+        """With a unit, its officer's post, and as many projects as it takes to plan so many lines."""
         unit = await _made(client, "/v1/organisations", {"name": "示例单位"})
         body = {"title": "示例专员", "tier": Tier.OFFICER, "organisation_id": unit}
         desk = cls(unit, await _made(client, "/v1/posts", body))
-        desk._projects = [await _made(client, *next(desk.projects())) for _ in range(PROJECTS)]
+        while len(desk._projects) < max(PROJECTS, lines / len(LINES)):
+            desk._projects += await desk._recorded(client)
         return desk
+
+    async def _recorded(self, client: httpx.AsyncClient) -> list[str]:
+        items = [
+            {"operation": "record_project", **body, "milestones": [self._line(number) for number in range(LINES.start)]}
+            for _, body in itertools.islice(self.projects(), TOGETHER)
+        ]
+        response = await client.post("/v1/facts:batch", json={"items": items})
+        response.raise_for_status()
+        return [item["project_id"] for item in response.json()["items"]]
 
     def projects(self) -> Any:
         for number in self._numbers:
@@ -151,9 +163,12 @@ class _Desk:
             yield "/v1/facts:batch", {"items": list(itertools.islice(items, TOGETHER))}
 
     def _lines(self) -> Any:
-        due_on = (SystemClock().now().astimezone(CHINA).date() + timedelta(days=90)).isoformat()
         for number, project in zip(self._numbers, itertools.cycle(self._projects)):
-            yield project, {"name": f"节点{number}", "due_on": due_on, "responsible_post_id": self._officer}
+            yield project, self._line(number)
+
+    def _line(self, number: int) -> dict[str, Any]:
+        due_on = SystemClock().now().astimezone(CHINA).date() + timedelta(days=90)
+        return {"name": f"节点{number}", "due_on": due_on.isoformat(), "responsible_post_id": self._officer}
 
 
 async def _made(client: httpx.AsyncClient, path: str, body: Any) -> str:
