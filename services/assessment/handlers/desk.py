@@ -173,11 +173,12 @@ class Desk:
 
     async def write(self, *, conn: AsyncConnection, actor: str = ACTOR, traceparent: str | None = None) -> None:
         """Write facts, states and timers: a constant number of statements."""
+        stored = frozenset(self._versions)
         self._versions.update(await append(self.facts, conn=conn, actor=actor, traceparent=traceparent))
         await states.save_projects((self.projects[one] for one in self._changed["project"]), conn=conn)
-        await states.save_obligations(self._changed_of("obligation", self.obligations), conn=conn)
-        await states.save_cases(self._changed_of("case", self.cases), conn=conn)
-        await states.save_lights(self._changed_of("light", self.lights), conn=conn)
+        await states.save_obligations(self._changed_of("obligation", self.obligations, stored), conn=conn)
+        await states.save_cases(self._changed_of("case", self.cases, stored), conn=conn)
+        await states.save_lights(self._changed_of("light", self.lights, stored), conn=conn)
         commendations = [Kept(one, self._versions[one.commendation_id]) for one in self.commendations]
         await states.save_commendations(commendations, conn=conn, now=self.now)
         await self._write_timers(conn)
@@ -227,8 +228,8 @@ class Desk:
             into[one] = kept.state
             self._versions[one] = kept.version
 
-    def _changed_of(self, kind: str, of: dict[UUID, T]) -> Iterable[Kept[T]]:
-        return (Kept(of[one], self._versions[one]) for one in self._changed[kind])
+    def _changed_of(self, kind: str, of: dict[UUID, T], stored: Collection[UUID]) -> Iterable[Kept[T]]:
+        return (Kept(of[one], self._versions[one], one not in stored) for one in self._changed[kind])
 
 
 def planned_anew(obligation: Obligation, due_on: date) -> Obligation:

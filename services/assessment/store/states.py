@@ -6,7 +6,6 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 from uuid import UUID
 
 import orjson
-from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assessment.domain.case import Case
@@ -18,18 +17,20 @@ from services.assessment.domain.moments import CHINA
 from services.assessment.domain.obligation import Obligation
 from services.assessment.domain.obligation import State as ObligationState
 from services.assessment.domain.project import Project
-from services.assessment.store.sets import RowSet
+from services.assessment.store.sets import Row, RowSet
 from shared.contracts.projects import Stage
 from shared.contracts.supervision import CommendationProposed, Light
+from shared.kit.database import fetch
 
 T = TypeVar("T")
 
 
 class Kept(NamedTuple, Generic[T]):
-    """A state with its version: the last sequence of its aggregate."""
+    """A state with its version: the last sequence of its aggregate. `is_new`: it was never written yet."""
 
     state: T
     version: int
+    is_new: bool = False
 
 
 _PROJECTS = RowSet(
@@ -71,6 +72,7 @@ _OBLIGATIONS = RowSet(
         "working_days_early": "integer",
         "version": "bigint",
     },
+    fixed=("milestone_id", "project_id", "name"),
 )
 _CASES = RowSet(
     "supervision_case",
@@ -97,6 +99,7 @@ _CASES = RowSet(
         "close_reason": "text",
         "version": "bigint",
     },
+    fixed=("obligation_id", "project_id", "number", "policy_version", "due_on", "opened_at"),
 )
 _LIGHTS = RowSet(
     "light",
@@ -116,6 +119,7 @@ _LIGHTS = RowSet(
         "policy_version": "text",
         "version": "bigint",
     },
+    fixed=("project_id",),
 )
 _COMMENDATIONS = RowSet(
     "commendation",
@@ -133,53 +137,31 @@ _COMMENDATIONS = RowSet(
     },
 )
 
-_PROJECTS_BY_ID = text("""
-SELECT id, code, name, chain_id, org_id, stage, held, ended FROM project WHERE id = ANY (CAST(:ids AS uuid[]))
-""")
-_LIVE_OF_PROJECTS = text("""
+_LIVE_OF_PROJECTS = """
 SELECT id FROM obligation
- WHERE project_id = ANY (CAST(:ids AS uuid[])) AND state NOT IN ('met', 'cancelled')
-""")
-_OBLIGATIONS_BY_ID = text("""
-SELECT id, milestone_id, project_id, name, due_on, planned_on, post_id, state, inner_state, suspended_on,
-       supervised_from, told_late_on, reminded, provisional, asked_on, expected_on, delay_reason, met_on,
-       working_days_early, version
-  FROM obligation
- WHERE id = ANY (CAST(:ids AS uuid[]))
-""")
-_CASES_BY_ID = text("""
-SELECT id, obligation_id, project_id, number, policy_version, due_on, opened_at, state, rung, rung_on, next_at,
-       anchor_on, anchor_days, acknowledged, held_until, suspended_on, provisional, closed_on, close_reason, version
-  FROM supervision_case
- WHERE id = ANY (CAST(:ids AS uuid[]))
-""")
-_LIGHTS_BY_ID = text("""
-SELECT id, project_id, milestone_id, planned_on, state, light, shown, excused, suspended_on, changed_on, inputs,
-       policy_version, version
-  FROM light
- WHERE id = ANY (CAST(:ids AS uuid[]))
-""")
+ WHERE project_id = ANY ($1::uuid[]) AND state NOT IN ('met', 'cancelled')
+"""
 
 
 async def projects(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, Project]:
-    return {row[0]: _project(row) for row in await _by_id(_PROJECTS_BY_ID, ids, conn)}
+    return {row[0]: _project(row) for row in await _PROJECTS.by_id(ids, conn=conn)}
 
 
 async def live_obligations_of(project_ids: Collection[UUID], *, conn: AsyncConnection) -> list[UUID]:
     """The ids of these projects' obligations that are neither met nor cancelled."""
-    return [row[0] for row in await _by_id(_LIVE_OF_PROJECTS, project_ids, conn)]
+    return [row[0] for row in await fetch(conn, _LIVE_OF_PROJECTS, list(project_ids))] if project_ids else []
 
 
 async def obligations(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, Kept[Obligation]]:
-    return {row[0]: Kept(_obligation(row), row[-1]) for row in await _by_id(_OBLIGATIONS_BY_ID, ids, conn)}
+    return {row[0]: Kept(_obligation(row), row[-1]) for row in await _OBLIGATIONS.by_id(ids, conn=conn)}
 
 
 async def cases(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, Kept[Case]]:
-    return {row[0]: Kept(_case(row), row[-1]) for row in await _by_id(_CASES_BY_ID, ids, conn)}
+    return {row[0]: Kept(_case(row), row[-1]) for row in await _CASES.by_id(ids, conn=conn)}
 
 
 async def lights(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, Kept[StartLight]]:
-    return {row[0]: Kept(_light(row), row[-1]) for row in await _by_id(_LIGHTS_BY_ID, ids, conn)}
+    return {row[0]: Kept(_light(row), row[-1]) for row in await _LIGHTS.by_id(ids, conn=conn)}
 
 
 async def save_projects(states: Iterable[Project], *, conn: AsyncConnection) -> None:
@@ -187,15 +169,15 @@ async def save_projects(states: Iterable[Project], *, conn: AsyncConnection) -> 
 
 
 async def save_obligations(kept: Iterable[Kept[Obligation]], *, conn: AsyncConnection) -> None:
-    await _OBLIGATIONS.upsert([(*one.state, one.version) for one in kept], conn=conn)
+    await _save(_OBLIGATIONS, ((one.is_new, (*one.state, one.version)) for one in kept), conn)
 
 
 async def save_cases(kept: Iterable[Kept[Case]], *, conn: AsyncConnection) -> None:
-    await _CASES.upsert([(*one.state, one.version) for one in kept], conn=conn)
+    await _save(_CASES, ((one.is_new, (*one.state, one.version)) for one in kept), conn)
 
 
 async def save_lights(kept: Iterable[Kept[StartLight]], *, conn: AsyncConnection) -> None:
-    await _LIGHTS.upsert([_light_row(one.state, one.version) for one in kept], conn=conn)
+    await _save(_LIGHTS, ((one.is_new, _light_row(one.state, one.version)) for one in kept), conn)
 
 
 async def save_commendations(
@@ -215,11 +197,16 @@ async def save_commendations(
         )
         for one in proposed
     ]
-    await _COMMENDATIONS.upsert(rows, conn=conn)
+    await _COMMENDATIONS.insert(rows, conn=conn)
 
 
-async def _by_id(statement: TextClause, ids: Collection[UUID], conn: AsyncConnection) -> Iterable[Sequence[Any]]:
-    return cast(Iterable[Sequence[Any]], await conn.execute(statement, {"ids": list(ids)})) if ids else ()
+async def _save(into: RowSet, rows: Iterable[tuple[bool, Row]], conn: AsyncConnection) -> None:
+    new: list[Row] = []
+    known: list[Row] = []
+    for is_new, row in rows:
+        (new if is_new else known).append(row)
+    await into.insert(new, conn=conn)
+    await into.update(known, conn=conn)
 
 
 def _project(row: Sequence[Any]) -> Project:
