@@ -1,5 +1,6 @@
 """Claiming: in one transaction, what each robot may send now is found, told and written down as begun."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,10 +25,14 @@ _DEPTH_WITH_A_LIMIT = 4
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What may leave now; and for robots whose limit is used up, when they may send again."""
+    """What may leave now; and for robots whose limit is used up, when they may send again.
+
+    `all_that_is_due`: more than this is not claimed when there is room again, unless it is queued until then.
+    """
 
     outgoing: list[Outgoing]
     resting: dict[str, datetime]
+    all_that_is_due: bool
 
 
 async def claim(
@@ -46,24 +51,24 @@ async def claim(
     """
     taken = await robots.take(conn=conn, now=now, except_for=except_for)
     if not taken:
-        return Claimed([], {})
-    foreign = await attempts.held_by_others([robot.id for robot in taken], me=owner, conn=conn)
-    mine = {robot.id: robot for robot in taken if robot.id not in foreign}
-    wants, resting = await _wants(list(mine.values()), loads, now=now, conn=conn)
-    due = await attempts.due(wants, now=now, conn=conn)
-    outgoing = await teller.tell(due, mine, now=now, conn=conn)
+        return Claimed([], {}, all_that_is_due=not except_for)
+    wants, resting = await _wants(taken, loads, now=now, conn=conn)
+    due = await attempts.due(wants, owner=owner, now=now, conn=conn)
+    outgoing = await teller.tell(due, {robot.id: robot for robot in taken}, now=now, conn=conn)
     await attempts.begin([_flight(one, owner=owner, now=now) for one in outgoing], conn=conn)
-    return Claimed(outgoing, resting)
+    claimed = Counter(one.robot.id for one in outgoing)
+    got_less = {robot_id for robot_id, want, _ in wants if claimed[robot_id] < want}
+    return Claimed(outgoing, resting, all_that_is_due=not except_for and len(got_less) == len(taken))
 
 
 async def _wants(
-    mine: Sequence[Robot], loads: Mapping[str, int], *, now: datetime, conn: AsyncConnection
+    taken: Sequence[Robot], loads: Mapping[str, int], *, now: datetime, conn: AsyncConnection
 ) -> tuple[list[tuple[str, int, bool]], dict[str, datetime]]:
-    limits = {robot.id: limits_of(robot) for robot in mine}
+    limits = {robot.id: limits_of(robot) for robot in taken}
     used = await used_of(limits, now=now, conn=conn)
     wants: list[tuple[str, int, bool]] = []
     resting: dict[str, datetime] = {}
-    for robot in mine:
+    for robot in taken:
         free = budget.room(limits[robot.id], used[robot.id], now=now)
         want = _depth(robot, limits[robot.id]) - loads.get(robot.id, 0)
         if want > 0 and (free is None or free > 0):

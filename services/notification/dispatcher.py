@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notification import claims
+from services.notification.claims import Claimed
 from services.notification.keeper import SILENT_SECONDS, Keeper, Undertaker
 from services.notification.lanes import Lanes
 from services.notification.recorder import Recorder
@@ -27,6 +28,7 @@ _GATHER = 0.005
 _SHORTEST_REST = 0.005
 _LONGEST_REST = 0.25
 _LAST_WORDS_SECONDS = 1.5
+_NOTHING = Claimed([], {}, all_that_is_due=True)
 
 
 class Dispatcher:
@@ -102,8 +104,9 @@ class _Session:
             may_send=lambda: keeper.is_sure,
             over=self._recorder.add,
             room=self._room,
+            queued=queued,
         )
-        self._undertaker = Undertaker(engine, keeper, clock=clock, room=self._room, silent_seconds=silent_seconds)
+        self._undertaker = Undertaker(engine, keeper, clock=clock, queued=queued, silent_seconds=silent_seconds)
 
     async def run(self) -> None:
         """Until cancelled, or until the database goes away: then what is over is recorded when it is back."""
@@ -141,20 +144,24 @@ class _Session:
         self._recorder.close()
 
     async def _claim_all(self) -> None:
-        """What was just queued is claimed at once; where there is room again, a little later and more at a time."""
-        rest = _SHORTEST_REST
+        """What was just queued is claimed at once; where there is room again, a little later and more at a time.
+
+        What others queue nobody announces: while it comes, it is looked for more often.
+        """
+        rest, woken = _SHORTEST_REST, False
         while True:
             self._queued.clear()
             self._room.clear()
             claimed = await self._claim()
-            woke = await self._rest(_SHORTEST_REST if claimed else rest)
+            if not woken:
+                rest = _SHORTEST_REST if claimed.outgoing else min(_LONGEST_REST, rest * 2)
+            woken = await self._rest(rest, for_room=not claimed.all_that_is_due)
             if self._room.is_set() and not self._queued.is_set():
                 await _first_of(self._queued.wait(), at_most=_GATHER)
-            rest = _SHORTEST_REST if claimed or woke else min(_LONGEST_REST, rest * 2)
 
-    async def _claim(self) -> bool:
+    async def _claim(self) -> Claimed:
         if not self._keeper.is_sure:
-            return False
+            return _NOTHING
         now = self._clock.now()
         self._resting = {robot: until for robot, until in self._resting.items() if until > now}
         loads, except_for = self._lanes.loads, [*self._lanes.full, *self._resting]
@@ -165,14 +172,15 @@ class _Session:
         self._resting.update(claimed.resting)
         for one in claimed.outgoing:
             self._lanes.add(one)
-        return bool(claimed.outgoing)
+        return claimed
 
-    async def _rest(self, longest: float) -> bool:
-        """Until something was queued, there is room, simulated time moved or the rest is over; whether it was cut."""
-        await _first_of(
-            self._queued.wait(), self._room.wait(), self._clock.sleep_until(None, at_most=longest), at_most=None
-        )
-        return self._queued.is_set() or self._room.is_set()
+    async def _rest(self, longest: float, *, for_room: bool) -> bool:
+        """Until something was queued, there is room (if asked), simulated time moved or the rest is over; whether it
+        was cut."""
+        awaited = [self._queued, self._room] if for_room else [self._queued]
+        sleep = self._clock.sleep_until(None, at_most=longest)
+        await _first_of(sleep, *(event.wait() for event in awaited), at_most=None)
+        return any(event.is_set() for event in awaited)
 
 
 async def _first_of(*waits: Coroutine[Any, Any, object], at_most: float | None) -> None:

@@ -94,12 +94,12 @@ class Undertaker:
     """Records as unknown what senders left behind that died between the claim and the ledger."""
 
     def __init__(
-        self, engine: AsyncEngine, keeper: Keeper, *, clock: Clock, room: asyncio.Event, silent_seconds: float
+        self, engine: AsyncEngine, keeper: Keeper, *, clock: Clock, queued: asyncio.Event, silent_seconds: float
     ) -> None:
         self._engine = engine
         self._keeper = keeper
         self._clock = clock
-        self._room = room
+        self._queued = queued
         self._silent_seconds = silent_seconds
         self._gone: dict[int, float] = {}
         """Whose lock was free, and since when it is ours."""
@@ -130,4 +130,4 @@ class Undertaker:
             async with transaction(self._engine) as conn:
                 lost = await records.record_lost(owner, now=self._clock.now(), limit=_BURIED_AT_ONCE, conn=conn)
             log.warning("a sender died before it recorded its outcomes", unknown=lost)
-        self._room.set()
+        self._queued.set()

@@ -41,8 +41,8 @@ class Lane:
 
 class Lanes:
     """All lanes of a process. `may_send` is asked before each call and again when it leaves; `over` is told how each
-    attempt ended, with None for what never left. `room` is set when more can be claimed; `broken` ends with the error
-    of a lane that died."""
+    attempt ended, with None for what never left. `room` is set when more can be claimed, `queued` when something was
+    put back; `broken` ends with the error of a lane that died."""
 
     def __init__(
         self,
@@ -52,11 +52,12 @@ class Lanes:
         may_send: Callable[[], bool],
         over: Callable[[Outgoing, Verdict | None], None],
         room: asyncio.Event,
+        queued: asyncio.Event,
     ) -> None:
         self._sender = sender
         self._may_send = may_send
         self._over = over
-        self._room = room
+        self._room, self._queued = room, queued
         self._lanes: dict[str, Lane] = {}
         self._slots = asyncio.Semaphore(concurrent_robots)
         self._stopping = False
@@ -85,6 +86,8 @@ class Lanes:
             if lane.is_idle:
                 del self._lanes[one.robot]
         self._room.set()
+        if any(one.verdict is None for one in recorded):
+            self._queued.set()
 
     def stop(self) -> None:
         """Begin no further call."""

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notification.store.messages import Message, message_of
 from shared.contracts.deliveries import Outcome
+from shared.kit.database import fetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,50 +47,43 @@ class Attempt:
     body_text: str
 
 
-_TAKEN = text("""
-SELECT robot_id, NULL::timestamptz AS done_at FROM flight WHERE robot_id = ANY (CAST(:ids AS text[]))
+_TAKEN = """
+SELECT robot_id, NULL::timestamptz AS done_at FROM flight WHERE robot_id = ANY ($1::text[])
  UNION ALL
-SELECT robot_id, done_at FROM attempt WHERE robot_id = ANY (CAST(:ids AS text[])) AND done_at >= :since
-""")
-_FOREIGN = text("""
-SELECT DISTINCT robot_id FROM flight WHERE robot_id = ANY (CAST(:ids AS text[])) AND owner <> :me
-""")
+SELECT robot_id, done_at FROM attempt WHERE robot_id = ANY ($1::text[]) AND done_at >= $2::timestamptz
+"""
 # An array, not a join: the queue is then read in its order, and no further than is wanted.
-_DUE = text("""
+_DUE = """
 SELECT message.*
-  FROM unnest(CAST(:ids AS text[]), CAST(:wants AS integer[]), CAST(:tests AS boolean[]))
-       AS wanted (id, want, only_tests)
+  FROM unnest($1::text[], $2::integer[], $3::boolean[]) AS wanted (id, want, only_tests)
  CROSS JOIN LATERAL (
        SELECT * FROM message
-        WHERE robot_id = wanted.id AND state = 'queued' AND not_before <= :now
+        WHERE robot_id = wanted.id AND state = 'queued' AND not_before <= $4::timestamptz
           AND (kind = 'test' OR NOT wanted.only_tests)
           AND message.id <> ALL (ARRAY(SELECT message_id FROM flight WHERE flight.robot_id = wanted.id))
         ORDER BY number
         LIMIT wanted.want) AS message
-""")
-_BEGIN = text("""
+ WHERE NOT EXISTS (SELECT FROM flight WHERE flight.robot_id = wanted.id AND flight.owner <> $5::bigint)
+"""
+_BEGIN = """
 INSERT INTO flight (message_id, attempt, robot_id, owner, claimed_at, body_sha256, body_text)
-SELECT message_id, attempt, robot_id, CAST(:owner AS bigint), CAST(:now AS timestamptz), body_sha256, body_text
-  FROM unnest(CAST(:messages AS uuid[]), CAST(:attempts AS integer[]), CAST(:robots AS text[]),
-              CAST(:hashes AS bytea[]), CAST(:texts AS text[]))
+SELECT message_id, attempt, robot_id, $1::bigint, $2::timestamptz, body_sha256, body_text
+  FROM unnest($3::uuid[], $4::integer[], $5::text[], $6::bytea[], $7::text[])
        AS new (message_id, attempt, robot_id, body_sha256, body_text)
-""")
-_END = text("""
-DELETE FROM flight WHERE message_id = ANY (CAST(:ids AS uuid[])) AND owner = :owner
+"""
+_END = """
+DELETE FROM flight WHERE message_id = ANY ($1::uuid[]) AND owner = $2::bigint
 RETURNING message_id, attempt, robot_id, owner, claimed_at, body_sha256, body_text
-""")
+"""
 _RELEASE = text("DELETE FROM flight WHERE owner = :owner")
 _OWNERS = text("SELECT DISTINCT owner FROM flight WHERE owner <> :me")
 _OWNED = text("SELECT message_id FROM flight WHERE owner = :owner LIMIT :limit")
-_RECORD = text("""
+_RECORD = """
 INSERT INTO attempt (message_id, attempt, robot_id, channel, claimed_at, done_at, outcome, code, answer, reason,
                      not_before, body_sha256, body_text)
-SELECT * FROM unnest(CAST(:messages AS uuid[]), CAST(:attempts AS integer[]), CAST(:robots AS text[]),
-                     CAST(:channels AS text[]), CAST(:claimed AS timestamptz[]), CAST(:done AS timestamptz[]),
-                     CAST(:outcomes AS text[]), CAST(:codes AS text[]), CAST(:answers AS text[]),
-                     CAST(:reasons AS text[]), CAST(:not_before AS timestamptz[]), CAST(:hashes AS bytea[]),
-                     CAST(:texts AS text[]))
-""")
+SELECT * FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[],
+                     $7::text[], $8::text[], $9::text[], $10::text[], $11::timestamptz[], $12::bytea[], $13::text[])
+"""
 _STORY = text("SELECT * FROM attempt WHERE message_id = :id ORDER BY attempt")
 _FLYING = text("SELECT count(*) FROM flight")
 # One statement, so that no message is seen neither waiting nor on its way.
@@ -106,47 +100,44 @@ async def taken(robots: Collection[str], *, since: datetime, conn: AsyncConnecti
     """For each robot when its attempts since then ended, None for those on their way (budget.room)."""
     found: dict[str, list[datetime | None]] = {robot: [] for robot in robots}
     if robots:
-        for row in await conn.execute(_TAKEN, {"ids": list(robots), "since": since}):
-            found[row.robot_id].append(row.done_at)
+        for robot_id, done_at in await fetch(conn, _TAKEN, list(robots), since):
+            found[robot_id].append(done_at)
     return found
 
 
-async def held_by_others(robots: Collection[str], *, me: int, conn: AsyncConnection) -> set[str]:
-    """The robots to which another process is sending: its order would be lost if two sent at once."""
-    return {row.robot_id for row in await conn.execute(_FOREIGN, {"ids": list(robots), "me": me})}
+async def due(
+    wants: Sequence[tuple[str, int, bool]], *, owner: int, now: datetime, conn: AsyncConnection
+) -> list[Message]:
+    """For each (robot, how many, only tests) the messages that are next, in order.
 
-
-async def due(wants: Sequence[tuple[str, int, bool]], *, now: datetime, conn: AsyncConnection) -> list[Message]:
-    """For each (robot, how many, only tests) the messages that are next, in order."""
+    None for a robot to which another than this owner is sending: its order would be lost if two sent at once.
+    """
     if not wants:
         return []
-    ids, counts, tests = zip(*wants, strict=True)
-    rows = await conn.execute(_DUE, {"ids": list(ids), "wants": list(counts), "tests": list(tests), "now": now})
-    return [message_of(row) for row in rows]
+    ids, counts, tests = map(list, zip(*wants, strict=True))
+    return [message_of(row) for row in await fetch(conn, _DUE, ids, counts, tests, now, owner)]
 
 
 async def begin(flights: Sequence[Flight], *, conn: AsyncConnection) -> None:
     """Write down that these attempts begin; before anything leaves."""
     if not flights:
         return
-    await conn.execute(
+    await fetch(
+        conn,
         _BEGIN,
-        {
-            "owner": flights[0].owner,
-            "now": flights[0].claimed_at,
-            "messages": [flight.message_id for flight in flights],
-            "attempts": [flight.attempt for flight in flights],
-            "robots": [flight.robot for flight in flights],
-            "hashes": [flight.body_sha256 for flight in flights],
-            "texts": [flight.body_text for flight in flights],
-        },
+        flights[0].owner,
+        flights[0].claimed_at,
+        [flight.message_id for flight in flights],
+        [flight.attempt for flight in flights],
+        [flight.robot for flight in flights],
+        [flight.body_sha256 for flight in flights],
+        [flight.body_text for flight in flights],
     )
 
 
 async def end(message_ids: Collection[UUID], *, owner: int, conn: AsyncConnection) -> dict[UUID, Flight]:
     """Take these attempts off the way; only those still there are this owner's to record."""
-    rows = await conn.execute(_END, {"ids": list(message_ids), "owner": owner})
-    return {row.message_id: Flight(*row) for row in rows}
+    return {row["message_id"]: Flight(*row) for row in await fetch(conn, _END, list(message_ids), owner)}
 
 
 async def release(owner: int, *, conn: AsyncConnection) -> None:
@@ -166,23 +157,22 @@ async def record(attempts: Sequence[Attempt], *, conn: AsyncConnection) -> None:
     """Add to the ledger, in one statement."""
     if not attempts:
         return
-    await conn.execute(
+    await fetch(
+        conn,
         _RECORD,
-        {
-            "messages": [attempt.message_id for attempt in attempts],
-            "attempts": [attempt.attempt for attempt in attempts],
-            "robots": [attempt.robot for attempt in attempts],
-            "channels": [attempt.channel for attempt in attempts],
-            "claimed": [attempt.claimed_at for attempt in attempts],
-            "done": [attempt.done_at for attempt in attempts],
-            "outcomes": [attempt.outcome.value for attempt in attempts],
-            "codes": [attempt.code for attempt in attempts],
-            "answers": [attempt.answer for attempt in attempts],
-            "reasons": [attempt.reason for attempt in attempts],
-            "not_before": [attempt.not_before for attempt in attempts],
-            "hashes": [attempt.body_sha256 for attempt in attempts],
-            "texts": [attempt.body_text for attempt in attempts],
-        },
+        [attempt.message_id for attempt in attempts],
+        [attempt.attempt for attempt in attempts],
+        [attempt.robot for attempt in attempts],
+        [attempt.channel for attempt in attempts],
+        [attempt.claimed_at for attempt in attempts],
+        [attempt.done_at for attempt in attempts],
+        [attempt.outcome.value for attempt in attempts],
+        [attempt.code for attempt in attempts],
+        [attempt.answer for attempt in attempts],
+        [attempt.reason for attempt in attempts],
+        [attempt.not_before for attempt in attempts],
+        [attempt.body_sha256 for attempt in attempts],
+        [attempt.body_text for attempt in attempts],
     )
 
 

@@ -17,6 +17,7 @@ from shared.contracts.programme import (
     PostVacated,
     Tier,
 )
+from shared.kit.database import fetch
 
 Unseal = Callable[[UUID, bytes], str | None]
 """A person's mobile number, unsealed; None when it cannot be."""
@@ -49,24 +50,24 @@ SELECT * FROM unnest(CAST(:posts AS uuid[]), CAST(:days AS date[]), CAST(:person
 """)
 
 # The holder on a day is whoever the latest term up to that day names; a vacancy is a term without a person.
-_NAMES = text("""
+_NAMES = """
 SELECT 'chain' AS kind, id, name, NULL AS tier, NULL AS organisation, NULL AS holder, NULL::uuid AS person_id,
        NULL::bytea AS mobile
-  FROM chain WHERE id = ANY (CAST(:chains AS uuid[]))
+  FROM chain WHERE id = ANY ($2::uuid[])
  UNION ALL
 SELECT 'organisation', id, name, NULL, NULL, NULL, NULL, NULL
-  FROM organisation WHERE id = ANY (CAST(:organisations AS uuid[]))
+  FROM organisation WHERE id = ANY ($3::uuid[])
  UNION ALL
 SELECT 'post', post.id, post.title, post.tier, organisation.name, person.name, person.id, mention.mobile
   FROM post
   LEFT JOIN organisation ON organisation.id = post.organisation_id
   LEFT JOIN LATERAL (SELECT person_id FROM tenure
-                      WHERE post_id = post.id AND from_day <= CAST(:on_day AS date)
+                      WHERE post_id = post.id AND from_day <= $4::date
                       ORDER BY from_day DESC LIMIT 1) AS held ON true
   LEFT JOIN person ON person.id = held.person_id
   LEFT JOIN mention ON mention.person_id = held.person_id
- WHERE post.id = ANY (CAST(:posts AS uuid[]))
-""")
+ WHERE post.id = ANY ($1::uuid[])
+"""
 
 _SET_MENTION = text("""
 INSERT INTO mention (person_id, mobile) VALUES (:person, :mobile)
@@ -123,15 +124,15 @@ async def names(
     conn: AsyncConnection,
 ) -> Names:
     """What these are called on a day, and who holds the posts then."""
-    wanted = {"posts": list(posts), "chains": list(chains), "organisations": list(organisations), "on_day": on_day}
     found: dict[str, dict[UUID, str]] = {"chain": {}, "organisation": {}}
     holders: dict[UUID, Post] = {}
-    for row in await conn.execute(_NAMES, wanted):
-        if row.kind == "post":
-            mobile = unseal(row.person_id, row.mobile) if row.mobile else None
-            holders[row.id] = Post(row.name, Tier(row.tier), row.organisation or "", row.holder, mobile)
+    for row in await fetch(conn, _NAMES, list(posts), list(chains), list(organisations), on_day):
+        if row["kind"] == "post":
+            mobile = unseal(row["person_id"], row["mobile"]) if row["mobile"] else None
+            post = Post(row["name"], Tier(row["tier"]), row["organisation"] or "", row["holder"], mobile)
+            holders[row["id"]] = post
         else:
-            found[row.kind][row.id] = row.name
+            found[row["kind"]][row["id"]] = row["name"]
     return Names(posts=holders, chains=found["chain"], organisations=found["organisation"])
 
 

@@ -1,13 +1,13 @@
 """Messages: rows that wait, go, arrive or do not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notification.domain.messages import State, number_of
@@ -16,6 +16,7 @@ from services.notification.domain.routing import Listener
 from services.notification.store import signal
 from shared.contracts.programme import Tier
 from shared.kit.clock import CHINA
+from shared.kit.database import fetch
 
 TEST = "test"
 """The kind of a message that only tries a robot."""
@@ -81,36 +82,32 @@ class Change:
 
 
 # The counter's row is locked until the transaction ends: numbers have no gaps, and are seen in their order.
-_NUMBERS = text("""
-INSERT INTO message_counter AS counter (year, last) VALUES (:year, :count)
+_NUMBERS = """
+INSERT INTO message_counter AS counter (year, last) VALUES ($1, $2)
     ON CONFLICT (year) DO UPDATE SET last = counter.last + excluded.last
 RETURNING last
-""")
+"""
 
-_INSERT = text("""
+_INSERT = """
 INSERT INTO message (id, number, cause_id, part, kind, event, decided_at, listeners, robot_id, project_id, chain_id,
                      case_id, rung, state, not_before, created_at, traceparent)
-SELECT id, number, cause_id, part, kind, CAST(event AS jsonb), decided_at, CAST(listeners AS jsonb), robot_id,
-       project_id, chain_id, case_id, rung, CASE WHEN robot_id IS NULL THEN 'unroutable' ELSE 'queued' END,
-       CAST(:now AS timestamptz), CAST(:now AS timestamptz), traceparent
-  FROM unnest(CAST(:ids AS uuid[]), CAST(:numbers AS bigint[]), CAST(:causes AS uuid[]), CAST(:parts AS integer[]),
-              CAST(:kinds AS text[]), CAST(:events AS text[]), CAST(:decided AS timestamptz[]),
-              CAST(:listeners AS text[]), CAST(:robots AS text[]), CAST(:projects AS uuid[]), CAST(:chains AS uuid[]),
-              CAST(:cases AS uuid[]), CAST(:rungs AS integer[]), CAST(:traces AS text[]))
+SELECT id, number, cause_id, part, kind, event, decided_at, listeners, robot_id, project_id, chain_id, case_id, rung,
+       CASE WHEN robot_id IS NULL THEN 'unroutable' ELSE 'queued' END, $1::timestamptz, $1::timestamptz, traceparent
+  FROM unnest($2::uuid[], $3::bigint[], $4::uuid[], $5::integer[], $6::text[], $7::jsonb[], $8::timestamptz[],
+              $9::jsonb[], $10::text[], $11::uuid[], $12::uuid[], $13::uuid[], $14::integer[], $15::text[])
        AS new (id, number, cause_id, part, kind, event, decided_at, listeners, robot_id, project_id, chain_id, case_id,
                rung, traceparent)
-""")
+"""
 
-_CHANGE = text("""
+_CHANGE = """
 UPDATE message
    SET state = new.state, attempts = new.attempts, refusals = new.refusals, unknowns = new.unknowns,
        not_before = coalesce(new.not_before, message.not_before), reason = new.reason,
-       settled_at = CASE WHEN new.state = 'queued' THEN NULL ELSE CAST(:now AS timestamptz) END
-  FROM unnest(CAST(:ids AS uuid[]), CAST(:states AS text[]), CAST(:attempts AS integer[]), CAST(:refusals AS integer[]),
-              CAST(:unknowns AS integer[]), CAST(:not_before AS timestamptz[]), CAST(:reasons AS text[]))
+       settled_at = CASE WHEN new.state = 'queued' THEN NULL ELSE $1::timestamptz END
+  FROM unnest($2::uuid[], $3::text[], $4::integer[], $5::integer[], $6::integer[], $7::timestamptz[], $8::text[])
        AS new (id, state, attempts, refusals, unknowns, not_before, reason)
  WHERE message.id = new.id
-""")
+"""
 
 _BY_ID = text("SELECT * FROM message WHERE id = ANY (CAST(:ids AS uuid[]))")
 _UNROUTABLE = text("SELECT * FROM message WHERE state = 'unroutable' ORDER BY number FOR UPDATE")
@@ -143,62 +140,61 @@ async def insert(messages: Sequence[NewMessage], *, now: datetime, conn: AsyncCo
     if not messages:
         return []
     year = now.astimezone(CHINA).year
-    last: int = (await conn.execute(_NUMBERS, {"year": year, "count": len(messages)})).scalar_one()
+    [(last,)] = await fetch(conn, _NUMBERS, year, len(messages))
     numbers = [number_of(year, last - len(messages) + 1 + place) for place in range(len(messages))]
-    await conn.execute(_INSERT, {"now": now, "numbers": numbers, **_columns(messages)})
+    await fetch(
+        conn,
+        _INSERT,
+        now,
+        [message.id for message in messages],
+        numbers,
+        [message.cause_id for message in messages],
+        [message.part for message in messages],
+        [message.kind for message in messages],
+        [message.event for message in messages],
+        [message.decided_at for message in messages],
+        [_listeners_json(message.listeners) for message in messages],
+        [message.robot for message in messages],
+        [message.project_id for message in messages],
+        [message.chain_id for message in messages],
+        [message.case_id for message in messages],
+        [message.rung for message in messages],
+        [message.traceparent for message in messages],
+    )
     await signal.mark_queued(conn)
     return numbers
-
-
-def _columns(messages: Sequence[NewMessage]) -> dict[str, list[Any]]:
-    return {
-        "ids": [message.id for message in messages],
-        "causes": [message.cause_id for message in messages],
-        "parts": [message.part for message in messages],
-        "kinds": [message.kind for message in messages],
-        "events": [message.event for message in messages],
-        "decided": [message.decided_at for message in messages],
-        "listeners": [_listeners_json(message.listeners) for message in messages],
-        "robots": [message.robot for message in messages],
-        "projects": [message.project_id for message in messages],
-        "chains": [message.chain_id for message in messages],
-        "cases": [message.case_id for message in messages],
-        "rungs": [message.rung for message in messages],
-        "traces": [message.traceparent for message in messages],
-    }
 
 
 async def change(changes: Sequence[Change], *, now: datetime, conn: AsyncConnection) -> None:
     """Write down how these messages stand, in one statement."""
     if not changes:
         return
-    await conn.execute(
+    await fetch(
+        conn,
         _CHANGE,
-        {
-            "now": now,
-            "ids": [change.id for change in changes],
-            "states": [change.state.value for change in changes],
-            "attempts": [change.attempts for change in changes],
-            "refusals": [change.tries.refusals for change in changes],
-            "unknowns": [change.tries.unknowns for change in changes],
-            "not_before": [change.not_before for change in changes],
-            "reasons": [change.reason for change in changes],
-        },
+        now,
+        [change.id for change in changes],
+        [change.state.value for change in changes],
+        [change.attempts for change in changes],
+        [change.tries.refusals for change in changes],
+        [change.tries.unknowns for change in changes],
+        [change.not_before for change in changes],
+        [change.reason for change in changes],
     )
 
 
 async def by_id(ids: Sequence[UUID], *, conn: AsyncConnection) -> dict[UUID, Message]:
-    return {row.id: message_of(row) for row in await conn.execute(_BY_ID, {"ids": list(ids)})}
+    return {row["id"]: message_of(row) for row in (await conn.execute(_BY_ID, {"ids": list(ids)})).mappings()}
 
 
 async def lock(number: int, *, conn: AsyncConnection) -> Message | None:
-    row = (await conn.execute(_ONE_LOCKED, {"number": number})).one_or_none()
+    row = (await conn.execute(_ONE_LOCKED, {"number": number})).mappings().one_or_none()
     return message_of(row) if row else None
 
 
 async def unroutable(*, conn: AsyncConnection) -> list[Message]:
     """All that found no route, locked."""
-    return [message_of(row) for row in await conn.execute(_UNROUTABLE)]
+    return [message_of(row) for row in (await conn.execute(_UNROUTABLE)).mappings()]
 
 
 async def route(
@@ -249,30 +245,30 @@ async def undelivered_of(robot: str, *, conn: AsyncConnection) -> list[UUID]:
     return [row.id for row in await conn.execute(_UNDELIVERED, {"robot": robot})]
 
 
-def message_of(row: Row[Any]) -> Message:
+def message_of(row: Mapping[Any, Any]) -> Message:
     return Message(
-        id=row.id,
-        number=row.number,
-        cause_id=row.cause_id,
-        part=row.part,
-        kind=row.kind,
-        event=row.event,
-        decided_at=row.decided_at,
-        listeners=_listeners(row.listeners),
-        robot=row.robot_id,
-        project_id=row.project_id,
-        chain_id=row.chain_id,
-        case_id=row.case_id,
-        rung=row.rung,
-        state=State(row.state),
-        not_before=row.not_before,
-        attempts=row.attempts,
-        tries=Tries(row.refusals, row.unknowns),
-        reason=row.reason,
-        created_at=row.created_at,
-        settled_at=row.settled_at,
-        traceparent=row.traceparent,
-        sending=getattr(row, "sending", False),
+        id=row["id"],
+        number=row["number"],
+        cause_id=row["cause_id"],
+        part=row["part"],
+        kind=row["kind"],
+        event=row["event"],
+        decided_at=row["decided_at"],
+        listeners=_listeners(row["listeners"]),
+        robot=row["robot_id"],
+        project_id=row["project_id"],
+        chain_id=row["chain_id"],
+        case_id=row["case_id"],
+        rung=row["rung"],
+        state=State(row["state"]),
+        not_before=row["not_before"],
+        attempts=row["attempts"],
+        tries=Tries(row["refusals"], row["unknowns"]),
+        reason=row["reason"],
+        created_at=row["created_at"],
+        settled_at=row["settled_at"],
+        traceparent=row["traceparent"],
+        sending=row.get("sending", False),
     )
 
 

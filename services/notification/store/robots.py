@@ -1,17 +1,18 @@
 """Robots, routes, and the switch of everything outbound."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notification.domain.outcome import Condition, RobotState
 from services.notification.domain.routing import Route, Routes
 from shared.contracts.programme import Tier
+from shared.kit.database import fetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +47,21 @@ _LOCKED = text("SELECT * FROM robot WHERE id = ANY (CAST(:ids AS text[])) ORDER 
 # A robot is taken when something of its own is due: what the dispatcher sends next, it decides under this lock.
 # Each subquery is one look into an index for each robot, however many messages wait (an EXISTS may become a scan of
 # all that wait); a robot that is off is looked at through the index of tests, for its queue may be long.
-_TAKE = text("""
+_TAKE = """
 SELECT * FROM robot
- WHERE NOT id = ANY (CAST(:except AS text[]))
-   AND (resume_at IS NULL OR resume_at <= :now)
+ WHERE NOT id = ANY ($1::text[])
+   AND (resume_at IS NULL OR resume_at <= $2::timestamptz)
    AND NOT (SELECT paused FROM outbound)
    AND CASE WHEN robot.state = 'off'
-            THEN (SELECT true FROM message WHERE message.robot_id = robot.id AND message.state = 'queued'
-                                             AND message.kind = 'test' AND message.not_before <= :now LIMIT 1)
-            ELSE (SELECT true FROM message WHERE message.robot_id = robot.id AND message.state = 'queued'
-                                             AND message.not_before <= :now LIMIT 1) END
+            THEN (SELECT true FROM message
+                   WHERE message.robot_id = robot.id AND message.state = 'queued' AND kind = 'test'
+                     AND not_before <= $2::timestamptz LIMIT 1)
+            ELSE (SELECT true FROM message
+                   WHERE message.robot_id = robot.id AND message.state = 'queued'
+                     AND not_before <= $2::timestamptz LIMIT 1) END
  ORDER BY id
    FOR UPDATE SKIP LOCKED
-""")
+"""
 
 _PUT = text("""
 INSERT INTO robot (id, name, channel, target, per_minute) VALUES (:id, :name, :channel, :target, :per_minute)
@@ -79,8 +82,8 @@ UPDATE robot SET state = new.state, resume_at = new.resume_at, failures = new.fa
  WHERE robot.id = new.id
 """)
 
-_ROUTES = text("SELECT * FROM route ORDER BY id")
-_HOLD_ROUTES = text("LOCK TABLE route IN SHARE MODE")
+_ROUTES = "SELECT * FROM route ORDER BY id"
+_HOLD_ROUTES = "LOCK TABLE route IN SHARE MODE"
 _ROUTE = text("SELECT * FROM route WHERE id = :id")
 _ROUTE_LOCKED = text("SELECT * FROM route WHERE id = :id FOR UPDATE")
 _PUT_ROUTE = text("""
@@ -100,22 +103,23 @@ UPDATE outbound SET paused = :paused, reason = :reason, switched_by = :by, since
 
 
 async def find(robot_id: str, *, conn: AsyncConnection, lock: bool = False) -> Robot | None:
-    row = (await conn.execute(_ONE_LOCKED if lock else _ONE, {"id": robot_id})).one_or_none()
+    row = (await conn.execute(_ONE_LOCKED if lock else _ONE, {"id": robot_id})).mappings().one_or_none()
     return _robot(row) if row else None
 
 
 async def every(*, conn: AsyncConnection) -> list[Robot]:
-    return [_robot(row) for row in await conn.execute(_ALL)]
+    return [_robot(row) for row in (await conn.execute(_ALL)).mappings()]
 
 
 async def lock(robot_ids: Collection[str], *, conn: AsyncConnection) -> dict[str, Robot]:
     """These robots, locked in order of id."""
-    return {row.id: _robot(row) for row in await conn.execute(_LOCKED, {"ids": list(robot_ids)})}
+    rows = (await conn.execute(_LOCKED, {"ids": list(robot_ids)})).mappings()
+    return {row["id"]: _robot(row) for row in rows}
 
 
 async def take(*, conn: AsyncConnection, now: datetime, except_for: Collection[str]) -> list[Robot]:
     """Lock the robots that have something due and may send, leaving out those somebody else holds."""
-    return [_robot(row) for row in await conn.execute(_TAKE, {"now": now, "except": list(except_for)})]
+    return [_robot(row) for row in await fetch(conn, _TAKE, list(except_for), now)]
 
 
 async def put(
@@ -153,21 +157,21 @@ async def set_conditions(conditions: Sequence[tuple[str, Condition]], *, conn: A
 
 async def routes(*, conn: AsyncConnection) -> list[tuple[Route, int]]:
     """All routes with their versions."""
-    return [(_route(row), row.version) for row in await conn.execute(_ROUTES)]
+    return [(_route(row), row["version"]) for row in await fetch(conn, _ROUTES)]
 
 
 async def routing(*, conn: AsyncConnection, hold: bool = False) -> Routes:
     """`hold`: the routes stay as they are until the transaction ends, so that whoever then changes them sees what was
     queued, or left without a route, under these. Not for a transaction that changes routes itself."""
     if hold:
-        await conn.execute(_HOLD_ROUTES)
+        await fetch(conn, _HOLD_ROUTES)
     return Routes(route for route, _ in await routes(conn=conn))
 
 
 async def find_route(route_id: UUID, *, conn: AsyncConnection, lock: bool = False) -> tuple[Route, int] | None:
     """The route and its version."""
-    row = (await conn.execute(_ROUTE_LOCKED if lock else _ROUTE, {"id": route_id})).one_or_none()
-    return (_route(row), row.version) if row else None
+    row = (await conn.execute(_ROUTE_LOCKED if lock else _ROUTE, {"id": route_id})).mappings().one_or_none()
+    return (_route(row), row["version"]) if row else None
 
 
 async def put_route(route: Route, *, conn: AsyncConnection) -> int:
@@ -199,10 +203,11 @@ async def switch(state: Outbound, *, conn: AsyncConnection) -> None:
     await conn.execute(_SWITCH, {**values, "restored": state.restored})
 
 
-def _robot(row: Row[Any]) -> Robot:
-    condition = Condition(RobotState(row.state), row.resume_at, row.failures, row.why)
-    return Robot(row.id, row.name, row.channel, row.target, row.per_minute, condition, row.version)
+def _robot(row: Mapping[Any, Any]) -> Robot:
+    condition = Condition(RobotState(row["state"]), row["resume_at"], row["failures"], row["why"])
+    return Robot(row["id"], row["name"], row["channel"], row["target"], row["per_minute"], condition, row["version"])
 
 
-def _route(row: Row[Any]) -> Route:
-    return Route(row.id, row.robot_id, row.post_id, Tier(row.tier) if row.tier else None, row.chain_id, row.mention)
+def _route(row: Mapping[Any, Any]) -> Route:
+    tier = Tier(row["tier"]) if row["tier"] else None
+    return Route(row["id"], row["robot_id"], row["post_id"], tier, row["chain_id"], row["mention"])

@@ -57,7 +57,7 @@ _COUNT = text("SELECT count(*) FROM message WHERE state = 'queued' AND robot_id 
 
 
 async def find(number: int, *, conn: AsyncConnection) -> Message | None:
-    row = (await conn.execute(_BY_NUMBER, {"number": number})).one_or_none()
+    row = (await conn.execute(_BY_NUMBER, {"number": number})).mappings().one_or_none()
     return message_of(row) if row else None
 
 
@@ -80,18 +80,19 @@ async def page(
         "after": after,
         "limit": limit,
     }
-    return [message_of(row) for row in await conn.execute(_PAGE, asked)]
+    return [message_of(row) for row in (await conn.execute(_PAGE, asked)).mappings()]
 
 
 async def troubled(*, robot: str | None, after: int | None, limit: int, conn: AsyncConnection) -> list[Message]:
     """What has not arrived and needs somebody's eye, the oldest first, above the number `after`."""
     rows = await conn.execute(_TROUBLED, {"robot": robot, "after": after or 0, "limit": limit})
-    return [message_of(row) for row in rows]
+    return [message_of(row) for row in rows.mappings()]
 
 
 async def waiting(*, now: datetime, limit: int, conn: AsyncConnection) -> list[Message]:
     """What would go out next, in order."""
-    return [message_of(row) for row in await conn.execute(_WAITING, {"now": now, "limit": limit})]
+    rows = await conn.execute(_WAITING, {"now": now, "limit": limit})
+    return [message_of(row) for row in rows.mappings()]
 
 
 async def counts(*, conn: AsyncConnection) -> dict[str, int]:

@@ -66,7 +66,7 @@ async def test_killed_again_and_again_it_is_repeated_once_and_then_left_to_a_per
             process.kill()
             process.wait()
         async with Keeper.open(desk.engine) as found:
-            undertaker = Undertaker(desk.engine, found, clock=desk.clock, room=asyncio.Event(), silent_seconds=0)
+            undertaker = Undertaker(desk.engine, found, clock=desk.clock, queued=asyncio.Event(), silent_seconds=0)
             await eventually(partial(buried, desk, undertaker))
     assert await desk.states() == [State.UNDELIVERED]
     async with desk.sending():
@@ -102,7 +102,7 @@ async def is_watched(undertaker: Undertaker) -> bool:
 @asynccontextmanager
 async def patient_undertaker(desk: Desk) -> AsyncIterator[Undertaker]:
     async with Keeper.open(desk.engine) as found:
-        yield Undertaker(desk.engine, found, clock=desk.clock, room=asyncio.Event(), silent_seconds=inf)
+        yield Undertaker(desk.engine, found, clock=desk.clock, queued=asyncio.Event(), silent_seconds=inf)
 
 
 async def test_a_process_that_only_lost_its_lock_is_not_given_up_while_it_may_send(
@@ -245,7 +245,7 @@ async def test_what_a_dead_process_left_waits_until_it_has_certainly_fallen_sile
     await desk.hear(escalated())
     await claimed_and_sent(desk, robot, desk.engine)
     async with Keeper.open(desk.engine) as found:
-        patient = Undertaker(desk.engine, found, clock=desk.clock, room=asyncio.Event(), silent_seconds=inf)
+        patient = Undertaker(desk.engine, found, clock=desk.clock, queued=asyncio.Event(), silent_seconds=inf)
         for _ in range(3):
             await patient.look()
             assert await desk.flights() == 1
