@@ -234,3 +234,14 @@ class CommendationProposed(SupervisionEvent):
     met_on: date
     working_days_early: int
     policy_version: str
+
+
+class Addressed(SupervisionEvent):
+    """Who is to hear of an earlier fact of the same aggregate (`event_id`) that named nobody: when it was decided, no
+    post that could hear was held, or none was known yet. `skipped` as in `CaseEscalated`; both stand instead of the
+    earlier fact's."""
+
+    type: ClassVar[str] = "cn.liandu.supervision.addressed.v1"
+    event_id: UUID
+    addressees: tuple[Addressee, ...]
+    skipped: tuple[Tier, ...] = ()

@@ -85,6 +85,7 @@ SUPERVISION = Topic(
         supervision.CaseClosed,
         supervision.LightChanged,
         supervision.CommendationProposed,
+        supervision.Addressed,
     ),
 )
 DELIVERIES = Topic(

@@ -13,7 +13,7 @@ from services.assessment.domain.case import Case, State, climb_at
 from services.assessment.domain.obligation import State as ObligationState
 from services.assessment.domain.rules import Rules
 from shared.contracts.programme import Tier
-from shared.contracts.supervision import CaseEscalated, Document, Light
+from shared.contracts.supervision import Addressed, Addressee, CaseEscalated, Document, Light
 
 
 class Shown(BaseModel):
@@ -157,12 +157,6 @@ class RungShown(Shown):
 
     @classmethod
     def of(cls, event: CaseEscalated, at: datetime) -> Self:
-        heard = [
-            AddresseeShown(
-                post_id=one.post_id, tier=one.tier, tier_name=wording.TIERS[one.tier], copy_only=one.copy_only
-            )
-            for one in event.addressees
-        ]
         return cls(
             rung=event.rung,
             document=event.document,
@@ -170,13 +164,24 @@ class RungShown(Shown):
             document_number=event.document_number,
             due_at=event.due_at,
             at=at,
-            addressees=tuple(heard),
+            addressees=_heard(event.addressees),
             skipped=event.skipped,
             working_days_late=event.working_days_late,
             reply_by=event.reply_by,
             raised_by_light=event.raised_by_light,
             provisional=event.provisional,
         )
+
+    def addressed(self, event: Addressed) -> Self:
+        """The same with those who heard of it later, when nobody was there at first."""
+        return self.model_copy(update={"addressees": _heard(event.addressees), "skipped": event.skipped})
+
+
+def _heard(addressees: tuple[Addressee, ...]) -> tuple[AddresseeShown, ...]:
+    return tuple(
+        AddresseeShown(post_id=one.post_id, tier=one.tier, tier_name=wording.TIERS[one.tier], copy_only=one.copy_only)
+        for one in addressees
+    )
 
 
 class CaseShown(Shown):

@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assessment.api.answers import AcknowledgementShown, FeedbackShown, RungShown
-from shared.contracts.supervision import CaseAcknowledged, CaseEscalated, CaseFeedbackGiven
+from shared.contracts.supervision import Addressed, CaseAcknowledged, CaseEscalated, CaseFeedbackGiven
 from shared.kit.log.eventlog import LoggedFact, history
 
 _PAGE = 500
@@ -13,11 +13,17 @@ _PAGE = 500
 
 async def story_of(case_id: UUID, *, conn: AsyncConnection) -> tuple[tuple[RungShown, ...], tuple[FeedbackShown, ...]]:
     rungs: dict[int, RungShown] = {}
+    rung_of: dict[UUID, int] = {}
     feedback: list[FeedbackShown] = []
     for fact in await _all(case_id, conn):
         if fact.type == CaseEscalated.type:
             escalated = CaseEscalated.model_validate_json(fact.data)
             rungs[escalated.rung] = RungShown.of(escalated, fact.at)
+            rung_of[fact.event_id] = escalated.rung
+        elif fact.type == Addressed.type:
+            named = Addressed.model_validate_json(fact.data)
+            if (rung := rung_of.get(named.event_id)) is not None:
+                rungs[rung] = rungs[rung].addressed(named)
         elif fact.type == CaseAcknowledged.type:
             said = CaseAcknowledged.model_validate_json(fact.data)
             done = AcknowledgementShown(by=said.by, via=said.via, at=fact.at, holds_until=said.holds_until)

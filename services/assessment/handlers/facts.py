@@ -16,6 +16,7 @@ from services.assessment.domain.light import light_id
 from services.assessment.domain.moments import china_date
 from services.assessment.domain.obligation import Obligation
 from services.assessment.domain.project import Project
+from services.assessment.handlers import addressing
 from services.assessment.handlers.desk import Desk, planned_anew
 from services.assessment.handlers.known import Knowledge
 from services.assessment.store import programme, states
@@ -73,6 +74,7 @@ async def apply(facts: Sequence[Fact], *, conn: AsyncConnection, now: datetime, 
     for fact, event in told:
         _take(event, desk, china_date(fact.at))
     await desk.write(conn=conn, traceparent=_common_trace(facts))
+    await addressing.note(desk, conn=conn)
 
 
 async def _learn(facts: Sequence[Fact], *, conn: AsyncConnection) -> Any:

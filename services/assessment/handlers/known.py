@@ -41,6 +41,7 @@ class Known:
     current: Rules
     by_version: Mapping[str, Rules]
     directory: Directory
+    directory_revision: int
     calendar_revision: int
     recounted_revision: int
 
@@ -119,6 +120,7 @@ class Knowledge:
             current=by_version.get(self.policy.version) or Rules(self.policy, calendar, standing.began_on),
             by_version=by_version,
             directory=await self._read_directory(standing.directory_revision, conn),
+            directory_revision=standing.directory_revision,
             calendar_revision=standing.calendar_revision,
             recounted_revision=standing.recounted_revision,
         )

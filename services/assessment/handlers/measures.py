@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assessment.domain.moments import china_date
 from services.assessment.handlers.known import Knowledge, NotBegun
+from services.assessment.store import unaddressed
 from shared.kit.clock import CHINA
 from shared.kit.process.measures import COUNTED_AT_MOST
 from shared.kit.telemetry import gauge
@@ -18,6 +19,10 @@ _PUBLISHED = gauge(
     "Where the published working calendar ends, as Unix time; what is counted beyond it is provisional",
 )
 _BEYOND = gauge("liandu_obligations_beyond_calendar", "Open obligations that fall due beyond the published calendar")
+
+_UNADDRESSED = gauge(
+    "liandu_supervision_unaddressed", "Reminders, rungs and other decisions that nobody was there to hear"
+)
 
 _COUNT = text("""
 SELECT count(*) FROM (SELECT FROM obligation WHERE due_on >= :day AND state = 'open' LIMIT :most) AS counted
@@ -36,6 +41,7 @@ class Measures:
             return
         ends = first_provisional(known.calendar, china_date(now))
         _PUBLISHED.set(datetime(ends.year, 1, 1, tzinfo=CHINA).timestamp())
+        _UNADDRESSED.set(await unaddressed.count(at_most=COUNTED_AT_MOST, conn=conn))
         _BEYOND.set((await conn.execute(_COUNT, {"day": ends, "most": COUNTED_AT_MOST})).scalar_one())
 
 

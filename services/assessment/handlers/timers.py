@@ -14,6 +14,7 @@ from services.assessment.domain.case import Case
 from services.assessment.domain.light import StartLight, light_id
 from services.assessment.domain.obligation import Obligation, subject_of
 from services.assessment.domain.rules import Rules
+from services.assessment.handlers import addressing
 from services.assessment.handlers.desk import CLIMB, DUE, LIGHT, RAISE, Desk
 from services.assessment.handlers.known import Knowledge
 from services.assessment.store import rules as kept
@@ -46,6 +47,7 @@ async def fire(due: Sequence[Timer], *, conn: AsyncConnection, now: datetime, kn
     if numbers.last:
         await kept.save_counters(numbers.last, numbers.year, conn=conn)
     await desk.write(conn=conn)
+    await addressing.note(desk, conn=conn)
 
 
 async def _load(due: Sequence[Timer], desk: Desk, conn: AsyncConnection) -> None:

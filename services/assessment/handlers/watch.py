@@ -1,4 +1,5 @@
-"""The service's own loop: it begins supervision, recounts after a calendar, looks for what was forgotten."""
+"""The service's own loop: it begins supervision, recounts after a calendar, addresses again what nobody was there to
+hear, looks for what was forgotten."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -7,10 +8,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assessment.domain.moments import china_date
+from services.assessment.handlers.addressing import address_again
 from services.assessment.handlers.calendar import recount
 from services.assessment.handlers.desk import Desk
 from services.assessment.handlers.known import Knowledge
 from services.assessment.store import rules as kept
+from services.assessment.store import unaddressed
 from shared.kit import telemetry
 from shared.kit.database import transaction
 from shared.kit.log.eventlog import lock_heads
@@ -40,7 +43,8 @@ _FOUND = telemetry.counter(
 
 @dataclass(slots=True)
 class Watch:
-    """Once a second it looks whether a calendar came; once a day of the platform's clock for what has no timer."""
+    """Once a second it looks whether a calendar came, or somebody who is to hear what nobody was told; once a day of
+    the platform's clock for what has no timer."""
 
     knowledge: Knowledge
     looked_on: date | None = None
@@ -64,6 +68,8 @@ class Watch:
         now = platform.clock.now()
         if counted := await recount(platform.engine, now=now, knowledge=self.knowledge):
             telemetry.log.info("timers counted again with the new calendar", timers=counted)
+        if addressed := await address_again(platform.engine, now=now, knowledge=self.knowledge):
+            telemetry.log.info("somebody is there now to hear what nobody was told", facts=addressed)
         if self.looked_on != china_date(now):
             await self.look(platform, now)
             self.looked_on = china_date(now)
@@ -99,10 +105,12 @@ class Watch:
 
 
 async def pending(conn: AsyncConnection, now: datetime) -> Pending:
-    """Whether a calendar came that timers were not yet counted with."""
+    """Whether a calendar came that timers were not yet counted with, or people whom something was to be told."""
     standing = await kept.standing(conn=conn)
     if standing is None:
         return Pending(("supervision has not begun",))
     if standing.recounted_revision < standing.calendar_revision:
         return Pending(("timers are being counted again with a new calendar",))
+    if await unaddressed.wait_for_directory(conn=conn):
+        return Pending(("who is to hear is being looked up again in a new directory",))
     return Pending()

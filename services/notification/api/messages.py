@@ -23,6 +23,7 @@ from shared.kit.web.http import Answer, By, Paging, page
 
 router = APIRouter(tags=["messages"])
 
+NOBODY = "没有在岗的接收人：相关岗位空缺或尚未登记；有人任职后自动发出"
 OUTCOME_NAMES = {
     Outcome.SENT: "已送达",
     Outcome.RETRY: "稍后重试",
@@ -182,7 +183,7 @@ def shown(message: Message) -> MessageShown:
         state=message.state,
         state_name="发送中" if message.sending else STATE_NAMES[message.state],
         sending=message.sending,
-        reason=message.reason,
+        reason=message.reason or (NOBODY if _names_nobody(message) else ""),
         robot=message.robot,
         listeners=[
             ListenerShown(post_id=one.post_id, tier=one.tier, tier_name=TIER_NAMES[one.tier], copy_only=one.copy_only)
@@ -198,6 +199,10 @@ def shown(message: Message) -> MessageShown:
         created_at=message.created_at,
         settled_at=message.settled_at,
     )
+
+
+def _names_nobody(message: Message) -> bool:
+    return message.state is State.UNROUTABLE and not message.listeners
 
 
 def _line(attempt: Attempt) -> AttemptShown:

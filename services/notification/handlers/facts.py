@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notification.domain.rendering import TOLD, Told
-from services.notification.domain.routing import Listener, Routes
+from services.notification.domain.routing import Hearing, Listener, Routes
+from services.notification.handlers import routing
 from services.notification.store import directory, messages, robots
 from services.notification.store.messages import NewMessage
 from shared.contracts.event import Event
@@ -20,17 +21,19 @@ from shared.contracts.programme import (
     PostEstablished,
     PostVacated,
 )
-from shared.contracts.supervision import Addressee, CaseClosed, CaseEscalated
+from shared.contracts.supervision import Addressed, Addressee, CaseClosed, CaseEscalated
 from shared.kit.consuming.consumer import Fact
 
 E = TypeVar("E", bound=Event)
-Addressed = Sequence[Addressee | Listener]
+Audience = Sequence[Addressee | Listener]
 
 
 async def apply(facts: Sequence[Fact], *, conn: AsyncConnection, now: datetime) -> None:
     """The consumer's handler: set by set, whatever the number of facts."""
     await _learn([fact.event for fact in facts], conn=conn)
     await _queue([fact for fact in facts if isinstance(fact.event, TOLD)], conn=conn, now=now)
+    if addressed := _of(Addressed, [fact.event for fact in facts]):
+        await routing.address(addressed, now=now, conn=conn)
 
 
 async def _learn(events: Sequence[Event], *, conn: AsyncConnection) -> None:
@@ -55,7 +58,7 @@ async def _queue(facts: Sequence[Fact], *, conn: AsyncConnection, now: datetime)
     await messages.insert(new, now=now, conn=conn)
 
 
-async def _heard_before(facts: Sequence[Fact], *, conn: AsyncConnection) -> Mapping[UUID, Addressed]:
+async def _heard_before(facts: Sequence[Fact], *, conn: AsyncConnection) -> Mapping[UUID, Audience]:
     """Who heard of the cases that close without saying who is to know."""
     cases = {fact.event.case_id for fact in facts if isinstance(fact.event, CaseClosed) and not fact.event.addressees}
     return await messages.heard_of(sorted(cases), conn=conn) if cases else {}
@@ -64,10 +67,10 @@ async def _heard_before(facts: Sequence[Fact], *, conn: AsyncConnection) -> Mapp
 class _Heard:
     """Who heard of each case: before this batch, and in it."""
 
-    def __init__(self, before: Mapping[UUID, Addressed]) -> None:
+    def __init__(self, before: Mapping[UUID, Audience]) -> None:
         self._heard: dict[UUID, list[Addressee | Listener]] = {case: list(known) for case, known in before.items()}
 
-    def addressees(self, event: Told) -> Addressed:
+    def addressees(self, event: Told) -> Audience:
         if isinstance(event, CaseClosed):
             return event.addressees or self._heard.get(event.case_id, [])
         if isinstance(event, CaseEscalated):
@@ -79,7 +82,11 @@ def _messages(fact: Fact, routes: Routes, heard: _Heard) -> Iterator[NewMessage]
     event = fact.event
     assert isinstance(event, TOLD)
     subject = event.subject
-    for hearing in routes.address(heard.addressees(event), chain_id=subject.chain_id):
+    hearings = routes.address(heard.addressees(event), chain_id=subject.chain_id)
+    if not hearings and not isinstance(event, CaseClosed):
+        # Nobody is there to hear it: it stands among the undelivered, until somebody is.
+        hearings = [Hearing(None, ())]
+    for hearing in hearings:
         yield NewMessage(
             id=uuid4(),
             cause_id=fact.event_id,

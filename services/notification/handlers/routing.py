@@ -1,4 +1,4 @@
-"""Routes are set and removed; what found none before is routed again at once."""
+"""Routes are set and removed; what found none before is routed again at once, as is what nobody was there to hear."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notification.domain.messages import State, Verb, move
 from services.notification.domain.routing import Hearing, Route, Routes
-from services.notification.store import messages, robots
+from services.notification.store import messages, robots, unheard
 from services.notification.store.messages import Message, NewMessage
+from shared.contracts.supervision import Addressed
 from shared.kit.errors import Conflict, Invalid, NotFound, VersionConflict
 
 
@@ -74,6 +75,15 @@ async def reroute(*, now: datetime, conn: AsyncConnection) -> int:
     routes = await robots.routing(conn=conn)
     moved = [await _reroute(message, routes, now=now, conn=conn) for message in stuck]
     return sum(moved)
+
+
+async def address(told: Sequence[Addressed], *, now: datetime, conn: AsyncConnection) -> None:
+    """Route what named nobody to those of whom it is known now that they are to hear it."""
+    routes = await robots.routing(conn=conn, hold=True)
+    ids = await unheard.address(told, conn=conn)
+    found = await messages.by_id(ids, conn=conn)
+    for message_id in ids:
+        await _reroute(found[message_id], routes, now=now, conn=conn)
 
 
 async def _reroute(message: Message, routes: Routes, *, now: datetime, conn: AsyncConnection) -> bool:
