@@ -221,13 +221,12 @@ def _no_epoch() -> None:
     """Move offsets without asking whose partition it is by now."""
     _spoil(
         "MOVE_OFFSETS",
-        text("""
+        """
         UPDATE consumer_partition AS mine SET next_offset = batch.next_offset
-        FROM unnest(
-            CAST(:topics AS text[]), CAST(:partitions AS integer[]), CAST(:epochs AS bigint[]),
-            CAST(:offsets AS bigint[])
-        ) AS batch (topic, partition, epoch, next_offset)
-        WHERE mine.topic = batch.topic AND mine.partition = batch.partition"""),
+        FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::bigint[])
+             AS batch (topic, partition, epoch, next_offset)
+        WHERE mine.topic = batch.topic AND mine.partition = batch.partition
+        RETURNING 1""",
     )
 
 

@@ -22,7 +22,7 @@ from shared.kit.consuming.facts import Handler
 from shared.kit.consuming.marks import Mark, Reason, Sorted, sort_out
 from shared.kit.consuming.partitions import MOVE_OFFSETS
 from shared.kit.consuming.set_aside import Kind, PutAside, put_aside
-from shared.kit.database import transaction
+from shared.kit.database import fetch, transaction
 
 log = telemetry.log
 
@@ -104,19 +104,20 @@ class Effects:
             await _move_offsets(arrivals, epochs, conn)
             rewound = await _park(contradicted, "rewound", conn=conn, now=now)
             streams = list({arrival.stream for arrival in arrivals if arrival.counts})
-            marks = await lock_marks(streams, conn=conn)
-            found = sort_out(arrivals, marks, await parked_among(streams, conn=conn), self.log_epochs)
+            marks, any_parked = await _lock(streams, conn)
+            parked = await parked_among(streams, conn=conn) if any_parked else {}
+            found = sort_out(arrivals, marks, parked, self.log_epochs)
             if found.ask:
                 raise AskProducer(found.ask)
-            await _move_marks(found.moved, marks, conn)
-            await journal(found.apply, conn=conn, now=now)
+            if await _write(found.moved, marks, found.apply, conn=conn, now=now) and not any_parked:
+                raise Overtaken("a stream was parked while this transaction waited for its watermarks")
             rewound |= await _keep_apart(found, conn=conn, now=now)
             await self._handle(found.apply, conn=conn, now=now)
         return _done(found, rewound)
 
     async def replay(self, arrivals: Sequence[Arrival], *, conn: AsyncConnection, now: datetime) -> None:
         """The effects of a parked run, whose numbers were taken when it was parked."""
-        await journal(arrivals, conn=conn, now=now)
+        await _write({}, {}, arrivals, conn=conn, now=now)
         await self._handle(arrivals, conn=conn, now=now)
 
     async def _handle(self, arrivals: Sequence[Arrival], *, conn: AsyncConnection, now: datetime) -> None:
@@ -135,10 +136,17 @@ def _done(found: Sorted, rewound: Mapping[Stream, str]) -> Done:
 
 async def lock_marks(streams: Sequence[Stream], *, conn: AsyncConnection) -> dict[Stream, Mark]:
     """Lock the watermarks of these streams (in sorted order) and read them. A stream never seen has none."""
+    marks, _ = await _lock(streams, conn)
+    return marks
+
+
+async def _lock(streams: Sequence[Stream], conn: AsyncConnection) -> tuple[dict[Stream, Mark], bool]:
+    """As `lock_marks`; and whether any stream at all was parked when the locks were asked for."""
     if not streams:
-        return {}
-    rows = await conn.execute(_LOCK_MARKS, _keys(streams))
-    return {(source, aggregate_id): Mark(seq, event_id) for source, aggregate_id, seq, event_id in rows}
+        return {}, False
+    rows = await fetch(conn, _LOCK_MARKS, *_columns(streams))
+    marks = {(row["source"], row["aggregate_id"]): Mark(row["seq"], row["event_id"]) for row in rows if row["source"]}
+    return marks, rows[0]["any_parked"]
 
 
 async def read_marks(streams: Sequence[Stream], *, conn: AsyncConnection) -> dict[Stream, Mark]:
@@ -148,34 +156,55 @@ async def read_marks(streams: Sequence[Stream], *, conn: AsyncConnection) -> dic
 
 
 async def parked_among(streams: Sequence[Stream], *, conn: AsyncConnection) -> dict[Stream, set[Reason]]:
-    """Which of these streams are parked, and why. Statements of their own, so that they see what the locks waited for.
-
-    Mostly nothing is parked at all: then the streams need not travel.
-    """
-    if not streams or not (await conn.execute(_ANY_PARKED)).scalar_one():
-        return {}
+    """Which of these streams are parked, and why. A statement of its own, so that it sees what the locks waited for."""
     found: dict[Stream, set[Reason]] = {}
     for row in await conn.execute(_PARKED_AMONG, _keys(streams)):
         found.setdefault((row.source, row.aggregate_id), set()).add(row.reason)
     return found
 
 
-async def journal(arrivals: Sequence[Arrival], *, conn: AsyncConnection, now: datetime) -> None:
-    """Note what is consumed, in the order in which it is."""
-    if not arrivals:
-        return
+async def _write(
+    moved: Mapping[Stream, Mark],
+    before: Mapping[Stream, Mark],
+    applied: Sequence[Arrival],
+    *,
+    conn: AsyncConnection,
+    now: datetime,
+) -> bool:
+    """Move the watermarks and note what is consumed, in the order in which it is; whether any stream is parked by now.
+
+    Rows that exist are locked; one that does not may be begun by two processes at once, and the second must see.
+    """
+    if not moved and not applied:
+        return False
+    known = [stream for stream in moved if stream in before]
+    new = in_order(stream for stream in moved if stream not in before)
+    [written] = await fetch(
+        conn, _WRITE, *_columns(known), *_marks_of(known, moved), *_columns(new), *_marks_of(new, moved),
+        *_journalled(applied), now,
+    )  # fmt: skip
+    if (written["moved"], written["begun"]) != (len(known), len(new)):
+        raise Overtaken("another process began the same stream")
+    any_parked: bool = written["any_parked"]
+    return any_parked
+
+
+def _marks_of(streams: Sequence[Stream], marks: Mapping[Stream, Mark]) -> tuple[list[int], list[UUID]]:
+    return [marks[stream].seq for stream in streams], [marks[stream].event_id for stream in streams]
+
+
+def _journalled(arrivals: Sequence[Arrival]) -> tuple[list[object], ...]:
     sent = [arrival.sent for arrival in arrivals]
-    columns = {
-        "event_ids": [each.event_id for each in sent],
-        "topics": [arrival.topic for arrival in arrivals],
-        "sources": [each.source for each in sent],
-        "aggregates": [each.aggregate_id for each in sent],
-        "seqs": [each.sequence for each in sent],
-        "types": [each.type for each in sent],
-        "ats": [each.time for each in sent],
-        "data": [(arrival.value or b"null").decode() for arrival in arrivals],
-    }
-    await conn.execute(_JOURNAL, {**columns, "now": now})
+    return (
+        [each.event_id for each in sent],
+        [arrival.topic for arrival in arrivals],
+        [each.source for each in sent],
+        [each.aggregate_id for each in sent],
+        [each.sequence for each in sent],
+        [each.type for each in sent],
+        [each.time for each in sent],
+        [(arrival.value or b"null").decode() for arrival in arrivals],
+    )
 
 
 async def _move_offsets(
@@ -185,30 +214,16 @@ async def _move_offsets(
     if not ends:
         return
     partitions = sorted(ends)
-    moved = await conn.execute(
+    moved = await fetch(
+        conn,
         MOVE_OFFSETS,
-        {
-            "topics": [each.topic for each in partitions],
-            "partitions": [each.partition for each in partitions],
-            "epochs": [epochs.get(each, -1) for each in partitions],
-            "offsets": [ends[each] for each in partitions],
-        },
+        [each.topic for each in partitions],
+        [each.partition for each in partitions],
+        [epochs.get(each, -1) for each in partitions],
+        [ends[each] for each in partitions],
     )
-    if moved.rowcount != len(partitions):
-        raise Fenced(f"{len(partitions) - moved.rowcount} of {len(partitions)} partitions are owned by another process")
-
-
-async def _move_marks(moved: Mapping[Stream, Mark], before: Mapping[Stream, Mark], conn: AsyncConnection) -> None:
-    """Rows that exist are locked; one that does not may be begun by two processes at once, and the second must see."""
-    for statement, streams in (
-        (_MOVE_MARKS, [stream for stream in moved if stream in before]),
-        (_BEGIN_MARKS, in_order(stream for stream in moved if stream not in before)),
-    ):
-        if streams:
-            marks = [moved[stream] for stream in streams]
-            columns = {"seqs": [mark.seq for mark in marks], "event_ids": [mark.event_id for mark in marks]}
-            if (await conn.execute(statement, {**_keys(streams), **columns})).rowcount != len(streams):
-                raise Overtaken("another process began the same stream")
+    if len(moved) != len(partitions):
+        raise Fenced(f"{len(partitions) - len(moved)} of {len(partitions)} partitions are owned by another process")
 
 
 async def _keep_apart(found: Sorted, *, conn: AsyncConnection, now: datetime) -> dict[Stream, str]:
@@ -258,21 +273,32 @@ def _keys(streams: Sequence[Stream]) -> dict[str, list[str] | list[UUID]]:
     return {"sources": [source for source, _ in streams], "aggregates": [aggregate for _, aggregate in streams]}
 
 
+def _columns(streams: Sequence[Stream]) -> tuple[list[str], list[UUID]]:
+    return [source for source, _ in streams], [aggregate for _, aggregate in streams]
+
+
 _MEET = text("""
 INSERT INTO producer_epoch (source, epoch)
 SELECT :source, :epoch WHERE NOT EXISTS (SELECT FROM watermark WHERE source = :source)
 ON CONFLICT (source) DO NOTHING
 """)
 
-_MARKS = """
+_READ_MARKS = text("""
 SELECT source, aggregate_id, seq, event_id FROM watermark
 JOIN unnest(CAST(:sources AS text[]), CAST(:aggregates AS uuid[])) AS stream (source, aggregate_id)
     USING (source, aggregate_id)
-"""
-_READ_MARKS = text(_MARKS)
-_LOCK_MARKS = text(_MARKS + "ORDER BY source, aggregate_id FOR UPDATE OF watermark")
+""")
 
-_ANY_PARKED = text("SELECT EXISTS (SELECT FROM parked_aggregate)")
+# One row at least, without a mark where there is none.
+_LOCK_MARKS = """
+WITH locked AS MATERIALIZED (
+    SELECT source, aggregate_id, seq, event_id FROM watermark
+    JOIN unnest($1::text[], $2::uuid[]) AS stream (source, aggregate_id) USING (source, aggregate_id)
+    ORDER BY source, aggregate_id FOR UPDATE OF watermark
+)
+SELECT locked.*, EXISTS (SELECT FROM parked_aggregate) AS any_parked
+FROM (VALUES (true)) AS one LEFT JOIN locked ON true
+"""
 
 _PARKED_AMONG = text("""
 SELECT source, aggregate_id, reason FROM parked_aggregate
@@ -280,31 +306,28 @@ JOIN unnest(CAST(:sources AS text[]), CAST(:aggregates AS uuid[])) AS stream (so
     USING (source, aggregate_id)
 """)
 
-_MOVE_MARKS = text("""
-UPDATE watermark SET seq = new.seq, event_id = new.event_id
-FROM unnest(
-    CAST(:sources AS text[]), CAST(:aggregates AS uuid[]), CAST(:seqs AS bigint[]), CAST(:event_ids AS uuid[])
-) AS new (source, aggregate_id, seq, event_id)
-WHERE watermark.source = new.source AND watermark.aggregate_id = new.aggregate_id
-""")
-
-_BEGIN_MARKS = text("""
-INSERT INTO watermark (source, aggregate_id, seq, event_id)
-SELECT * FROM unnest(
-    CAST(:sources AS text[]), CAST(:aggregates AS uuid[]), CAST(:seqs AS bigint[]), CAST(:event_ids AS uuid[])
+_WRITE = """
+WITH moved AS (
+    UPDATE watermark SET seq = new.seq, event_id = new.event_id
+    FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::uuid[]) AS new (source, aggregate_id, seq, event_id)
+    WHERE watermark.source = new.source AND watermark.aggregate_id = new.aggregate_id
+    RETURNING 1
+), begun AS (
+    INSERT INTO watermark (source, aggregate_id, seq, event_id)
+    SELECT * FROM unnest($5::text[], $6::uuid[], $7::bigint[], $8::uuid[])
+    ON CONFLICT (source, aggregate_id) DO NOTHING
+    RETURNING 1
+), noted AS (
+    INSERT INTO journal (event_id, topic, source, aggregate_id, seq, type, at, consumed_at, data)
+    SELECT event_id, topic, source, aggregate_id, seq, type, at, $17::timestamptz, data
+    FROM unnest(
+        $9::uuid[], $10::text[], $11::text[], $12::uuid[], $13::bigint[], $14::text[], $15::timestamptz[], $16::jsonb[]
+    ) WITH ORDINALITY AS fact (event_id, topic, source, aggregate_id, seq, type, at, data, place)
+    ORDER BY place
 )
-ON CONFLICT (source, aggregate_id) DO NOTHING
-""")
-
-_JOURNAL = text("""
-INSERT INTO journal (event_id, topic, source, aggregate_id, seq, type, at, consumed_at, data)
-SELECT event_id, topic, source, aggregate_id, seq, type, at, :now, CAST(data AS jsonb)
-FROM unnest(
-    CAST(:event_ids AS uuid[]), CAST(:topics AS text[]), CAST(:sources AS text[]), CAST(:aggregates AS uuid[]),
-    CAST(:seqs AS bigint[]), CAST(:types AS text[]), CAST(:ats AS timestamptz[]), CAST(:data AS text[])
-) WITH ORDINALITY AS fact (event_id, topic, source, aggregate_id, seq, type, at, data, place)
-ORDER BY place
-""")
+SELECT (SELECT count(*) FROM moved) AS moved, (SELECT count(*) FROM begun) AS begun,
+       EXISTS (SELECT FROM parked_aggregate) AS any_parked
+"""
 
 _PARK = text("""
 INSERT INTO parked_aggregate (source, aggregate_id, reason, detail, since)

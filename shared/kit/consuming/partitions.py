@@ -23,7 +23,7 @@ from sqlalchemy import Row, TextClause, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared.kit.database import advisory_key, transaction
+from shared.kit.database import advisory_key, fetch, transaction
 
 LEASE = 5.0
 """Real seconds of silence after which PostgreSQL takes a stopped process's partitions from it."""
@@ -85,14 +85,15 @@ class Partitions:
     async def go_on_from(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Note where partitions go on whose records the broker has not; only those still owned."""
         mine = sorted(offsets.keys() & self.owned.keys())
-        columns = {
-            "topics": [each.topic for each in mine],
-            "partitions": [each.partition for each in mine],
-            "epochs": [self.owned[each].epoch for each in mine],
-            "offsets": [offsets[each] for each in mine],
-        }
         async with transaction(self._engine) as conn:
-            await conn.execute(MOVE_OFFSETS, columns)
+            await fetch(
+                conn,
+                MOVE_OFFSETS,
+                [each.topic for each in mine],
+                [each.partition for each in mine],
+                [self.owned[each].epoch for each in mine],
+                [offsets[each] for each in mine],
+            )
 
     async def _give_up(self, partitions: Sequence[TopicPartition]) -> None:
         for partition in partitions:
@@ -202,13 +203,13 @@ def _member_key(service: str) -> int:
 _LIMITED = f"SELECT set_config('idle_in_transaction_session_timeout', '{LEASE:g}s', true)"
 _LIMIT_IDLENESS = text(_LIMITED)
 
-MOVE_OFFSETS = text(f"""
+MOVE_OFFSETS = f"""
 UPDATE consumer_partition AS mine SET next_offset = batch.next_offset
-FROM unnest(
-    CAST(:topics AS text[]), CAST(:partitions AS integer[]), CAST(:epochs AS bigint[]), CAST(:offsets AS bigint[])
-) AS batch (topic, partition, epoch, next_offset), ({_LIMITED}) AS limited
+FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::bigint[]) AS batch (topic, partition, epoch, next_offset),
+     ({_LIMITED}) AS limited
 WHERE mine.topic = batch.topic AND mine.partition = batch.partition AND mine.epoch = batch.epoch
-""")  # noqa: S608
+RETURNING 1
+"""  # noqa: S608
 """Moves those whose epoch is still the one given: the others have another owner.
 
 From here on the transaction may be idle for no longer than a lease: its process may have been stopped in the middle of

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared.kit.consuming.arrivals import Arrival
 from shared.kit.consuming.consumer import Consumer
 from shared.kit.consuming.partitions import MOVE_OFFSETS, Partitions, holding_lease
-from shared.kit.database import open_engine, transaction
+from shared.kit.database import fetch, open_engine, transaction
 from tests.support.postgres import ScratchDatabase
 from tests.support.streams import Alpha, Beta, Ledger, consuming
 from tests.support.waiting import eventually
@@ -104,10 +104,9 @@ async def test_a_partition_whose_last_owner_is_stopped_in_its_batch_keeps_nobody
     async with holding_lease(engine, service="beta") as stopped:
         await settle(stopped)
         epoch = stopped.owned[ALL[2]].epoch
-    columns = {"topics": [ALL[2].topic], "partitions": [ALL[2].partition], "epochs": [epoch], "offsets": [5]}
     async with holding_lease(engine, service="beta") as successor:
         async with transaction(engine) as batch:
-            await batch.execute(MOVE_OFFSETS, columns)
+            assert await fetch(batch, MOVE_OFFSETS, [ALL[2].topic], [ALL[2].partition], [epoch], [5])
             idle = await batch.exec_driver_sql("SHOW idle_in_transaction_session_timeout")
             assert idle.scalar_one() == "5s"
 
