@@ -5,16 +5,18 @@ somebody else holds is left for the next look. A timer whose origin is parked is
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from operator import attrgetter
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
+import orjson
 from pydantic import TypeAdapter
-from sqlalchemy import event, text
+from sqlalchemy import event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -22,7 +24,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from shared.kit import telemetry
 from shared.kit.clock import Clock
 from shared.kit.consuming.set_aside import PutAside, describe, put_aside
-from shared.kit.database import transaction
+from shared.kit.database import fetch, transaction
 from shared.kit.log.eventlog import lock_heads
 from shared.kit.patience import Patience
 from shared.kit.transient import Backoff, is_waited_out
@@ -51,8 +53,7 @@ _LATENESS = telemetry.histogram(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Timer:
+class Timer(NamedTuple):
     """One timer, unique on (subject, kind). `subject` is an aggregate of this service's own log (its head row is what
     firing locks). `origin` is the consumed aggregate whose parking holds the timer. Versions: of the rule and the
     calendar `due_at` was computed from; a new calendar recomputes only rows of an older one. What is due at one instant
@@ -92,20 +93,20 @@ async def set_timers(timers: Sequence[Timer], *, conn: AsyncConnection) -> None:
     if not timers:
         return
     unique = {(timer.subject, timer.kind): timer for timer in timers}
-    await conn.execute(_SET, _columns([unique[key] for key in sorted(unique)]))
+    await fetch(conn, _SET, *zip(*(unique[key] for key in sorted(unique)), strict=True))
     await _mark_set(unique.values(), conn=conn)
 
 
 async def cancel_timers(subjects: Collection[UUID], *, conn: AsyncConnection, kind: str | None = None) -> None:
     """Remove the timers of these subjects, of one kind or all. One statement."""
     if subjects:
-        await conn.execute(_CANCEL, {"subjects": sorted(set(subjects)), "kind": kind})
+        await fetch(conn, _CANCEL, sorted(set(subjects)), kind)
 
 
 async def set_timers_again(timers: Sequence[Timer], *, conn: AsyncConnection) -> None:
     """Set timers that were put aside, except where a newer one of the same (subject, kind) has taken the place."""
     if timers:
-        await conn.execute(_SET_AGAIN, _columns(timers))
+        await fetch(conn, _SET_AGAIN, *zip(*timers, strict=True))
         await _mark_set(timers, conn=conn)
 
 
@@ -168,14 +169,12 @@ class Timers:
     async def state(self) -> TimersState:
         now = self._clock.now()
         async with transaction(self._engine) as conn:
-            due = (await conn.execute(_COUNT_DUE, {"now": now, "limit": COUNTED_AT_MOST})).scalar_one()
+            [(due,)] = await fetch(conn, _COUNT_DUE, now, COUNTED_AT_MOST)
         return TimersState(due, await self._next_due(now))
 
     async def _candidates(self, *, after: "_Place") -> list["_Place"]:
-        page = asdict(after)
         async with transaction(self._engine) as conn:
-            rows = await conn.execute(_CANDIDATES, {**page, "now": self._clock.now(), "limit": MOST_AT_ONCE})
-            return [_Place(*row) for row in rows]
+            return list(map(_Place._make, await fetch(conn, _CANDIDATES, self._clock.now(), *after, MOST_AT_ONCE)))
 
     async def _fire_all(self, places: Sequence["_Place"]) -> bool:
         """Fire these in as few transactions as they let themselves be; whether all could be had."""
@@ -206,8 +205,9 @@ class Timers:
                 claim = await self._claim(places, conn=conn, now=now)
             if claim.due:
                 await self._fire(claim.due, conn=conn, now=now)
+        for kind, count in Counter(timer.kind for timer in claim.due).items():
+            _FIRED.labels(kind).inc(count)
         for timer in claim.due:
-            _FIRED.labels(timer.kind).inc()
             _LATENESS.observe((now - timer.due_at).total_seconds())
         return claim.done
 
@@ -216,11 +216,10 @@ class Timers:
         subjects = {place.subject for place in places}
         free = set(await lock_heads(subjects, conn=conn, skip_locked=True))
         if missing := subjects - free:
-            free.update((await conn.execute(_HEADLESS, {"subjects": sorted(missing)})).scalars())
+            free.update(row[0] for row in await fetch(conn, _HEADLESS, sorted(missing)))
         mine = [place for place in places if place.subject in free]
-        keys = {"subjects": [place.subject for place in mine], "kinds": [place.kind for place in mine]}
-        rows = await conn.execute(_CLAIM, {**keys, "now": now})
-        due = sorted((Timer(*row) for row in rows), key=lambda one: (one.due_at, one.turn, one.subject, one.kind))
+        subjects_and_kinds = [place.subject for place in mine], [place.kind for place in mine]
+        due = sorted(map(Timer._make, await fetch(conn, _CLAIM, *subjects_and_kinds, now)), key=_IN_TURN)
         return _Claim(due, done=len(mine))
 
     async def _put_aside(self, place: "_Place", error: Exception) -> int:
@@ -235,7 +234,7 @@ class Timers:
 
     async def _next_due(self, now: datetime) -> datetime | None:
         async with transaction(self._engine) as conn:
-            return (await conn.execute(_NEXT_DUE, {"now": now})).scalar()
+            return next((row[0] for row in await fetch(conn, _NEXT_DUE, now)), None)
 
     async def _rest(self) -> None:
         """Until the next is due, time moves, or this process has set a timer that is due before the next look."""
@@ -255,8 +254,7 @@ class Timers:
             self._sooner.set()
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(NamedTuple):
     """A timer's place in the index of due times."""
 
     due_at: datetime
@@ -274,11 +272,12 @@ class _Claim:
 
 
 _JSON = TypeAdapter(Timer)
+_IN_TURN = attrgetter(*_Place._fields)
 _BEGINNING = _Place(datetime.min.replace(tzinfo=UTC), "", UUID(int=0), "")
 
 
 def as_put_aside(timer: Timer, error: str) -> PutAside:
-    value = _JSON.dump_json(timer)
+    value = orjson.dumps(timer._asdict(), default=str)
     return PutAside("timer", error, aggregate_id=timer.subject, key=str(timer.subject).encode(), value=value)
 
 
@@ -287,71 +286,63 @@ def from_put_aside(value: bytes) -> Timer:
     return _JSON.validate_json(value)
 
 
-def _columns(timers: Sequence[Timer]) -> dict[str, list[object]]:
-    return {field.name: [getattr(timer, field.name) for timer in timers] for field in fields(Timer)}
-
-
 async def _mark_set(timers: Iterable[Timer], *, conn: AsyncConnection) -> None:
     info = (await conn.get_raw_connection()).info
     soonest = min(timer.due_at for timer in timers)
     info[_SOONEST] = min(info.get(_SOONEST, soonest), soonest)
 
 
-_GIVEN = """
-SELECT * FROM unnest(
-    CAST(:subject AS uuid[]), CAST(:kind AS text[]), CAST(:due_at AS timestamptz[]), CAST(:origin AS uuid[]),
-    CAST(:rule_version AS text[]), CAST(:calendar_version AS text[]), CAST(:turn AS text[])
-)
+_INSERT = """
+INSERT INTO timer (subject, kind, due_at, origin, rule_version, calendar_version, turn)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::uuid[], $5::text[], $6::text[], $7::text[])
 """
-_INSERT = f"INSERT INTO timer (subject, kind, due_at, origin, rule_version, calendar_version, turn) {_GIVEN}"
 
-_SET = text(f"""{_INSERT}
+_SET = f"""{_INSERT}
 ON CONFLICT (subject, kind) DO UPDATE SET
     due_at = excluded.due_at, origin = excluded.origin,
     rule_version = excluded.rule_version, calendar_version = excluded.calendar_version, turn = excluded.turn
-""")
+"""
 
-_SET_AGAIN = text(f"{_INSERT} ON CONFLICT (subject, kind) DO NOTHING")
+_SET_AGAIN = f"{_INSERT} ON CONFLICT (subject, kind) DO NOTHING"
 
-_CANCEL = text("""
+_CANCEL = """
 DELETE FROM timer
-WHERE subject = ANY (CAST(:subjects AS uuid[])) AND (CAST(:kind AS text) IS NULL OR kind = :kind)
-""")
+WHERE subject = ANY ($1::uuid[]) AND ($2::text IS NULL OR kind = $2)
+"""
 
-_CANDIDATES = text("""
+_CANDIDATES = """
 SELECT due_at, turn, subject, kind FROM timer
-WHERE due_at <= :now
-  AND (due_at, turn, subject, kind) > (CAST(:due_at AS timestamptz), :turn, CAST(:subject AS uuid), :kind)
+WHERE due_at <= $1
+  AND (due_at, turn, subject, kind) > ($2::timestamptz, $3, $4::uuid, $5)
   AND NOT EXISTS (SELECT FROM parked_aggregate parked WHERE parked.aggregate_id = timer.origin)
 ORDER BY due_at, turn, subject, kind
-LIMIT :limit
-""")
+LIMIT $6
+"""
 
-_HEADLESS = text("""
-SELECT subject FROM unnest(CAST(:subjects AS uuid[])) AS missing (subject)
+_HEADLESS = """
+SELECT subject FROM unnest($1::uuid[]) AS missing (subject)
 WHERE NOT EXISTS (SELECT FROM aggregate_head head WHERE head.aggregate_id = missing.subject)
-""")
+"""
 """A subject that is no aggregate here has no head to lock; its timers' own rows must do."""
 
-_CLAIM = text("""
+_CLAIM = """
 WITH claimed AS MATERIALIZED (
     SELECT timer.subject, timer.kind
-    FROM timer JOIN unnest(CAST(:subjects AS uuid[]), CAST(:kinds AS text[])) AS mine (subject, kind)
-        USING (subject, kind)
-    WHERE due_at <= :now
+    FROM timer JOIN unnest($1::uuid[], $2::text[]) AS mine (subject, kind) USING (subject, kind)
+    WHERE due_at <= $3
     FOR UPDATE OF timer SKIP LOCKED
 )
 DELETE FROM timer USING claimed
 WHERE timer.subject = claimed.subject AND timer.kind = claimed.kind
 RETURNING timer.subject, timer.kind, timer.due_at, timer.origin, timer.rule_version, timer.calendar_version, timer.turn
-""")
+"""
 
-_NEXT_DUE = text("SELECT due_at FROM timer WHERE due_at > :now ORDER BY due_at LIMIT 1")
+_NEXT_DUE = "SELECT due_at FROM timer WHERE due_at > $1 ORDER BY due_at LIMIT 1"
 
-_COUNT_DUE = text("""
+_COUNT_DUE = """
 SELECT count(*) FROM (
     SELECT FROM timer
-    WHERE due_at <= :now AND NOT EXISTS (SELECT FROM parked_aggregate parked WHERE parked.aggregate_id = timer.origin)
-    LIMIT :limit
+    WHERE due_at <= $1 AND NOT EXISTS (SELECT FROM parked_aggregate parked WHERE parked.aggregate_id = timer.origin)
+    LIMIT $2
 ) AS due
-""")
+"""

@@ -10,10 +10,10 @@ from datetime import date, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.kit.database import advisory_key
+from shared.kit.database import advisory_key, fetch
 from shared.kit.working_days import YearTable
 
 _RULES = advisory_key("assessment", "rules")
@@ -38,15 +38,15 @@ class RulesAreChanging(Exception):
     """As PostgreSQL says of a lock that is not to be had at once: the same again finds it free."""
 
 
-_SHARE = text("SELECT pg_advisory_xact_lock_shared(:key)")
-_ALONE = text("SELECT pg_advisory_xact_lock(:key)")
-_SHARE_AT_ONCE = text("SELECT pg_try_advisory_xact_lock_shared(:key)")
-_ALONE_AT_ONCE = text("SELECT pg_try_advisory_xact_lock(:key)")
-_STANDING = text("""
+_SHARE = "SELECT pg_advisory_xact_lock_shared($1)"
+_ALONE = "SELECT pg_advisory_xact_lock($1)"
+_SHARE_AT_ONCE = "SELECT pg_try_advisory_xact_lock_shared($1)"
+_ALONE_AT_ONCE = "SELECT pg_try_advisory_xact_lock($1)"
+_STANDING = """
 SELECT began_on, began_by, directory_revision, calendar_revision, recounted_revision,
        ARRAY(SELECT version FROM policy) AS policies
   FROM supervision
-""")
+"""
 _BEGIN = text("INSERT INTO supervision (began_on, began_by) VALUES (:on, :by) ON CONFLICT DO NOTHING")
 _BEGIN_ON = text("UPDATE supervision SET began_on = :on, began_by = :by")
 _POLICIES = text("SELECT version, body FROM policy")
@@ -63,17 +63,17 @@ VALUES (:year, CAST(:holidays AS date[]), CAST(:make_up_days AS date[]), :source
 """)
 _NEW_CALENDAR = text("UPDATE supervision SET calendar_revision = calendar_revision + 1")
 _RECOUNTED = text("UPDATE supervision SET recounted_revision = :revision WHERE recounted_revision < :revision")
-_COUNTERS = text("""
+_COUNTERS = """
 INSERT INTO document_counter AS counter (kind, year, value)
-SELECT kind, :year, 0 FROM unnest(CAST(:kinds AS text[])) AS kind ORDER BY kind
+SELECT kind, $2, 0 FROM unnest($1::text[]) AS kind ORDER BY kind
     ON CONFLICT (kind, year) DO UPDATE SET value = counter.value
 RETURNING kind, value
-""")
-_COUNTED = text("""
+"""
+_COUNTED = """
 UPDATE document_counter AS counter SET value = new.value
-  FROM unnest(CAST(:kinds AS text[]), CAST(:counts AS bigint[])) AS new (kind, value)
- WHERE counter.kind = new.kind AND counter.year = :year
-""")
+  FROM unnest($1::text[], $2::bigint[]) AS new (kind, value)
+ WHERE counter.kind = new.kind AND counter.year = $3
+"""
 
 
 async def share(*, conn: AsyncConnection, wait: bool = True) -> None:
@@ -92,15 +92,15 @@ async def have_alone(*, conn: AsyncConnection, wait: bool = True) -> None:
     await _lock(_ALONE if wait else _ALONE_AT_ONCE, conn, wait=wait)
 
 
-async def _lock(statement: TextClause, conn: AsyncConnection, *, wait: bool) -> None:
-    locked = (await conn.execute(statement, {"key": _RULES})).scalar_one()
+async def _lock(statement: str, conn: AsyncConnection, *, wait: bool) -> None:
+    [(locked,)] = await fetch(conn, statement, _RULES)
     if not wait and not locked:
         raise RulesAreChanging
 
 
 async def standing(*, conn: AsyncConnection) -> Standing | None:
-    row = (await conn.execute(_STANDING)).one_or_none()
-    return Standing(**{**row._mapping, "policies": frozenset(row.policies)}) if row else None
+    rows = await fetch(conn, _STANDING)
+    return Standing(**{**rows[0], "policies": frozenset(rows[0]["policies"])}) if rows else None
 
 
 async def begin(on: date, by: str, *, conn: AsyncConnection) -> None:
@@ -149,12 +149,11 @@ async def recounted(revision: int, *, conn: AsyncConnection) -> None:
 
 async def lock_counters(kinds: Collection[str], year: int, *, conn: AsyncConnection) -> dict[str, int]:
     """The last number given out of each kind in this year; nobody else gives one until the transaction ends."""
-    rows = await conn.execute(_COUNTERS, {"kinds": sorted(kinds), "year": year})
-    return {row.kind: row.value for row in rows}
+    return dict(await fetch(conn, _COUNTERS, sorted(kinds), year))
 
 
 async def save_counters(values: Mapping[str, int], year: int, *, conn: AsyncConnection) -> None:
-    await conn.execute(_COUNTED, {"kinds": list(values), "counts": list(values.values()), "year": year})
+    await fetch(conn, _COUNTED, list(values), list(values.values()), year)
 
 
 def _json(value: Any) -> Mapping[str, Any]:
