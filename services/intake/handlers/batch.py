@@ -26,7 +26,6 @@ from services.intake.handlers.projects import REFERENCES, holders_of
 from services.intake.handlers.writing import append, lock_register, today
 from services.intake.store import projects as store
 from shared.kit.errors import DomainError
-from shared.kit.log.eventlog import lock_heads
 from shared.kit.web.http import By
 
 _AT_A_TIME = 100
@@ -53,8 +52,7 @@ async def carry_out(
     new = books.without_code()
     for project_id, code in zip(new, await store.take_numbers(len(new), year=today(by).year, conn=conn), strict=True):
         books.give_code(project_id, code)
-    await append(books.events.items(), conn=conn, by=by)
-    await store.save_many(books.changed(), conn=conn)
+    await append(books.events.items(), beside=store.states(books.changed()), conn=conn, by=by)
     return [_numbered(books, outcome) for outcome in outcomes]
 
 
@@ -79,12 +77,11 @@ async def _books(operations: Sequence[Operation], *, conn: AsyncConnection, by: 
     codes = {item.project for item in changes if isinstance(item.project, str)}
     by_code = await store.ids_of(codes, conn=conn)
     ids = {item.project for item in changes if isinstance(item.project, UUID)}.union(by_code.values())
-    await lock_heads(ids, conn=conn)
-    known = await store.load_to_decide(ids, lines_in_question(changes, by_code), conn=conn)
+    known = await store.lock_many(ids, lines_in_question(changes, by_code), conn=conn)
     names = [(new.name, new.responsible_org_id) for new in records] + list(_new_names(changes, known))
     if names:
         in_the_way = await store.find(codes=[new.code for new in records if new.code], names=names, conn=conn)
-        known |= await store.load_to_decide([id for id in in_the_way if id not in known], Lines(), conn=conn)
+        known |= await store.load_many([id for id in in_the_way if id not in known], Lines(), conn=conn)
     return Books(known.values(), await _surroundings(operations, records, conn=conn, by=by))
 
 

@@ -32,7 +32,6 @@ from services.intake.domain.project import Project
 from services.intake.handlers.writing import append, lock_register, today
 from services.intake.store import programme as programme_store
 from services.intake.store import projects as store
-from shared.kit.log.eventlog import lock_heads
 from shared.kit.web.http import By
 
 
@@ -50,8 +49,7 @@ async def import_projects(
     context = _context(extended(directory, additions, today=today(by)), by)
     located = await asyncio.to_thread(_locate_all, drafts, context.directory)
     ids = await _find(located, conn=conn)
-    await lock_heads(ids, conn=conn)
-    known = _known((await store.load_many(ids, conn=conn)).values())
+    known = _known((await store.lock_many(ids, conn=conn)).values())
     results = await asyncio.to_thread(_reconcile_all, located, known, context)
     numbered = await _number(results, conn=conn, by=by)
     await _write(numbered, _used(additions, located, numbered), conn=conn, by=by)

@@ -13,11 +13,10 @@ from services.intake.domain.errors import AlreadyExists, RecordMissing, UnknownR
 from services.intake.domain.operations import Record, enter, posts_named
 from services.intake.domain.project import Changes, NewProject, Project, Step
 from services.intake.domain.timetable import Lines
-from services.intake.handlers.writing import append, lock_register, require_version, today
+from services.intake.handlers.writing import append, lock_names, lock_register, require_version, today
 from services.intake.store import programme as programme_store
 from services.intake.store import projects as store
 from shared.contracts.event import Event
-from shared.kit.log.eventlog import lock_heads
 from shared.kit.web.http import By
 
 REFERENCES = {"chain": ("产业链", "chain_id"), "organisation": ("责任单位", "responsible_org_id")}
@@ -36,15 +35,15 @@ async def record_projects(recordings: Sequence[Record], *, conn: AsyncConnection
         AlreadyExists: a code, or a name with its responsible organisation, is recorded already.
         UnknownReference: a chain, organisation or post does not exist.
     """
-    await lock_register(conn=conn)
+    await _lock_for(recordings, conn=conn)
     await _require_new(recordings, conn=conn)
     await _require_references([recording.project for recording in recordings], conn=conn)
+    holders = await holders_of(posts_named(recordings), conn=conn, day=today(by))
     numbered = await _numbered(recordings, conn=conn, by=by)
-    holders = await holders_of(posts_named(numbered), conn=conn, day=today(by))
     decided = [enter(recording, holders=holders, today=today(by), new_id=uuid4) for recording in numbered]
     projects = [domain.fold(None, events) for events in decided]
-    await append([(project.id, events) for project, events in zip(projects, decided, strict=True)], conn=conn, by=by)
-    await store.save_many([(None, project) for project in projects], conn=conn)
+    events = [(project.id, events) for project, events in zip(projects, decided, strict=True)]
+    await append(events, beside=store.states([(None, project) for project in projects]), conn=conn, by=by)
     return projects
 
 
@@ -123,12 +122,7 @@ async def locked(
         RecordMissing: there is none.
         VersionConflict: somebody changed it since its caller read it.
     """
-    await lock_heads([project_id], conn=conn)
-    if lines is None:
-        found = await store.load_many([project_id], conn=conn)
-    else:
-        found = await store.load_to_decide([project_id], lines, conn=conn)
-    project = found.get(project_id)
+    project = (await store.lock_many([project_id], lines, conn=conn)).get(project_id)
     if project is None:
         raise RecordMissing("项目", project_id)
     require_version(project_id, expected=expected, actual=project.version)
@@ -140,8 +134,7 @@ async def save(project: Project, events: Sequence[Event], *, conn: AsyncConnecti
     if not events:
         return project
     after = domain.fold(project, events)
-    await append([(project.id, events)], conn=conn, by=by)
-    await store.save_many([(project, after)], conn=conn)
+    await append([(project.id, events)], beside=store.states([(project, after)]), conn=conn, by=by)
     return after
 
 
@@ -150,6 +143,15 @@ async def holders_of(posts: Collection[UUID], *, conn: AsyncConnection, day: dat
     if not posts:
         return {}
     return await programme_store.holders(posts, on=day, conn=conn)
+
+
+async def _lock_for(recordings: Sequence[Record], *, conn: AsyncConnection) -> None:
+    """Those that are to be given numbers meet at their names only, and at the year's numbers, which are drawn last. A
+    code of the caller's own could be one that is being drawn: then nobody else records meanwhile."""
+    if any(item.project.code for item in recordings):
+        await lock_register(conn=conn)
+    else:
+        await lock_names([(item.project.name, item.project.responsible_org_id) for item in recordings], conn=conn)
 
 
 async def _require_new(recordings: Sequence[Record], *, conn: AsyncConnection) -> None:

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.domain.project import Project
@@ -14,6 +15,7 @@ from services.intake.domain.timetable import Lines, Milestone
 from services.intake.store import sets, tables
 from shared.contracts.projects import ProjectKind, Source, Stage
 from shared.kit.database import fetch
+from shared.kit.log.eventlog import LOCK, Beside
 
 PROJECT_COLUMNS = tuple(str(column.name) for column in tables.project.columns)
 LINE_FIELDS = tuple(field.name for field in fields(Milestone))
@@ -39,27 +41,30 @@ NUMBERS = """
 """
 IDS = "SELECT code, id FROM project WHERE code = ANY ($1::text[])"
 LOAD = """
-    WITH line AS ({lines}), timetable AS (
+    WITH head AS ({heads}), line AS ({lines}), timetable AS (
         SELECT project_id, jsonb_agg(to_jsonb(line) ORDER BY due_on, id) AS milestones FROM line GROUP BY project_id
     )
-    SELECT project.*, milestones,
+    SELECT head.seq, project.*, milestones,
            (SELECT jsonb_object_agg(stage, reached_on) FROM project_stage_day WHERE project_id = project.id) AS days
-      FROM project LEFT JOIN timetable ON timetable.project_id = project.id
-     WHERE project.id = ANY ($1::uuid[])
+      FROM head
+      LEFT JOIN project ON project.id = head.aggregate_id
+      LEFT JOIN timetable ON timetable.project_id = head.aggregate_id
 """
-LOAD_WHOLE = LOAD.format(lines="SELECT * FROM milestone WHERE project_id = ANY ($1::uuid[])")
-LOAD_IN_QUESTION = LOAD.format(
-    lines="""
-        SELECT * FROM milestone WHERE id = ANY ($2::uuid[])
-        UNION
-        SELECT milestone.*
-          FROM unnest($3::uuid[], $4::text[]) AS named (project_id, name)
-          JOIN milestone ON milestone.project_id = named.project_id AND milestone.name = named.name
-         WHERE status <> 'cancelled'
-        UNION
-        SELECT * FROM milestone WHERE project_id = ANY ($5::uuid[]) AND status = 'open'
-    """
-)
+UNLOCKED = "SELECT id AS aggregate_id, version AS seq FROM project WHERE id = ANY ($1::uuid[])"
+ALL_LINES = "SELECT * FROM milestone WHERE project_id = ANY ($1::uuid[])"
+LINES_IN_QUESTION = """
+    SELECT * FROM milestone WHERE id = ANY ($2::uuid[])
+    UNION
+    SELECT milestone.*
+      FROM unnest($3::uuid[], $4::text[]) AS named (project_id, name)
+      JOIN milestone ON milestone.project_id = named.project_id AND milestone.name = named.name
+     WHERE status <> 'cancelled'
+    UNION
+    SELECT * FROM milestone WHERE project_id = ANY ($5::uuid[]) AND status = 'open'
+"""
+WHOLE = LOAD.format(heads=UNLOCKED, lines=ALL_LINES), LOAD.format(heads=LOCK, lines=ALL_LINES)
+IN_QUESTION = LOAD.format(heads=UNLOCKED, lines=LINES_IN_QUESTION), LOAD.format(heads=LOCK, lines=LINES_IN_QUESTION)
+"""To read, and to lock and read."""
 UNKNOWN = """
     SELECT 'chain' AS what, wanted.id FROM unnest($1::uuid[]) AS wanted (id)
      WHERE NOT EXISTS (SELECT FROM chain WHERE chain.id = wanted.id)
@@ -69,33 +74,31 @@ UNKNOWN = """
 """
 
 
-async def load_many(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, Project]:
-    """These projects as far as they exist, with their stage days and whole timetables, in one statement."""
-    if not ids:
-        return {}
-    return {row["id"]: _project(row) for row in await fetch(conn, LOAD_WHOLE, list(ids))}
+async def load_many(ids: Collection[UUID], lines: Lines | None = None, *, conn: AsyncConnection) -> dict[UUID, Project]:
+    """These projects as far as they exist, with their stage days and timetables, in one statement.
+
+    `lines`: those in question, where not the whole timetables are; then a line costs the same however many stand
+    beside it.
+    """
+    return _projects(await _read(ids, lines, locking=False, conn=conn))
 
 
-async def load_to_decide(ids: Collection[UUID], lines: Lines, *, conn: AsyncConnection) -> dict[UUID, Project]:
-    """As `load_many`, of their timetables only the lines in question: what is decided about a line costs the same
-    however many stand beside it."""
-    if not ids:
-        return {}
-    named = [id for id, _ in lines.names], [name for _, name in lines.names]
-    rows = await fetch(conn, LOAD_IN_QUESTION, list(ids), list(lines.ids), *named, list(lines.open_of))
-    return {row["id"]: _project(row) for row in rows}
+async def lock_many(ids: Collection[UUID], lines: Lines | None = None, *, conn: AsyncConnection) -> dict[UUID, Project]:
+    """As `load_many`, locked until the transaction ends; what is no project is locked too."""
+    rows = await _read(ids, lines, locking=True, conn=conn)
+    if any(row["version"] != row["seq"] for row in rows):  # another transaction was waited for: see eventlog.LOCK
+        rows = await _read(ids, lines, locking=True, conn=conn)
+    return _projects(rows)
 
 
 async def save_many(saved: Sequence[Saved], *, conn: AsyncConnection) -> None:
     """Write projects, and of their stage days and milestones what is new or changed; one statement."""
-    await sets.upsert_all(
-        {
-            tables.project: [_row(after) for _, after in saved],
-            tables.project_stage_day: list(_changed_days(saved)),
-            tables.milestone: list(_changed_milestones(saved)),
-        },
-        conn=conn,
-    )
+    await sets.upsert_all(_rows(saved), conn=conn)
+
+
+def states(saved: Sequence[Saved]) -> Beside:
+    """What `save_many` writes, for the statement that appends the facts."""
+    return sets.upserts(_rows(saved))
 
 
 async def find(*, codes: Collection[str], names: Collection[tuple[str, UUID]], conn: AsyncConnection) -> list[UUID]:
@@ -122,6 +125,29 @@ async def take_numbers(count: int, *, year: int, conn: AsyncConnection) -> list[
     while missing := count - len(codes):
         codes += [row["code"] for row in await fetch(conn, NUMBERS, year, missing)]
     return codes
+
+
+async def _read(
+    ids: Collection[UUID], lines: Lines | None, *, locking: bool, conn: AsyncConnection
+) -> Sequence[Mapping[str, Any]]:
+    if not ids:
+        return []
+    if lines is None:
+        return await fetch(conn, WHOLE[locking], list(ids))
+    named = [id for id, _ in lines.names], [name for _, name in lines.names]
+    return await fetch(conn, IN_QUESTION[locking], list(ids), list(lines.ids), *named, list(lines.open_of))
+
+
+def _projects(rows: Iterable[Mapping[str, Any]]) -> dict[UUID, Project]:
+    return {row["id"]: _project(row) for row in rows if row["id"]}
+
+
+def _rows(saved: Sequence[Saved]) -> dict[Table, list[sets.Row]]:
+    return {
+        tables.project: [_row(after) for _, after in saved],
+        tables.project_stage_day: list(_changed_days(saved)),
+        tables.milestone: list(_changed_milestones(saved)),
+    }
 
 
 def _project(row: Mapping[str, Any]) -> Project:

@@ -10,6 +10,7 @@ from sqlalchemy import ARRAY, ColumnElement, Table, Uuid, any_, literal
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.kit.database import fetch
+from shared.kit.log.eventlog import Beside
 
 Row = Mapping[str, Any]
 
@@ -27,9 +28,19 @@ async def upsert(table: Table, rows: Sequence[Row], *, conn: AsyncConnection) ->
 
 async def upsert_all(rows: Mapping[Table, Sequence[Row]], *, conn: AsyncConnection) -> None:
     """`upsert` into several tables in one statement; references are looked for when all of them are written."""
+    parts, arguments = upserts(rows)
+    if parts:
+        numbered = (part.format(f"${number}") for number, part in enumerate(parts, start=1))
+        await fetch(conn, f"WITH {', '.join(numbered)} SELECT", *arguments)
+
+
+def upserts(rows: Mapping[Table, Sequence[Row]]) -> Beside:
+    """What `upsert_all` does, as parts of the statement that appends the facts."""
     given = {table: found for table, found in rows.items() if found}
-    if given:
-        await fetch(conn, _upsert_of(*given), *(orjson.dumps(found, default=str).decode() for found in given.values()))
+    return Beside(
+        tuple(_upsert(table) for table in given),
+        [orjson.dumps(found, default=str).decode() for found in given.values()],
+    )
 
 
 def one_of(column: ColumnElement[Any], ids: Collection[UUID]) -> ColumnElement[bool]:
@@ -38,18 +49,13 @@ def one_of(column: ColumnElement[Any], ids: Collection[UUID]) -> ColumnElement[b
 
 
 @cache
-def _upsert_of(*tables: Table) -> str:
-    parts = ", ".join(f"{table.name}_written AS ({_one(table, f'${n}')})" for n, table in enumerate(tables, start=1))
-    return f"WITH {parts} SELECT"
-
-
-def _one(table: Table, parameter: str) -> str:
+def _upsert(table: Table) -> str:
     columns = ", ".join(column.name for column in table.columns)
     key = ", ".join(column.name for column in table.primary_key)
     changing = [column for column in table.columns if not column.primary_key and not column.info.get("fixed")]
     rest = ", ".join(f"{column.name} = excluded.{column.name}" for column in changing)
     return (
-        f"INSERT INTO {table.name} ({columns}) SELECT {columns}"  # noqa: S608 - names of our own tables
-        f" FROM jsonb_populate_recordset(NULL::{table.name}, {parameter}::jsonb)"
-        f" ON CONFLICT ({key}) DO UPDATE SET {rest}"
+        f"{table.name}_written AS (INSERT INTO {table.name} ({columns}) SELECT {columns}"  # noqa: S608 - our own names
+        f" FROM jsonb_populate_recordset(NULL::{table.name}, {{}}::jsonb)"
+        f" ON CONFLICT ({key}) DO UPDATE SET {rest})"
     )

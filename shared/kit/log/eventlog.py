@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import NamedTuple
 from uuid import UUID, uuid4
 from weakref import WeakKeyDictionary
@@ -65,6 +66,13 @@ class LoggedFact(NamedTuple):
         )
 
 
+class Beside(NamedTuple):
+    """What else to write in the statement that appends: a part of its WITH for each argument, `{}` standing for it."""
+
+    parts: tuple[str, ...] = ()
+    arguments: Sequence[object] = ()
+
+
 class CreatedMeanwhile(Conflict):
     """Somebody else created the aggregate after this transaction had found that it does not exist. Do it all again."""
 
@@ -74,12 +82,17 @@ class CreatedMeanwhile(Conflict):
 
 _found_absent: WeakKeyDictionary[RootTransaction, set[UUID]] = WeakKeyDictionary()
 
-_LOCK = """
+LOCK = """
 SELECT aggregate_id, seq FROM aggregate_head
  WHERE aggregate_id = ANY ($1::uuid[])
  ORDER BY aggregate_id
    FOR UPDATE"""
-_LOCK_FREE = _LOCK + " SKIP LOCKED"
+"""What `lock_heads` runs; also to stand in a WITH, for a statement that locks heads and reads their states at once.
+
+Such a statement's snapshot is older than a lock that it waited for. The states in it are the present ones only where
+their versions are the `seq` that this gives; otherwise the statement is run again, which waits for nobody then.
+"""
+_LOCK_FREE = LOCK + " SKIP LOCKED"
 
 # The log's part draws its positions behind the sort, when every head it reads from is locked.
 _APPEND = """
@@ -95,11 +108,12 @@ WITH head AS (
            WITH ORDINALITY AS fact (event_id, aggregate_id, behind, type, at, data, rank)
       JOIN head USING (aggregate_id)
      ORDER BY rank
-)
+){beside}
 SELECT aggregate_id, seq, topic FROM head"""
-_ADVANCE = _APPEND.format(on_conflict="UPDATE SET seq = head.seq + excluded.seq, event_id = excluded.event_id")
+_PARAMETERS = 12
+_ADVANCE = "UPDATE SET seq = head.seq + excluded.seq, event_id = excluded.event_id"
 # Does not wait for whoever holds a head that was created meanwhile, for that one may be waiting for us.
-_CREATE = _APPEND.format(on_conflict="NOTHING")
+_CREATE = "NOTHING"
 
 _HISTORY = text("""
 SELECT position, event_id, topic, aggregate_id, seq, type, at, actor, traceparent, CAST(data AS text) AS data
@@ -119,7 +133,7 @@ async def lock_heads(
     handlers, consumer batches and timers cannot deadlock). `skip_locked`: leave out those that somebody else holds.
     What does not exist cannot be locked: `append` refuses to create it when somebody else did so meanwhile.
     """
-    found = await fetch(conn, _LOCK_FREE if skip_locked else _LOCK, list(aggregate_ids))
+    found = await fetch(conn, _LOCK_FREE if skip_locked else LOCK, list(aggregate_ids))
     heads = {row["aggregate_id"]: row["seq"] for row in found}
     if not skip_locked:
         absent = _absent_in(conn)
@@ -136,12 +150,18 @@ def _absent_in(conn: AsyncConnection) -> set[UUID]:
 
 
 async def append(
-    facts: Sequence[NewFact], *, conn: AsyncConnection, actor: str, traceparent: str | None = None
+    facts: Sequence[NewFact],
+    *,
+    conn: AsyncConnection,
+    actor: str,
+    traceparent: str | None = None,
+    beside: Beside = Beside(),
 ) -> dict[UUID, int]:
     """Write facts (in the order given for each aggregate) and return the new last sequence of each aggregate.
 
     Set-wise: one statement for any number of facts, another where some aggregates were looked for and not found. New
     aggregates get their head row here. Wakes the relay of this process as soon as the transaction is over.
+    `beside`: the states that the facts lead to, to be written by the same statement.
 
     Raises:
         CreatedMeanwhile: an aggregate that `lock_heads` had not found exists by now.
@@ -158,8 +178,8 @@ async def append(
     absent = _absent_in(conn)
     known = [entry for entry in batch if entry[0] not in absent]
     new = [entry for entry in batch if entry[0] in absent]
-    advanced = await _write(_ADVANCE, known, conn, actor, traceparent)
-    created = await _write(_CREATE, new, conn, actor, traceparent)
+    advanced = await _write(_ADVANCE, known, conn, actor, traceparent, Beside() if new else beside)
+    created = await _write(_CREATE, new, conn, actor, traceparent, beside)
     for aggregate_id, _ in new:
         if aggregate_id not in created:
             raise CreatedMeanwhile(aggregate_id)
@@ -189,12 +209,19 @@ def _draft(fact: NewFact) -> _Draft:
     return _Draft(uuid4(), kind.topic, kind.type, fact.at, data)
 
 
+@cache
+def _statement(on_conflict: str, parts: Sequence[str]) -> str:
+    numbered = (part.format(f"${number}") for number, part in enumerate(parts, start=_PARAMETERS + 1))
+    return _APPEND.format(on_conflict=on_conflict, beside="".join(f", {part}" for part in numbered))
+
+
 async def _write(
-    statement: str,
+    on_conflict: str,
     batch: Sequence[tuple[UUID, list[_Draft]]],
     conn: AsyncConnection,
     actor: str,
     traceparent: str | None,
+    beside: Beside,
 ) -> dict[UUID, int]:
     """Move the heads of these aggregates on and log their facts; the last sequence of each that was moved."""
     if not batch:
@@ -206,7 +233,7 @@ async def _write(
     ]
     written = await fetch(
         conn,
-        statement,
+        _statement(on_conflict, beside.parts),
         [aggregate_id for aggregate_id, _ in batch],
         [drafts[0].topic for _, drafts in batch],
         [len(drafts) for _, drafts in batch],
@@ -214,6 +241,7 @@ async def _write(
         *map(list, zip(*facts, strict=True)),
         actor,
         traceparent,
+        *beside.arguments,
     )
     heads = {row["aggregate_id"]: row for row in written}
     for aggregate_id, drafts in batch:
