@@ -23,3 +23,13 @@ def obligation_id(item_id: UUID) -> UUID:
 def rung_id(case_id: UUID, rung: int) -> UUID:
     """A rung of a case as a link names it, beside the case: the link of a lower rung does not acknowledge a higher."""
     return uuid5(case_id, f"rung:{rung}")
+
+
+def filing_id(register_key: str, year: int, chain_id: UUID) -> UUID:
+    """The id of a register's filing by a chain for a year: it is called for once."""
+    return uuid5(chain_id, f"filing:{register_key}:{year}")
+
+
+def freeze_id(register_key: str, year: int) -> UUID:
+    """The id of a register's frozen list of a year: there is one."""
+    return uuid5(NAMESPACE, f"freeze:{register_key}:{year}")

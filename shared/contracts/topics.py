@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from shared.contracts import deliveries, programme, projects, supervision
+from shared.contracts import deliveries, programme, projects, registers, supervision
 from shared.contracts.event import Event
 
 
@@ -61,6 +61,30 @@ PROJECTS = Topic(
         projects.MilestoneCancelled,
     ),
 )
+REGISTERS = Topic(
+    registers.REGISTERS,
+    producer="intake",
+    consumers=(),
+    retention=timedelta(days=90),
+    events=(
+        registers.EntryRecorded,
+        registers.EntryRevised,
+        registers.EntryWithdrawn,
+        registers.EntryAccepted,
+        registers.EntryRefused,
+        registers.RegisterFrozen,
+        registers.FilingCalled,
+        registers.FilingFiled,
+        registers.FilingCalledOff,
+        registers.MeasureRecorded,
+        registers.MeasureRevised,
+        registers.TaskPlanned,
+        registers.TaskReplanned,
+        registers.TaskReassigned,
+        registers.TaskMet,
+        registers.TaskCancelled,
+    ),
+)
 SUPERVISION = Topic(
     supervision.SUPERVISION,
     producer="assessment",
@@ -96,7 +120,7 @@ DELIVERIES = Topic(
     events=(deliveries.DeliveryAttempted,),
 )
 
-TOPICS = (PROGRAMME, PROJECTS, SUPERVISION, DELIVERIES)
+TOPICS = (PROGRAMME, PROJECTS, REGISTERS, SUPERVISION, DELIVERIES)
 BY_NAME = {topic.name: topic for topic in TOPICS}
 EVENT_TYPES: dict[str, type[Event]] = {event.type: event for topic in TOPICS for event in topic.events}
 

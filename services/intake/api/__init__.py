@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from services.intake.api import chains, facts, imports, people, posts, projects, timetables
+from services.intake.api import chains, facts, imports, people, posts, projects, registers, timetables
 
 
 def routers() -> tuple[APIRouter, ...]:
@@ -13,5 +13,6 @@ def routers() -> tuple[APIRouter, ...]:
         people.router,
         posts.router,
         projects.router,
+        registers.router,
         timetables.router,
     )

@@ -1,9 +1,11 @@
 """Reference data that ships with record keeping, as files."""
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
+from services.intake.domain.registers import Register, registers_from
 from services.intake.domain.rules import Rules, rules_from
 
 
@@ -12,3 +14,10 @@ def lifecycle_rules() -> Rules:
     """The lifecycle's rules (`lifecycle.json`), read once."""
     text = files(__package__).joinpath("lifecycle.json").read_text(encoding="utf-8")
     return rules_from(json.loads(text))
+
+
+@cache
+def registers() -> Mapping[str, Register]:
+    """The registers by their keys (`registers.json`), read and checked once."""
+    text = files(__package__).joinpath("registers.json").read_text(encoding="utf-8")
+    return registers_from(json.loads(text))

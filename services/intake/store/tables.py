@@ -1,6 +1,7 @@
 """Record keeping's tables as SQLAlchemy knows them; the migrations make them."""
 
 from sqlalchemy import ARRAY, BigInteger, Column, Date, Integer, MetaData, Numeric, Table, Text, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
 
 metadata = MetaData()
 
@@ -96,4 +97,75 @@ milestone = Table(
     Column("met_on", Date),
     Column("expected_on", Date),
     Column("delay_reason", Text),
+)
+register_entry = Table(
+    "register_entry",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("version", BigInteger),
+    Column("register_key", Text, info=FIXED),
+    Column("year", Integer, info=FIXED),
+    Column("chain_id", Uuid, info=FIXED),
+    Column("identity", Text),
+    Column("fields", JSONB),
+    Column("status", Text),
+    Column("authors", ARRAY(Text)),
+    Column("nominating_post_id", Uuid, info=FIXED),
+    Column("reviewed_on", Date),
+    Column("reviewed_by", Text),
+    Column("reason", Text),
+)
+register_freeze = Table(
+    "register_freeze",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("version", BigInteger),
+    Column("register_key", Text, info=FIXED),
+    Column("year", Integer, info=FIXED),
+    Column("frozen_on", Date),
+    Column("actor", Text),
+    Column("entries", JSONB),
+)
+register_filing = Table(
+    "register_filing",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("version", BigInteger),
+    Column("register_key", Text, info=FIXED),
+    Column("year", Integer, info=FIXED),
+    Column("chain_id", Uuid, info=FIXED),
+    Column("status", Text),
+    Column("filed_on", Date),
+    Column("entries", Integer),
+    Column("reason", Text),
+)
+measure = Table(
+    "measure",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("version", BigInteger),
+    Column("number", Integer, info=FIXED),
+    Column("aspect", Text),
+    Column("text", Text),
+    Column("source", Text),
+    Column("source_document", Text, info=FIXED),
+)
+task = Table(
+    "task",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("subject_id", Uuid, info=FIXED),
+    Column("kind", Text, info=FIXED),
+    Column("name", Text),
+    Column("subject_name", Text),
+    Column("chain_id", Uuid),
+    Column("due_on", Date),
+    Column("responsible_org_id", Uuid),
+    Column("responsible_post_id", Uuid),
+    Column("responsible_person_id", Uuid),
+    Column("source", Text),
+    Column("source_document", Text),
+    Column("status", Text),
+    Column("met_on", Date),
+    Column("reason", Text),
 )

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -61,8 +62,9 @@ async def http(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-def a_token(*roles: Role) -> str:
-    return make_token(SECRET, subject="clerk-1", name="王办事员", roles=roles)
+def a_token(*roles: Role, subject: str = "clerk-1", person: str | None = None) -> str:
+    who = UUID(person) if person else None
+    return make_token(SECRET, subject=subject, name="王办事员", roles=roles, person=who)
 
 
 class Office:

@@ -9,6 +9,7 @@ def test_every_consumer_has_a_topic_for_its_dead_letters() -> None:
     assert names == [
         "liandu.programme",
         "liandu.projects",
+        "liandu.registers",
         "liandu.supervision",
         "liandu.deliveries",
         "liandu.assessment.dead-letters",
