@@ -7,9 +7,10 @@ and therefore says in a file where it is and which incarnation it is.
 import asyncio
 import contextlib
 import json
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -23,6 +24,9 @@ log = structlog.get_logger(__name__)
 
 CALL_LIMIT = 10.0
 """Real seconds that a call to the broker may take (start, stop, metadata): aiokafka's own calls may never return."""
+
+STARTED_WITHIN = 1.0
+"""Real seconds for which a start that was given up is let go on to its own end."""
 
 MAX_BATCH_BYTES = 256 * 1024
 REQUEST_TIMEOUT_MS = 10_000
@@ -117,7 +121,7 @@ async def open_producer(address: BrokerAddress, *, client_id: str) -> AIOKafkaPr
     )
     try:
         async with asyncio.timeout(CALL_LIMIT):
-            await producer.start()
+            await start_client(producer.start())
     except (KafkaError, OSError, TimeoutError, AssertionError) as error:
         await close_producer(producer)
         raise BrokerUnavailable(f"no producer could be started at {address.bootstrap}: {error!r}") from error
@@ -125,6 +129,21 @@ async def open_producer(address: BrokerAddress, *, client_id: str) -> AIOKafkaPr
         await close_producer(producer)
         raise
     return producer
+
+
+async def start_client(starting: Coroutine[Any, Any, None]) -> None:
+    """Start a client of aiokafka 0.14, which loses the connection it has just opened when its start is cancelled.
+
+    So a start that is given up may end by itself first, for as long as `STARTED_WITHIN`.
+    """
+    task = asyncio.ensure_future(starting)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=STARTED_WITHIN)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise
 
 
 async def close_producer(producer: AIOKafkaProducer) -> None:

@@ -202,7 +202,8 @@ class Auditor:
 
     async def _fetch_left(self, watch: _Watch) -> None:
         source = watch.producer.source
-        await self._fetch(watch, [stream for stream in self._consumer.left if stream[0] == source])
+        left = [stream for stream in self._consumer.left if stream[0] == source]
+        await self._fetch(watch, left, was_left=True)
 
     async def _compare_all(self, watch: _Watch) -> None:
         """By digests first; then head by head where they differ, once Kafka has brought what it had."""
@@ -284,13 +285,16 @@ class Auditor:
             return waited < PATIENCE_AT_FIRST
         return waited < PATIENCE and not await self._consumer.has_passed(horizon)
 
-    async def _fetch(self, watch: _Watch, streams: Iterable[Stream]) -> None:
+    async def _fetch(self, watch: _Watch, streams: Iterable[Stream], *, was_left: bool = False) -> None:
         source, ordered = watch.producer.source, in_order(streams)
         for start in range(0, len(ordered), STREAMS_AT_ONCE):
             taken = await self._consumer.catch_up(ordered[start : start + STREAMS_AT_ONCE])
             if taken.applied:
                 _FETCHED.labels(source).inc(taken.applied)
-                log.warning("fetched what Kafka did not bring", source=source, facts=taken.applied)
+                if was_left:
+                    log.info("fetched what was left", source=source, facts=taken.applied)
+                else:
+                    log.warning("fetched what Kafka did not bring", source=source, facts=taken.applied)
             if taken.left:
                 raise ProducerUnavailable(f"{source} stopped answering")
 

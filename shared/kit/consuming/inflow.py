@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import CorruptRecordException, KafkaError, OffsetOutOfRangeError, UnsupportedCodecError
 
 from shared.kit import telemetry
-from shared.kit.broker import CALL_LIMIT, REQUEST_TIMEOUT_MS, BrokerAddress, BrokerUnavailable
+from shared.kit.broker import CALL_LIMIT, REQUEST_TIMEOUT_MS, BrokerAddress, BrokerUnavailable, start_client
 from shared.kit.consuming.arrivals import Arrival, Place, Reader, Standing
 
 FETCH_WAIT_MS = 100
@@ -212,7 +212,7 @@ async def connected(address: BrokerAddress, *, group: str, reader: Reader) -> As
     )
     try:
         async with _limited("start"):
-            await kafka.start()
+            await start_client(kafka.start())
         yield Inflow(kafka, address, reader)
     finally:
         await _close(kafka)

@@ -130,10 +130,12 @@ class _Run:
             if len(part.arrivals) > MOST_AT_ONCE:
                 parts += part.halves()
                 continue
+            believed = set(self._effects.log_epochs)
             try:
                 self._note(await self._apply(part))
             except AskProducer as question:
-                met = await self._meet({source for source, _ in question.streams})
+                await self._meet({source for source, _ in question.streams})
+                met = self._effects.log_epochs.keys() - believed  # here, or meanwhile by the auditor
                 parts.append(part if met else await self.ask(part, question.streams))
             except Exception as error:
                 if isinstance(error, Fenced) or is_transient(error):
@@ -141,14 +143,12 @@ class _Run:
                 parts += await self._divide(part, error)
         return self._taken
 
-    async def _meet(self, sources: Set[str]) -> bool:
-        """Believe the logs of producers that were never met, where they answer; whether any was met now."""
-        met = False
+    async def _meet(self, sources: Set[str]) -> None:
+        """Believe the logs of producers that were never met, where they answer."""
         for source in sorted(sources - self._effects.log_epochs.keys()):
             with suppress(ProducerUnavailable):
-                epoch = await self._logs.epoch(source)
-                met |= epoch is not None and await self._effects.meet(source, epoch)
-        return met
+                if (epoch := await self._logs.epoch(source)) is not None:
+                    await self._effects.meet(source, epoch)
 
     async def ask(self, part: _Part, streams: Mapping[Stream, int]) -> _Part:
         """The same part with the producers' word: their events first, then the arrivals, each with its standing."""
@@ -173,17 +173,22 @@ class _Run:
         for arrival in part.arrivals:
             if arrival.counts:
                 up_to[arrival.stream] = max(up_to.get(arrival.stream, 0), arrival.sent.sequence)
-        at_once = asyncio.Semaphore(ASKED_AT_ONCE)
+        at_once, silent = asyncio.Semaphore(ASKED_AT_ONCE), dict[str, str]()
+        met = set(self._effects.log_epochs)
 
         async def read(stream: Stream, last: int) -> list[Arrival] | None:
             async with at_once:
                 try:
                     return await self._logs.events(stream, after=max(last - 1, 0), up_to=up_to.get(stream))
                 except ProducerUnavailable as error:
-                    log.warning("left to the auditor", source=stream[0], aggregate=str(stream[1]), error=str(error))
+                    silent[stream[0]] = str(error)
                     return None
 
         found = await asyncio.gather(*(read(stream, last) for stream, last in streams.items()))
+        for source, error in silent.items():
+            # Before the first meeting they may just be starting together.
+            say = log.warning if source in met else log.info
+            say("left to the auditor what its producer was to be asked about", source=source, error=error)
         return dict(zip(streams, found, strict=True))
 
     async def _divide(self, part: _Part, error: Exception) -> list[_Part]:

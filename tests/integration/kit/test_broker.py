@@ -1,11 +1,15 @@
 """Addresses and producers on the embedded broker and Apache Kafka."""
 
+import asyncio
 import json
 import signal
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiokafka import client
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import ProducerClosed
 
 from services.operator import processes
@@ -22,6 +26,28 @@ async def test_the_embedded_broker_is_found_by_its_file(embedded_kafka_file: Pat
     assert address.bootstrap == embedded_kafka
     assert address.incarnation
     assert address.is_current()
+
+
+async def test_a_producer_that_is_given_up_while_it_starts_leaves_no_connection_behind(
+    embedded_kafka_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected: list[AIOKafkaConnection] = []
+    connect = client.create_conn
+
+    async def noted(*arguments: Any, **options: Any) -> AIOKafkaConnection:
+        connected.append(await connect(*arguments, **options))
+        return connected[-1]
+
+    monkeypatch.setattr(client, "create_conn", noted)
+    address = await BrokerAddress.resolve(f"file:{embedded_kafka_file}")
+    opening = asyncio.create_task(open_producer(address, client_id="given up"))
+    await eventually(lambda: connected, poll=0)
+
+    opening.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert not any(each.connected() for each in connected)
 
 
 async def test_a_cluster_is_known_by_its_id(kafka: str) -> None:

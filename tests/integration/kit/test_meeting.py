@@ -28,13 +28,20 @@ async def beta(beta: Beta) -> Beta:
 
 
 @pytest.fixture
-def consumer(beta: Beta, ledger: Ledger) -> Consumer:
+def logs(beta: Beta) -> BackFill:
+    """One for consumer and auditor, as in a process of a service."""
+    return beta.back_fill()
+
+
+@pytest.fixture
+def consumer(beta: Beta, ledger: Ledger, logs: BackFill, monkeypatch: pytest.MonkeyPatch) -> Consumer:
+    monkeypatch.setattr(beta, "back_fill", lambda: logs)
     return beta.consumer(ledger)
 
 
 @pytest.fixture
-def auditor(beta: Beta, consumer: Consumer) -> Auditor:
-    return Auditor(consumer=consumer, back_fill=beta.back_fill(), engine=beta.engine)
+def auditor(beta: Beta, consumer: Consumer, logs: BackFill) -> Auditor:
+    return Auditor(consumer=consumer, back_fill=logs, engine=beta.engine)
 
 
 async def test_the_first_records_meet_their_producer_and_the_rest_is_taken_on_the_topics_word(
@@ -110,7 +117,22 @@ async def test_who_has_taken_something_meets_nobody_for_the_first_time(
     assert await consumer.epoch_of(SOURCE) is None
 
 
-async def test_a_first_meeting_is_no_warning(alpha: Alpha, beta: Beta, consumer: Consumer, auditor: Auditor) -> None:
+async def test_services_that_start_together_warn_of_nothing(
+    alpha: Alpha, beta: Beta, consumer: Consumer, auditor: Auditor
+) -> None:
+    aggregates = [uuid4() for _ in range(3)]
+    alpha.line.cut = True
+    with capture_logs() as said:
+        async with consuming(consumer, auditor):
+            await alpha.send(*[fact for each in aggregates for fact in await alpha.note(each, "a")])
+            await eventually(lambda: len(consumer.left) == 3)
+            alpha.line.cut = False
+            await eventually(lambda: _lines_are(beta, {each: [1] for each in aggregates}))
+
+    assert [each["event"] for each in said if each["log_level"] == "warning"] == []
+
+
+async def test_a_first_comparison_is_no_warning(alpha: Alpha, beta: Beta, consumer: Consumer, auditor: Auditor) -> None:
     aggregate = uuid4()
     facts = await alpha.note(aggregate, "a")
     async with transaction(beta.engine) as conn:
