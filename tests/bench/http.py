@@ -21,7 +21,6 @@ import httpx
 import uvicorn
 from fastapi import APIRouter, Depends, FastAPI, Response
 from pydantic import BaseModel, SecretStr
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.__main__ import service as intake
@@ -29,6 +28,7 @@ from shared.contracts.event import Event
 from shared.contracts.ids import chain_id
 from shared.contracts.programme import Tier
 from shared.kit.clock import CHINA, SystemClock
+from shared.kit.database import fetch
 from shared.kit.log.eventlog import NewFact, append
 from shared.kit.process.declaration import Platform, Service
 from shared.kit.settings import ServiceSettings
@@ -47,7 +47,6 @@ CHAIN = chain_id("DISPLAY")
 SINGLY = Aim(at_least=0.7, ratio=True)
 
 _SECRET = secrets.token_hex(32)
-_INSERT = text("INSERT INTO floor_fact (id, data) VALUES (:id, CAST(:data AS jsonb))")
 _BARE = ("/floor", {"name": "x" * 200})
 
 
@@ -184,7 +183,7 @@ _router = APIRouter()
 async def one_fact(body: Body, write: Annotated[Write, Depends(writing(Role.CLERK))]) -> Response:
     async def work(conn: AsyncConnection, by: By) -> Answer:
         fact = NewFact(uuid4(), Measured(name=body.name), by.now)
-        await conn.execute(_INSERT, {"id": fact.aggregate_id, "data": body.model_dump_json()})
+        await fetch(conn, "INSERT INTO floor_fact VALUES ($1, $2)", fact.aggregate_id, body.model_dump())
         await append([fact], conn=conn, actor=by.actor, traceparent=by.traceparent)
         return Answer({}, status=201, version=1)
 
