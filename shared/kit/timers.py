@@ -93,14 +93,14 @@ async def set_timers(timers: Sequence[Timer], *, conn: AsyncConnection) -> None:
     if not timers:
         return
     unique = {(timer.subject, timer.kind): timer for timer in timers}
-    await fetch(conn, _SET, *zip(*(unique[key] for key in sorted(unique)), strict=True))
+    await fetch(conn, _SET, *zip(*unique.values(), strict=True))
     await _mark_set(unique.values(), conn=conn)
 
 
 async def cancel_timers(subjects: Collection[UUID], *, conn: AsyncConnection, kind: str | None = None) -> None:
     """Remove the timers of these subjects, of one kind or all. One statement."""
     if subjects:
-        await fetch(conn, _CANCEL, sorted(set(subjects)), kind)
+        await fetch(conn, _CANCEL, list(set(subjects)), kind)
 
 
 async def set_timers_again(timers: Sequence[Timer], *, conn: AsyncConnection) -> None:
@@ -295,6 +295,8 @@ async def _mark_set(timers: Iterable[Timer], *, conn: AsyncConnection) -> None:
 _INSERT = """
 INSERT INTO timer (subject, kind, due_at, origin, rule_version, calendar_version, turn)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::uuid[], $5::text[], $6::text[], $7::text[])
+           AS new (subject, kind)
+ ORDER BY subject, kind
 """
 
 _SET = f"""{_INSERT}

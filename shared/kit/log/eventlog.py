@@ -174,7 +174,7 @@ async def append(
     for fact in facts:
         by_aggregate.setdefault(fact.aggregate_id, []).append(_draft(fact))
     # Sorted: two transactions that create the same aggregates must meet in the same order.
-    batch = sorted(by_aggregate.items())
+    batch = sorted(by_aggregate.items(), key=lambda entry: entry[0].int)
     absent = _absent_in(conn)
     known = [entry for entry in batch if entry[0] not in absent]
     new = [entry for entry in batch if entry[0] in absent]
