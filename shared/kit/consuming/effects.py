@@ -1,7 +1,7 @@
 """The consumer's transaction: watermarks, journal, what was put aside, the handler's writes, offsets; all or nothing.
 
-Locks are taken in one order by everybody who consumes (batches, auditor, redriving): partitions, watermarks in sorted
-order, then whatever the handler locks (heads). A handful of statements for any number of arrivals.
+Locks are taken in one order by everybody who consumes (batches, auditor, redriving): watermarks in sorted order,
+partitions, then whatever the handler locks (heads). A handful of statements for any number of arrivals.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from aiokafka import TopicPartition
@@ -20,7 +21,7 @@ from shared.kit.clock import Clock
 from shared.kit.consuming.arrivals import Arrival, Standing, Stream
 from shared.kit.consuming.facts import Handler
 from shared.kit.consuming.marks import Mark, Reason, Sorted, sort_out
-from shared.kit.consuming.partitions import MOVE_OFFSETS
+from shared.kit.consuming.partitions import move_offsets_of
 from shared.kit.consuming.set_aside import Kind, PutAside, put_aside
 from shared.kit.database import fetch, transaction
 
@@ -101,7 +102,6 @@ class Effects:
         """
         async with transaction(self._engine) as conn:
             now = self._clock.now()
-            await _move_offsets(arrivals, epochs, conn)
             rewound = await _park(contradicted, "rewound", conn=conn, now=now)
             streams = list({arrival.stream for arrival in arrivals if arrival.counts})
             marks, any_parked = await _lock(streams, conn)
@@ -109,7 +109,9 @@ class Effects:
             found = sort_out(arrivals, marks, parked, self.log_epochs)
             if found.ask:
                 raise AskProducer(found.ask)
-            if await _write(found.moved, marks, found.apply, conn=conn, now=now) and not any_parked:
+            offsets = _offsets(arrivals, epochs)
+            parked_by_now = await _write(offsets, found.moved, marks, found.apply, conn=conn, now=now)
+            if parked_by_now and streams and not any_parked:
                 raise Overtaken("a stream was parked while this transaction waited for its watermarks")
             rewound |= await _keep_apart(found, conn=conn, now=now)
             await self._handle(found.apply, conn=conn, now=now)
@@ -117,7 +119,7 @@ class Effects:
 
     async def replay(self, arrivals: Sequence[Arrival], *, conn: AsyncConnection, now: datetime) -> None:
         """The effects of a parked run, whose numbers were taken when it was parked."""
-        await _write({}, {}, arrivals, conn=conn, now=now)
+        await _write(_offsets((), {}), {}, {}, arrivals, conn=conn, now=now)
         await self._handle(arrivals, conn=conn, now=now)
 
     async def _handle(self, arrivals: Sequence[Arrival], *, conn: AsyncConnection, now: datetime) -> None:
@@ -164,6 +166,7 @@ async def parked_among(streams: Sequence[Stream], *, conn: AsyncConnection) -> d
 
 
 async def _write(
+    offsets: "_Offsets",
     moved: Mapping[Stream, Mark],
     before: Mapping[Stream, Mark],
     applied: Sequence[Arrival],
@@ -171,18 +174,19 @@ async def _write(
     conn: AsyncConnection,
     now: datetime,
 ) -> bool:
-    """Move the watermarks and note what is consumed, in the order in which it is; whether any stream is parked by now.
+    """Move offsets and watermarks, and note what is consumed, in the order in which it is; whether any stream is parked
+    by now.
 
-    Rows that exist are locked; one that does not may be begun by two processes at once, and the second must see.
+    Watermarks that exist are locked; one that does not may be begun by two processes at once, and the second must see.
     """
-    if not moved and not applied:
-        return False
     known = [stream for stream in moved if stream in before]
     new = in_order(stream for stream in moved if stream not in before)
     [written] = await fetch(
         conn, _WRITE, *_columns(known), *_marks_of(known, moved), *_columns(new), *_marks_of(new, moved),
-        *_journalled(applied), now,
+        *_journalled(applied), now, *offsets,
     )  # fmt: skip
+    if lost := len(offsets.partitions) - written["owned"]:
+        raise Fenced(f"{lost} of {len(offsets.partitions)} partitions are owned by another process")
     if (written["moved"], written["begun"]) != (len(known), len(new)):
         raise Overtaken("another process began the same stream")
     any_parked: bool = written["any_parked"]
@@ -207,23 +211,24 @@ def _journalled(arrivals: Sequence[Arrival]) -> tuple[list[object], ...]:
     )
 
 
-async def _move_offsets(
-    arrivals: Sequence[Arrival], epochs: Mapping[TopicPartition, int], conn: AsyncConnection
-) -> None:
+class _Offsets(NamedTuple):
+    """Columns: where to go on in each partition, and in which epoch it must be owned."""
+
+    topics: list[str]
+    partitions: list[int]
+    epochs: list[int]
+    next_offsets: list[int]
+
+
+def _offsets(arrivals: Sequence[Arrival], epochs: Mapping[TopicPartition, int]) -> _Offsets:
     ends = {TopicPartition(a.place.topic, a.place.partition): a.place.offset + 1 for a in arrivals if a.place}
-    if not ends:
-        return
     partitions = sorted(ends)
-    moved = await fetch(
-        conn,
-        MOVE_OFFSETS,
+    return _Offsets(
         [each.topic for each in partitions],
         [each.partition for each in partitions],
         [epochs.get(each, -1) for each in partitions],
         [ends[each] for each in partitions],
     )
-    if len(moved) != len(partitions):
-        raise Fenced(f"{len(partitions) - len(moved)} of {len(partitions)} partitions are owned by another process")
 
 
 async def _keep_apart(found: Sorted, *, conn: AsyncConnection, now: datetime) -> dict[Stream, str]:
@@ -306,7 +311,7 @@ JOIN unnest(CAST(:sources AS text[]), CAST(:aggregates AS uuid[])) AS stream (so
     USING (source, aggregate_id)
 """)
 
-_WRITE = """
+_WRITE = f"""
 WITH moved AS (
     UPDATE watermark SET seq = new.seq, event_id = new.event_id
     FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::uuid[]) AS new (source, aggregate_id, seq, event_id)
@@ -324,10 +329,12 @@ WITH moved AS (
         $9::uuid[], $10::text[], $11::text[], $12::uuid[], $13::bigint[], $14::text[], $15::timestamptz[], $16::jsonb[]
     ) WITH ORDINALITY AS fact (event_id, topic, source, aggregate_id, seq, type, at, data, place)
     ORDER BY place
+), owned AS (
+    {move_offsets_of("$18", "$19", "$20", "$21")}
 )
 SELECT (SELECT count(*) FROM moved) AS moved, (SELECT count(*) FROM begun) AS begun,
-       EXISTS (SELECT FROM parked_aggregate) AS any_parked
-"""
+       (SELECT count(*) FROM owned) AS owned, EXISTS (SELECT FROM parked_aggregate) AS any_parked
+"""  # noqa: S608
 
 _PARK = text("""
 INSERT INTO parked_aggregate (source, aggregate_id, reason, detail, since)

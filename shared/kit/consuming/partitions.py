@@ -203,18 +203,22 @@ def _member_key(service: str) -> int:
 _LIMITED = f"SELECT set_config('idle_in_transaction_session_timeout', '{LEASE:g}s', true)"
 _LIMIT_IDLENESS = text(_LIMITED)
 
-MOVE_OFFSETS = f"""
-UPDATE consumer_partition AS mine SET next_offset = batch.next_offset
-FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::bigint[]) AS batch (topic, partition, epoch, next_offset),
-     ({_LIMITED}) AS limited
-WHERE mine.topic = batch.topic AND mine.partition = batch.partition AND mine.epoch = batch.epoch
-RETURNING 1
-"""  # noqa: S608
-"""Moves those whose epoch is still the one given: the others have another owner.
 
-From here on the transaction may be idle for no longer than a lease: its process may have been stopped in the middle of
-it, and whoever takes the partitions over waits for these rows.
-"""
+def move_offsets_of(topics: str, partitions: str, epochs: str, offsets: str) -> str:
+    """Moves those whose epoch is still the one given, a row for each: the others have another owner.
+
+    From here on the transaction may be idle for no longer than a lease: its process may have been stopped in the middle
+    of it, and whoever takes the partitions over waits for these rows. Given are the names of the parameters.
+    """
+    return f"""
+    UPDATE consumer_partition AS mine SET next_offset = batch.next_offset
+    FROM unnest({topics}::text[], {partitions}::integer[], {epochs}::bigint[], {offsets}::bigint[])
+         AS batch (topic, partition, epoch, next_offset), ({_LIMITED}) AS limited
+    WHERE mine.topic = batch.topic AND mine.partition = batch.partition AND mine.epoch = batch.epoch
+    RETURNING 1"""  # noqa: S608
+
+
+MOVE_OFFSETS = move_offsets_of("$1", "$2", "$3", "$4")
 
 _ALIVE = text("SELECT 1")
 
