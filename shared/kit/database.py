@@ -11,7 +11,7 @@ import hmac
 import re
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -88,11 +88,9 @@ def open_engine(
     )
 
 
-@asynccontextmanager
-async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+def transaction(engine: AsyncEngine) -> AbstractAsyncContextManager[AsyncConnection]:
     """One transaction: committed at the end of the block, rolled back when it raises."""
-    async with engine.begin() as conn:
-        yield conn
+    return engine.begin()
 
 
 async def fetch(conn: AsyncConnection, statement: str, *arguments: object) -> list[Any]:

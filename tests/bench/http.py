@@ -183,7 +183,7 @@ _router = APIRouter()
 async def one_fact(body: Body, write: Annotated[Write, Depends(writing(Role.CLERK))]) -> Response:
     async def work(conn: AsyncConnection, by: By) -> Answer:
         fact = NewFact(uuid4(), Measured(name=body.name), by.now)
-        await fetch(conn, "INSERT INTO floor_fact VALUES ($1, $2)", fact.aggregate_id, body.model_dump())
+        await fetch(conn, "INSERT INTO floor_fact VALUES ($1, $2)", fact.aggregate_id, body.model_dump_json())
         await append([fact], conn=conn, actor=by.actor, traceparent=by.traceparent)
         return Answer({}, status=201, version=1)
 

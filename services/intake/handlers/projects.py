@@ -11,7 +11,7 @@ from services.intake import reference
 from services.intake.domain import project as domain
 from services.intake.domain.errors import AlreadyExists, RecordMissing, UnknownReference
 from services.intake.domain.operations import Record, enter, posts_named
-from services.intake.domain.project import Changes, NewProject, Project, Step
+from services.intake.domain.project import Changes, Project, Step
 from services.intake.domain.timetable import Lines
 from services.intake.handlers.writing import append, lock_names, lock_register, require_version, today
 from services.intake.store import programme as programme_store
@@ -36,8 +36,7 @@ async def record_projects(recordings: Sequence[Record], *, conn: AsyncConnection
         UnknownReference: a chain, organisation or post does not exist.
     """
     await _lock_for(recordings, conn=conn)
-    await _require_new(recordings, conn=conn)
-    await _require_references([recording.project for recording in recordings], conn=conn)
+    await _require_recordable(recordings, conn=conn)
     holders = await holders_of(posts_named(recordings), conn=conn, day=today(by))
     numbered = await _numbered(recordings, conn=conn, by=by)
     decided = [enter(recording, holders=holders, today=today(by), new_id=uuid4) for recording in numbered]
@@ -57,7 +56,7 @@ async def revise_project(
     namesakes = await store.find(codes=[], names=[wanted], conn=conn)
     if set(namesakes) - {project_id}:
         raise AlreadyExists("该责任单位已有同名项目", id=namesakes[0])
-    await _require_references([changes], conn=conn)
+    await _require_references(changes, conn=conn)
     return await save(project, domain.revise(project, changes, today=today(by)), conn=conn, by=by)
 
 
@@ -154,24 +153,33 @@ async def _lock_for(recordings: Sequence[Record], *, conn: AsyncConnection) -> N
         await lock_names([(item.project.name, item.project.responsible_org_id) for item in recordings], conn=conn)
 
 
-async def _require_new(recordings: Sequence[Record], *, conn: AsyncConnection) -> None:
+async def _require_recordable(recordings: Sequence[Record], *, conn: AsyncConnection) -> None:
     codes = [item.project.code for item in recordings if item.project.code]
     names = [(item.project.name, item.project.responsible_org_id) for item in recordings]
     if len(set(codes)) < len(codes) or len(set(names)) < len(names):
         raise AlreadyExists("同一批次中有重复的项目")
-    if found := await store.find(codes=codes, names=names, conn=conn):
-        present = (await store.load_many(found[:1], conn=conn))[found[0]]
-        raise AlreadyExists(f"已有项目 {present.code}（{present.name}）", id=present.id, code=present.code)
+    chains = {item.project.chain_id for item in recordings}
+    organisations = {item.project.responsible_org_id for item in recordings}
+    found = await store.obstacles(codes=codes, names=names, chains=chains, organisations=organisations, conn=conn)
+    for what, id in found:
+        if what == "project":
+            present = (await store.load_many([id], Lines(), conn=conn))[id]
+            raise AlreadyExists(f"已有项目 {present.code}（{present.name}）", id=id, code=present.code)
+        _refuse_reference(what, id)
 
 
-async def _require_references(named: Sequence[NewProject | Changes], *, conn: AsyncConnection) -> None:
-    chains = {item.chain_id for item in named if item.chain_id}
-    organisations = {item.responsible_org_id for item in named if item.responsible_org_id}
+async def _require_references(changes: Changes, *, conn: AsyncConnection) -> None:
+    chains = {changes.chain_id} if changes.chain_id else set()
+    organisations = {changes.responsible_org_id} if changes.responsible_org_id else set()
     if not chains and not organisations:
         return
     for what, id in await store.unknown_references(chains=chains, organisations=organisations, conn=conn):
-        word, field = REFERENCES[what]
-        raise UnknownReference(word, id, field=field)
+        _refuse_reference(what, id)
+
+
+def _refuse_reference(what: str, id: UUID) -> None:
+    word, field = REFERENCES[what]
+    raise UnknownReference(word, id, field=field)
 
 
 async def _numbered(recordings: Sequence[Record], *, conn: AsyncConnection, by: By) -> list[Record]:

@@ -66,12 +66,18 @@ WHOLE = LOAD.format(heads=UNLOCKED, lines=ALL_LINES), LOAD.format(heads=LOCK, li
 IN_QUESTION = LOAD.format(heads=UNLOCKED, lines=LINES_IN_QUESTION), LOAD.format(heads=LOCK, lines=LINES_IN_QUESTION)
 """To read, and to lock and read."""
 UNKNOWN = """
-    SELECT 'chain' AS what, wanted.id FROM unnest($1::uuid[]) AS wanted (id)
+    SELECT 'chain' AS what, wanted.id FROM unnest({}::uuid[]) AS wanted (id)
      WHERE NOT EXISTS (SELECT FROM chain WHERE chain.id = wanted.id)
     UNION ALL
-    SELECT 'organisation', wanted.id FROM unnest($2::uuid[]) AS wanted (id)
+    SELECT 'organisation', wanted.id FROM unnest({}::uuid[]) AS wanted (id)
      WHERE NOT EXISTS (SELECT FROM organisation WHERE organisation.id = wanted.id)
 """
+UNKNOWN_REFERENCES = UNKNOWN.format("$1", "$2")
+OBSTACLES = """
+    SELECT 'project' AS what, id FROM ({found}) AS found
+    UNION ALL
+    {unknown}
+""".format(found=FIND, unknown=UNKNOWN.format("$4", "$5"))  # noqa: S608 - constants of this module
 
 
 async def load_many(ids: Collection[UUID], lines: Lines | None = None, *, conn: AsyncConnection) -> dict[UUID, Project]:
@@ -112,11 +118,26 @@ async def ids_of(codes: Collection[str], *, conn: AsyncConnection) -> dict[str, 
     return dict(await fetch(conn, IDS, list(codes))) if codes else {}
 
 
+async def obstacles(
+    *,
+    codes: Collection[str],
+    names: Collection[tuple[str, UUID]],
+    chains: Collection[UUID],
+    organisations: Collection[UUID],
+    conn: AsyncConnection,
+) -> list[tuple[str, UUID]]:
+    """What `find` and `unknown_references` give, in one statement; found ones, called `project`, come first."""
+    named = [name for name, _ in names], [org for _, org in names]
+    rows = await fetch(conn, OBSTACLES, list(codes), *named, list(chains), list(organisations))
+    return [(row["what"], row["id"]) for row in rows]
+
+
 async def unknown_references(
     *, chains: Collection[UUID], organisations: Collection[UUID], conn: AsyncConnection
 ) -> list[tuple[str, UUID]]:
     """Which of these do not exist, as (`chain` or `organisation`, id)."""
-    return [(row["what"], row["id"]) for row in await fetch(conn, UNKNOWN, list(chains), list(organisations))]
+    rows = await fetch(conn, UNKNOWN_REFERENCES, list(chains), list(organisations))
+    return [(row["what"], row["id"]) for row in rows]
 
 
 async def take_numbers(count: int, *, year: int, conn: AsyncConnection) -> list[str]:
