@@ -2,17 +2,19 @@
 
 from fastapi import APIRouter
 
-from services.intake.api import chains, facts, imports, people, posts, projects, registers, timetables
+from services.intake.api import chains, facts, filings, imports, people, posts, projects, registers, tasks, timetables
 
 
 def routers() -> tuple[APIRouter, ...]:
     return (
         chains.router,
         facts.router,
+        filings.router,
         imports.router,
         people.router,
         posts.router,
         projects.router,
         registers.router,
+        tasks.router,
         timetables.router,
     )

@@ -1,6 +1,6 @@
 """Record keeping's tables as SQLAlchemy knows them; the migrations make them."""
 
-from sqlalchemy import ARRAY, BigInteger, Column, Date, Integer, MetaData, Numeric, Table, Text, Uuid
+from sqlalchemy import ARRAY, BigInteger, Column, Date, ForeignKey, Integer, MetaData, Numeric, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
 metadata = MetaData()
@@ -133,7 +133,7 @@ register_filing = Table(
     Column("version", BigInteger),
     Column("register_key", Text, info=FIXED),
     Column("year", Integer, info=FIXED),
-    Column("chain_id", Uuid, info=FIXED),
+    Column("chain_id", Uuid, ForeignKey("chain.id"), info=FIXED),
     Column("status", Text),
     Column("filed_on", Date),
     Column("entries", Integer),
