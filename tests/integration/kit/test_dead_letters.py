@@ -1,5 +1,6 @@
 """What was put aside: shown to people as it came, and tried again in order."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -14,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.kit.consuming.arrivals import Arrival, Place
 from shared.kit.consuming.consumer import Consumer
 from shared.kit.consuming.dead_letters import AlreadyRedriven, DeadLetters, Redriven, router_of
+from shared.kit.consuming.effects import lock_marks
 from shared.kit.database import transaction
 from shared.kit.log.eventlog import LoggedFact, history
 from shared.kit.process.declaration import Platform, Service
@@ -23,6 +25,7 @@ from shared.kit.web.http import create_app
 from shared.kit.web.security import Authenticator, Role, make_token
 from tests.support.clock import START, MovableClock
 from tests.support.streams import SECRET, SOURCE, Alpha, Beta, Ledger, forged
+from tests.support.waiting import eventually
 
 BY = "值班员 <u1>"
 
@@ -54,6 +57,30 @@ async def park(alpha: Alpha, consumer: Consumer, aggregate: UUID) -> None:
 
 async def open_ids(letters: DeadLetters) -> list[int]:
     return [letter.id for letter in await letters.letters()]
+
+
+async def test_a_stream_that_is_parked_while_a_batch_waits_for_its_watermark_is_seen_as_parked(
+    alpha: Alpha, beta: Beta, consumer: Consumer
+) -> None:
+    aggregate = uuid4()
+    await consumer.taker.take(arrived(consumer, await alpha.note(aggregate, "a")))
+    following = arrived(consumer, await alpha.note(aggregate, "b"))
+
+    async def waits() -> bool:
+        return bool(await beta.rows("SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"))
+
+    async with transaction(beta.engine) as conn:
+        await lock_marks([(SOURCE, aggregate)], conn=conn)
+        taking = asyncio.create_task(consumer.taker.take(following))
+        await eventually(waits)
+        parked = "INSERT INTO parked_aggregate (source, aggregate_id, reason, detail, since)"
+        values = {"source": SOURCE, "id": aggregate, "now": START}
+        await conn.execute(text(f"{parked} VALUES (:source, :id, 'poison', '', :now)"), values)
+    await taking
+
+    assert await beta.lines(aggregate) == [1]
+    assert await beta.mark(aggregate) == 2
+    assert await beta.rows("SELECT kind, seq FROM set_aside") == [("waiting", 2)]
 
 
 async def test_a_parked_run_is_replayed_in_order_once_the_cause_is_mended(
