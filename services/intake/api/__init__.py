@@ -2,7 +2,20 @@
 
 from fastapi import APIRouter
 
-from services.intake.api import chains, facts, filings, imports, people, posts, projects, registers, tasks, timetables
+from services.intake.api import (
+    chains,
+    facts,
+    filings,
+    imports,
+    measures,
+    people,
+    plans,
+    posts,
+    projects,
+    registers,
+    tasks,
+    timetables,
+)
 
 
 def routers() -> tuple[APIRouter, ...]:
@@ -11,7 +24,9 @@ def routers() -> tuple[APIRouter, ...]:
         facts.router,
         filings.router,
         imports.router,
+        measures.router,
         people.router,
+        plans.router,
         posts.router,
         projects.router,
         registers.router,
