@@ -27,13 +27,16 @@ from shared.kit.consuming.inflow import connected
 from shared.kit.consuming.partitions import holding_lease
 from shared.kit.consuming.session import Session, in_session
 from shared.kit.consuming.set_aside import describe
-from shared.kit.consuming.taking import ProducersLogs, Taken, Taker
+from shared.kit.consuming.taking import MOST_AT_ONCE, ProducersLogs, Taken, Taker
 from shared.kit.database import transaction
 from shared.kit.patience import Patience
 
 __all__ = ["Consumer", "ConsumerState", "Fact", "Handler"]
 
 log = telemetry.log
+
+MANY = MOST_AT_ONCE // 2
+"""Records in one batch from which on there is likely to be another one."""
 
 _BATCH = telemetry.histogram(
     "liandu_consumer_batch_seconds",
@@ -174,20 +177,31 @@ class Consumer:
             self.audit_wanted.set()
         self._incarnation = address.incarnation
 
-    async def _take_some(self, session: Session) -> int:
-        batches = await session.fetch()
-        if batches is None:
+    async def _take_some(self, session: Session) -> bool:
+        first = await session.fetch()
+        if first is None:
             self.audit_wanted.set()
-            return 0
+        if not first:
+            return False
+        taking = [self._take(first, session)]
+        if len(first) >= MANY:
+            taking.append(self._take_besides(first, session))
         # Each to its end, whatever becomes of the other: what one of them took stays taken.
-        taking = (self._take(batch, session) for batch in batches if batch)
         for outcome in await asyncio.gather(*taking, return_exceptions=True):
             if outcome is not None:
                 raise outcome
         if session.inflow.stepped_over:
             session.inflow.stepped_over = False
             self.audit_wanted.set()
-        return sum(map(len, batches))
+        return True
+
+    async def _take_besides(self, first: Sequence[Arrival], session: Session) -> None:
+        """While PostgreSQL works on the first batch, read and take another of other partitions, where one waits."""
+        second = await session.fetch(besides=first)
+        if second is None:
+            self.audit_wanted.set()
+        elif second:
+            await self._take(second, session)
 
     async def _take(self, arrivals: Sequence[Arrival], session: Session) -> None:
         with _BATCH.time():

@@ -24,9 +24,6 @@ INCARNATION_EVERY = 5.0
 COMMIT_EVERY = 1.0
 LAST_COMMIT_LIMIT = 1.0
 
-MANY = MOST_AT_ONCE // 2
-"""Records in one batch from which on there is likely to be another one."""
-
 _OWNED = telemetry.gauge("liandu_consumer_partitions_owned", "Partitions that this process owns")
 _MEMBERS = telemetry.gauge("liandu_consumer_members", "Processes that share the service's partitions")
 
@@ -84,19 +81,16 @@ class Session:
         log.info("partitions", owned=[f"{each.topic}/{each.partition}" for each in sorted(owned)], members=self.members)
         return any(share.begun_anew for partition, share in owned.items() if partition not in before)
 
-    async def fetch(self) -> list[list[Arrival]] | None:
+    async def fetch(self, *, besides: Sequence[Arrival] = ()) -> list[Arrival] | None:
         """The next records; None when records were lost, in which case it goes on from the oldest that there are.
 
-        Where many wait, two batches of different partitions, to be taken at the same time: while PostgreSQL works on
-        one, the other is decided.
+        `besides`: a batch that is being taken: what has arrived already, of other partitions than its own.
         """
         try:
-            first = await self.inflow.fetch(at_most=MOST_AT_ONCE, wait=FETCH_WAIT_MS / 1000)
-            if len(first) < MANY:
-                return [first]
-            others = self.inflow.positions.keys() - partitions_of(first)
-            second = await self.inflow.fetch(at_most=MOST_AT_ONCE, wait=0, only=others) if others else []
-            return [first, second] if second else [first]
+            if not besides:
+                return await self.inflow.fetch(at_most=MOST_AT_ONCE, wait=FETCH_WAIT_MS / 1000)
+            others = self.inflow.positions.keys() - partitions_of(besides)
+            return await self.inflow.fetch(at_most=MOST_AT_ONCE, wait=0, only=others) if others else []
         except OutOfRange as error:
             if (await BrokerAddress.resolve(self.inflow.address.spec)).incarnation != self.incarnation:
                 raise BrokerUnavailable("the broker is another one by now") from error

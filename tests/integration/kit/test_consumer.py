@@ -93,7 +93,7 @@ async def test_where_many_wait_two_batches_are_taken_at_once_each_for_itself(
     alpha: Alpha, beta: Beta, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
     monkeypatch.setattr(session, "MOST_AT_ONCE", 20)
-    monkeypatch.setattr(session, "MANY", 10)
+    monkeypatch.setattr("shared.kit.consuming.consumer.MANY", 10)
     aggregates = [uuid4() for _ in range(60)]
     facts = [fact for each in aggregates for fact in await alpha.note(each, *"abcd")]
     away = Away()
