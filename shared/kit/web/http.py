@@ -56,6 +56,8 @@ _JSON = "application/json"
 _REAL = SystemClock()
 _CHECK_SECONDS = 2
 _TURN_SECONDS = 30
+_RACES = 3
+"""How often a write that lost a race is tried again before one more loss is the caller's."""
 _BEYOND_BIGINT = 1 << 63
 _Shape = TypeVar("_Shape")
 
@@ -101,7 +103,7 @@ class Write:
     another body under the same key is a 422 problem; a second one while the first runs waits for it. Refused requests
     are not kept. Keys are the caller's own: two principals never meet in one.
 
-    `work` runs twice where its first transaction lost a deadlock, or a race to create an aggregate. Writers take at
+    `work` runs again where its transaction lost a deadlock, or a race to create an aggregate. Writers take at
     most three quarters of the connections that requests share, so that a lock many wait for leaves readers theirs.
     """
 
@@ -120,10 +122,12 @@ class Write:
         writers: asyncio.Semaphore = self._request.app.state.writers
         await (_turn(writers) if writers.locked() else writers.acquire())
         try:
-            return await self._transact(work, by, kept)
-        except (DBAPIError, CreatedMeanwhile) as error:
-            if not _lost_a_race(error):
-                raise
+            for _ in range(_RACES):
+                try:
+                    return await self._transact(work, by, kept)
+                except (DBAPIError, CreatedMeanwhile) as error:
+                    if not _lost_a_race(error):
+                        raise
             return await self._transact(work, by, kept)
         finally:
             writers.release()

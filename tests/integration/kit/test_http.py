@@ -457,7 +457,7 @@ async def test_of_two_that_wait_for_each_other_both_get_through(client: httpx.As
         versions = (await conn.execute(text("SELECT version FROM project"))).scalars().all()
 
     assert [answer.status_code for answer in answers] == [200, 200]
-    assert meeting.attempts == 3
+    assert meeting.attempts >= 3  # whoever lost may be faster than the winner, and meet it again
     assert versions == [3, 3]
 
 
