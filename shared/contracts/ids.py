@@ -33,3 +33,8 @@ def filing_id(register_key: str, year: int, chain_id: UUID) -> UUID:
 def freeze_id(register_key: str, year: int) -> UUID:
     """The id of a register's frozen list of a year: there is one."""
     return uuid5(NAMESPACE, f"freeze:{register_key}:{year}")
+
+
+def map_id(chain_id: UUID) -> UUID:
+    """The id of a chain's 招商图谱: a chain has one."""
+    return uuid5(chain_id, "map")

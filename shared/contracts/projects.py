@@ -70,6 +70,7 @@ class ProjectRevised(ProjectEvent):
     """Master data as it now stands; only what changed is set.
 
     `signed_on`, `started_on`: days that nobody had written down when the project was recorded; known ones stay.
+    `chain_since`: the day from which it belongs to `chain_id`; figures of days before count it where it was (S3).
     """
 
     type: ClassVar[str] = "cn.liandu.project.revised.v1"
@@ -79,6 +80,7 @@ class ProjectRevised(ProjectEvent):
     total_investment_wan: int | None = None
     signed_on: date | None = None
     started_on: date | None = None
+    chain_since: date | None = None
 
 
 class StageReached(ProjectEvent):
