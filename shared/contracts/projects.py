@@ -84,11 +84,15 @@ class ProjectRevised(ProjectEvent):
 
 
 class StageReached(ProjectEvent):
-    """One event type for each stage; `on` is the day it happened, which may be before the day it was recorded."""
+    """One event type for each stage; `on` is the day it happened, which may be before the day it was recorded.
+
+    `files`: the evidence filed for it (`project.evidence_filed`), by file_id.
+    """
 
     stage: ClassVar[Stage]
     on: date
     evidence: tuple[Evidence, ...] = ()
+    files: tuple[UUID, ...] = ()
 
 
 class ProjectNegotiating(StageReached):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from shared.contracts import deliveries, programme, projects, registers, supervision
+from shared.contracts import deliveries, programme, project_records, projects, registers, supervision
 from shared.contracts.event import Event
 
 
@@ -74,6 +74,19 @@ PROJECTS = Topic(
         projects.MilestoneReassigned,
         projects.MilestoneMet,
         projects.MilestoneCancelled,
+        project_records.ProjectProfiled,
+        project_records.ProjectSupported,
+        project_records.ProjectNeedRaised,
+        project_records.ProjectNeedMet,
+        project_records.ProjectNeedWithdrawn,
+        project_records.EvidenceFiled,
+        project_records.ProjectReported,
+        project_records.CorrectionRequested,
+        project_records.CorrectionRefused,
+        project_records.ProjectCorrected,
+        project_records.MilestoneReopened,
+        project_records.ReplanningRequested,
+        project_records.ReplanningRefused,
     ),
 )
 REGISTERS = Topic(
