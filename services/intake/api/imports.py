@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from hashlib import sha256
 from pathlib import PurePath
@@ -15,6 +15,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.datastructures import UploadFile
 
+from services.intake import reference
 from services.intake.api.access import Page, Reader, Registrar
 from services.intake.domain.errors import RecordMissing
 from services.intake.handlers.imports import RowKind, RowOutcome, Upload, accept_workbook
@@ -24,6 +25,7 @@ from services.intake.store import programme
 from services.intake.store.imports import KeptImport, Status
 from services.intake.workbook import isolation
 from services.intake.workbook.problems import UnknownFormat, WorkbookTooLarge
+from services.intake.workbook.register_lists import layout_of
 from services.intake.workbook.results import ReadWorkbook, Reason, RejectedRow
 from services.intake.workbook.sheets import MAX_BYTES
 from services.intake.workbook.template import template
@@ -37,9 +39,9 @@ router = APIRouter(tags=["imports"])
 STATUSES: dict[type[DomainError], int] = {UnknownFormat: 415, WorkbookTooLarge: 413}
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-_AROUND_A_FILE = 64 * 1024
+AROUND_A_FILE = 64 * 1024
 _BINARY = {"type": "string", "format": "binary"}
-_BODY = {
+BODY = {
     "required": True,
     "content": {
         "multipart/form-data": {"schema": {"type": "object", "required": ["file"], "properties": {"file": _BINARY}}},
@@ -47,7 +49,7 @@ _BODY = {
         "application/octet-stream": {"schema": _BINARY},
     },
 }
-_SHEET: dict[int | str, dict[str, Any]] = {200: {"content": {XLSX: {"schema": _BINARY}}}}
+SHEET: dict[int | str, dict[str, Any]] = {200: {"content": {XLSX: {"schema": _BINARY}}}}
 
 
 class NoFile(Invalid):
@@ -59,7 +61,7 @@ class ImportFailed(Conflict):
 
 
 @router.post(
-    "/v1/imports", status_code=201, max_body_size=MAX_BYTES + _AROUND_A_FILE, openapi_extra={"requestBody": _BODY}
+    "/v1/imports", status_code=201, max_body_size=MAX_BYTES + AROUND_A_FILE, openapi_extra={"requestBody": BODY}
 )
 async def import_lists(
     request: Request,
@@ -74,13 +76,13 @@ async def import_lists(
     `Prefer: respond-async` the answer is a 202 at once, and the import tells its progress.
     """
     platform: Platform = request.app.state.platform
-    upload = await _upload(request, name)
+    upload = await upload_of(request, name)
     read = await _read(upload)
 
     async def work(conn: AsyncConnection, by: By) -> Answer:
         moved_at = SystemClock().now()
         accepted = await accept_workbook(upload, read, dry_run=dry_run, moved_at=moved_at, conn=conn, by=by)
-        kept = await _kept(accepted.id, conn)
+        kept = await kept_import(accepted.id, conn)
         return Answer(_about(kept), status=202, location=f"/v1/imports/{kept.id}")
 
     accepted = await write(work, fingerprint=sha256(upload.content).digest())
@@ -102,23 +104,23 @@ async def list_imports(conn: Reader, paging: Page) -> dict[str, Any]:
     return page([_about(kept) for kept in found], next_after)
 
 
-@router.get("/v1/imports/template", responses=_SHEET, response_class=Response)
+@router.get("/v1/imports/template", responses=SHEET, response_class=Response)
 async def get_template(conn: Reader) -> Response:
     """The workbook to fill in, with drop-downs and notes."""
     chains = sorted((await programme.chains(conn=conn)).values(), key=lambda chain: (chain.category, chain.code))
     content = await asyncio.to_thread(template, [chain.name for chain in chains])
-    return _download(content, "链督导入模板.xlsx")
+    return download(content, "链督导入模板.xlsx")
 
 
 @router.get("/v1/imports/{import_id}")
 async def show_import(import_id: UUID, conn: Reader) -> Response:
     """How far an import has come; once it has ended, what became of each row."""
-    return reply(Answer(_shown(await _kept(import_id, conn))))
+    return reply(Answer(import_shown(await kept_import(import_id, conn))))
 
 
 @router.get(
     "/v1/imports/{import_id}/error-sheet",
-    responses=_SHEET,
+    responses=SHEET,
     response_class=Response,
     dependencies=[Depends(require(Role.CLERK, Role.REVIEWER, Role.SUPERVISOR, Role.OPERATOR))],
 )
@@ -126,27 +128,33 @@ async def get_error_sheet(import_id: UUID, request: Request) -> Response:
     """The refused rows as they were, bad cells marked, with the reasons; 404 where no row was refused."""
     platform: Platform = request.app.state.platform
     async with platform.engine.connect() as conn:
-        kept = await _kept(import_id, conn)
+        kept = await kept_import(import_id, conn)
         rejected = [_rejected(row) for row in kept.rows if row["outcome"] == RowOutcome.REFUSED]
         content = await store.content_of(import_id, conn=conn) if rejected else None
     if content is None:
         raise RecordMissing("错误清单", import_id)
-    sheet = await isolation.error_sheet(content, rejected)
-    return _download(sheet, f"{_stem(kept.file_name)}-错误清单.xlsx")
+    sheet = await _error_sheet(content, rejected, register=kept.rows[0].get("register"))
+    return download(sheet, f"{stem_of(kept.file_name)}-错误清单.xlsx")
+
+
+async def _error_sheet(content: bytes, rejected: Sequence[RejectedRow], *, register: str | None) -> bytes:
+    if register is None:
+        return await isolation.error_sheet(content, rejected)
+    return await isolation.fields_error_sheet(content, rejected, layout_of(reference.registers()[register]))
 
 
 async def _report(import_id: UUID, *, platform: Platform, replayed: str | None) -> Response:
     async with platform.engine.connect() as conn:
-        kept = await _kept(import_id, conn)
+        kept = await kept_import(import_id, conn)
     if kept.status is Status.FAILED:
         raise ImportFailed("导入因系统故障中断，请重新导入同一文件；已登记的行不会重复", id=str(import_id))
-    response = reply(Answer(_shown(kept), status=201, location=f"/v1/imports/{import_id}"))
+    response = reply(Answer(import_shown(kept), status=201, location=f"/v1/imports/{import_id}"))
     if replayed:
         response.headers["idempotency-replayed"] = replayed
     return response
 
 
-async def _upload(request: Request, name: str) -> Upload:
+async def upload_of(request: Request, name: str) -> Upload:
     """The file of a form's part `file`, or the body itself."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() == "multipart/form-data":
         async with request.form(max_files=1, max_fields=10) as form:
@@ -173,12 +181,12 @@ def _plain_name(name: str) -> str:
     return PurePath(name.replace("\\", "/")).name[:255]
 
 
-def _stem(name: str) -> str:
+def stem_of(name: str) -> str:
     """A file's name without its ending, nor that of the error sheet it may be."""
     return PurePath(name).stem.removesuffix("-错误清单") or "导入"
 
 
-async def _kept(import_id: UUID, conn: AsyncConnection) -> KeptImport:
+async def kept_import(import_id: UUID, conn: AsyncConnection) -> KeptImport:
     kept = await store.load(import_id, conn=conn)
     if kept is None:
         raise RecordMissing("导入记录", import_id)
@@ -198,7 +206,7 @@ def _about(kept: KeptImport) -> dict[str, Any]:
     }
 
 
-def _shown(kept: KeptImport) -> dict[str, Any]:
+def import_shown(kept: KeptImport) -> dict[str, Any]:
     counts = _counts(kept.rows)
     return {
         **_about(kept),
@@ -219,7 +227,7 @@ def _rejected(row: dict[str, Any]) -> RejectedRow:
     return RejectedRow(row["sheet"], row["row"], tuple(Reason(**reason) for reason in row["reasons"]))
 
 
-def _download(content: bytes, name: str) -> Response:
+def download(content: bytes, name: str) -> Response:
     headers = {
         "content-disposition": f"attachment; filename*=UTF-8''{quote(name)}",
         "x-content-type-options": "nosniff",

@@ -58,6 +58,7 @@ class FieldsRefused(Invalid):
     """Fields of an entry that cannot be taken; `errors` has each with its `pointer` and the reason in Chinese."""
 
     def __init__(self, troubles: Sequence[Trouble]) -> None:
+        self.troubles = tuple(troubles)
         first = troubles[0]
         errors = [
             {"in": "body", "pointer": f"#/fields/{item.key}", "code": item.code, "detail": item.detail}

@@ -28,6 +28,7 @@ ROWS_A_PART = 100
 class RowKind(StrEnum):
     ORGANISATION = "organisation"
     PROJECT = "project"
+    ENTRY = "entry"
 
 
 class RowOutcome(StrEnum):

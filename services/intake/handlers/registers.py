@@ -20,7 +20,7 @@ from services.intake.store import registers as store
 from services.intake.store.registers import Frozen
 from shared.contracts.event import Event
 from shared.contracts.ids import freeze_id
-from shared.contracts.registers import FieldValue, FrozenEntry, FrozenProject, RegisterFrozen
+from shared.contracts.registers import FieldValue, FrozenEntry, FrozenProject, Partner, RegisterFrozen
 from shared.kit.database import advisory_key, fetch
 from shared.kit.log.eventlog import lock_heads
 from shared.kit.web.http import By
@@ -66,7 +66,7 @@ async def record_entries(register: Register, news: Sequence[NewEntry], *, conn: 
     ]
     entries = [domain.fold(None, events) for events in decided]
     await _require_sound(register, entries, conn=conn)
-    await _save(register, zip(entries, decided, strict=True), conn=conn, by=by)
+    await save_entries(register, zip(entries, decided, strict=True), conn=conn, by=by)
     return entries
 
 
@@ -88,7 +88,7 @@ async def revise_entries(
     ]
     changed = [(entry, events) for entry, events in zip(entries, decided, strict=True) if events]
     await _require_sound(register, [entry for entry, _ in changed], conn=conn)
-    await _save(register, changed, conn=conn, by=by)
+    await save_entries(register, changed, conn=conn, by=by)
     return entries
 
 
@@ -180,8 +180,13 @@ def _text(kind: FieldType, value: FieldValue, names: Mapping[UUID, str]) -> str:
     if kind in REFERENCES:
         return names.get(UUID(str(value)), "未知")
     if isinstance(value, tuple):
-        return "、".join(item.name + (f"（{item.uscc}）" if item.uscc else "") for item in value)
+        return partners_text(value)
     return str(value)
+
+
+def partners_text(partners: Sequence[Partner]) -> str:
+    """Partners as one text: `青岛大学、甲厂（91…）`."""
+    return "、".join(item.name + (f"（{item.uscc}）" if item.uscc else "") for item in partners)
 
 
 def _projects(entries: Iterable[Entry]) -> set[UUID]:
@@ -193,6 +198,7 @@ def _frozen_project(row: Any) -> FrozenProject:
 
 
 async def _one(register: Register, entry_id: UUID, *, expected: int | None, conn: AsyncConnection) -> Entry:
+    await lock_registers(conn=conn)
     entry = (await _locked(register, [entry_id], conn=conn))[entry_id]
     require_version(entry_id, expected=expected, actual=entry.version)
     return entry
@@ -209,13 +215,14 @@ async def _locked(register: Register, ids: Collection[UUID], *, conn: AsyncConne
 
 async def _decide(register: Register, entry: Entry, events: Sequence[Event], *, conn: AsyncConnection, by: By) -> Entry:
     after = domain.fold(entry, events)
-    await _save(register, [(after, events)], conn=conn, by=by)
+    await save_entries(register, [(after, events)], conn=conn, by=by)
     return after
 
 
-async def _save(
+async def save_entries(
     register: Register, decided: Iterable[tuple[Entry, Sequence[Event]]], *, conn: AsyncConnection, by: By
 ) -> None:
+    """Write entries with the events that led to them."""
     found = list(decided)
     await append([(entry.id, events) for entry, events in found], conn=conn, by=by)
     identities = {entry.id: register.identity_of(entry.fields) for entry, _ in found}

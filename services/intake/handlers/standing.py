@@ -23,18 +23,20 @@ class NotYourChain(NotAllowed):
         super().__init__("您任职的岗位不负责这条产业链", chain_ids=sorted(map(str, chain_ids)))
 
 
-async def require_chains(chain_ids: Collection[UUID], *, conn: AsyncConnection, by: By) -> None:
-    """Let a person who holds posts of chains today write for those only.
+async def own_chains(*, conn: AsyncConnection, by: By) -> frozenset[UUID] | None:
+    """The chains that the caller may write for; None: all.
 
-    Callers that are no person of the programme (an office's or a system's account), and people whose posts are bound to
-    no chain, write for all.
-
-    Raises:
-        NotYourChain.
+    A person who holds posts of chains today writes for those only. Callers that are no person of the programme (an
+    office's or a system's account), and people whose posts are bound to no chain, write for all.
     """
     person = by.principal.person
     if person is None:
-        return
-    own = {row["chain_id"] for row in await fetch(conn, OWN_CHAINS, person, today(by))}
-    if own and (others := set(chain_ids) - own):
+        return None
+    return frozenset(row["chain_id"] for row in await fetch(conn, OWN_CHAINS, person, today(by))) or None
+
+
+async def require_chains(chain_ids: Collection[UUID], *, conn: AsyncConnection, by: By) -> None:
+    """Raises NotYourChain where the caller may not write for one of these."""
+    own = await own_chains(conn=conn, by=by)
+    if own is not None and (others := set(chain_ids) - own):
         raise NotYourChain(others)

@@ -120,6 +120,20 @@ async def projects(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID
     return {row["id"]: row for row in await fetch(conn, PROJECTS, list(ids))} if ids else {}
 
 
+NAMED = "SELECT id, code, name FROM project WHERE code = ANY ($1::text[]) OR name = ANY ($1::text[])"
+
+
+async def projects_named(texts: Collection[str], *, conn: AsyncConnection) -> dict[str, tuple[UUID, ...]]:
+    """The projects of these codes or names; a code counts before a name."""
+    if not texts:
+        return {}
+    rows = await fetch(conn, NAMED, list(texts))
+    by_name: dict[str, tuple[UUID, ...]] = {}
+    for row in rows:
+        by_name[row["name"]] = (*by_name.get(row["name"], ()), row["id"])
+    return {**by_name, **{row["code"]: (row["id"],) for row in rows}}
+
+
 async def frozen(register_key: str, year: int, *, conn: AsyncConnection) -> Frozen | None:
     """A year's list as it was decided; None before that."""
     of = tables.register_freeze.c

@@ -1,4 +1,4 @@
-"""The process that handles one workbook: `python -m services.intake.workbook.child read|error-sheet`.
+"""The process that handles one workbook: `python -m services.intake.workbook.child TASK`.
 
 Standard input: the length of an argument (8 bytes), the argument (JSON), the workbook. Standard output: the result; of
 reading a line of JSON with the notices, then one for every `ROWS_A_LINE` rows, so that nobody must decode all at once.
@@ -51,7 +51,27 @@ def _error_sheet(content: bytes, argument: bytes) -> bytes:
     return error_sheet(content, TypeAdapter(Sequence[RejectedRow]).validate_json(argument))
 
 
-_TASKS: dict[str, Callable[[bytes, bytes], bytes]] = {"read": _read, "error-sheet": _error_sheet}
+def _read_fields(content: bytes, argument: bytes) -> bytes:
+    from services.intake.workbook.register_lists import FieldRows, Layout, read_fields
+
+    read = read_fields(content, TypeAdapter(Layout).validate_json(argument))
+    return TypeAdapter(FieldRows).dump_json(read)
+
+
+def _fields_error_sheet(content: bytes, argument: bytes) -> bytes:
+    from services.intake.workbook.error_sheet import error_sheet
+    from services.intake.workbook.register_lists import Layout, find_fields
+
+    layout, rejected = TypeAdapter(tuple[Layout, Sequence[RejectedRow]]).validate_json(argument)
+    return error_sheet(content, rejected, find=lambda sheet: find_fields(sheet, layout))
+
+
+_TASKS: dict[str, Callable[[bytes, bytes], bytes]] = {
+    "read": _read,
+    "error-sheet": _error_sheet,
+    "read-fields": _read_fields,
+    "fields-error-sheet": _fields_error_sheet,
+}
 
 
 def _limit() -> None:

@@ -5,16 +5,17 @@ follow on the right and are passed over by an import. Bad cells are filled and c
 """
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
+from typing import Protocol
 
 from openpyxl import Workbook
 from openpyxl.comments import Comment
 from openpyxl.styles import Alignment
 from openpyxl.worksheet.worksheet import Worksheet
 
-from services.intake.workbook.headings import Column
-from services.intake.workbook.lists import FoundList, find_list, value_at
+from services.intake.workbook.headings import Column, Heading
+from services.intake.workbook.lists import find_list, value_at
 from services.intake.workbook.results import Reason, RejectedRow
 from services.intake.workbook.sheets import Sheet, open_workbook
 from services.intake.workbook.styles import BAD, fit, head, put, width_of
@@ -23,8 +24,26 @@ _AUTHOR = "链督"
 _ADDED = (Column.REJECTED_ROW, Column.REJECTED_REASON)
 
 
-def error_sheet(content: bytes, rejected: Sequence[RejectedRow]) -> bytes:
-    """An xlsx with the rejected rows of the workbook `content`.
+class Found(Protocol):
+    """A list in a sheet, found by its headings; `columns`: at least those that an error sheet adds."""
+
+    @property
+    def sheet(self) -> Sheet: ...
+
+    @property
+    def heading_rows(self) -> range: ...
+
+    @property
+    def columns(self) -> Mapping[Column, tuple[Heading, ...]]: ...
+
+    @property
+    def down(self) -> Mapping[tuple[int, int], int]: ...
+
+
+def error_sheet(
+    content: bytes, rejected: Sequence[RejectedRow], *, find: Callable[[Sheet], Found | None] = find_list
+) -> bytes:
+    """An xlsx with the rejected rows of the workbook `content`. `find`: the list in a sheet.
 
     Raises:
         WorkbookRefused: `content` cannot be read.
@@ -33,7 +52,7 @@ def error_sheet(content: bytes, rejected: Sequence[RejectedRow]) -> bytes:
     book = Workbook()
     book.remove(book.active)
     for name, rows in groupby(sorted(rejected, key=lambda row: (row.sheet, row.row)), key=lambda row: row.sheet):
-        found = find_list(sheets[name])
+        found = find(sheets[name])
         if found:
             _write(book.create_sheet(name), found, list(rows))
     if not book.sheetnames:
@@ -43,7 +62,7 @@ def error_sheet(content: bytes, rejected: Sequence[RejectedRow]) -> bytes:
     return out.getvalue()
 
 
-def _write(page: Worksheet, found: FoundList, rejected: Sequence[RejectedRow]) -> None:
+def _write(page: Worksheet, found: Found, rejected: Sequence[RejectedRow]) -> None:
     kept = _kept_columns(found)
     _write_heading(page, found, kept)
     for at, row in enumerate(rejected, found.heading_rows.stop + 1):
@@ -58,14 +77,14 @@ def _write(page: Worksheet, found: FoundList, rejected: Sequence[RejectedRow]) -
     fit(page, [*_widths(found.sheet, kept, rejected), 8, 60])
 
 
-def _kept_columns(found: FoundList) -> list[int]:
+def _kept_columns(found: Found) -> list[int]:
     """All columns of the sheet but those that an earlier error sheet added."""
     added = {heading.index for column in _ADDED for heading in found.columns.get(column, ())}
     width = max(len(row) for row in found.sheet.rows)
     return [column for column in range(width) if column not in added]
 
 
-def _write_heading(page: Worksheet, found: FoundList, kept: Sequence[int]) -> None:
+def _write_heading(page: Worksheet, found: Found, kept: Sequence[int]) -> None:
     for row in range(found.heading_rows.stop):
         for at, column in enumerate(kept, 1):
             cell = put(page, row + 1, at, value_at(found.sheet, row, column))

@@ -159,7 +159,7 @@ def column_of(heading: Heading, kind: ListKind) -> Column | None:
 
     Under a heading of two rows the lower word counts, in the light of the upper: 计划时间 over 开工 is 计划开工.
     """
-    labels = [label for part in heading.parts if (label := _label(part))]
+    labels = [label for part in heading.parts if (label := label_of(part))]
     if not labels:
         return None
     *upper, lower = labels
@@ -177,7 +177,7 @@ def column_of(heading: Heading, kind: ListKind) -> Column | None:
     )
 
 
-def _label(part: str) -> str:
+def label_of(part: str) -> str:
     """The words of a heading without brackets, units and marks of duty (*)."""
     text = _BRACKETED.sub("", compact(part)).strip("*＊:：、,。")
     return _UNIT_TAIL.sub("", text) or text

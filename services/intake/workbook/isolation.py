@@ -14,11 +14,13 @@ from pydantic import TypeAdapter
 
 from services.intake.workbook import child
 from services.intake.workbook.problems import UnknownFormat, WorkbookRefused, WorkbookTooLarge
+from services.intake.workbook.register_lists import FieldRows, Layout
 from services.intake.workbook.results import ReadRow, ReadWorkbook, RejectedRow
 
 SECONDS = 180
 _REFUSALS = {kind.__name__: kind for kind in (WorkbookRefused, UnknownFormat, WorkbookTooLarge)}
 _AT_ONCE = asyncio.Semaphore(2)
+_FIELDS = TypeAdapter(FieldRows)
 _ROWS = TypeAdapter(tuple[ReadRow, ...])
 _FAILED = "文件无法读取：内容异常，或表格范围过大；请在 Excel 或 WPS 中打开，删除多余的空行空列，另存为 xlsx 后重试"
 
@@ -36,6 +38,17 @@ async def read_workbook(content: bytes) -> ReadWorkbook:
 async def error_sheet(content: bytes, rejected: Sequence[RejectedRow]) -> bytes:
     """As `error_sheet.error_sheet`: an xlsx."""
     return await _run("error-sheet", content, TypeAdapter(Sequence[RejectedRow]).dump_json(rejected))
+
+
+async def read_fields(content: bytes, layout: Layout) -> FieldRows:
+    """As `register_lists.read_fields`; raises WorkbookRefused also where the child ran into its limits."""
+    return _FIELDS.validate_json(await _run("read-fields", content, TypeAdapter(Layout).dump_json(layout)))
+
+
+async def fields_error_sheet(content: bytes, rejected: Sequence[RejectedRow], layout: Layout) -> bytes:
+    """As `error_sheet.error_sheet`, of a list of this layout."""
+    argument = TypeAdapter(tuple[Layout, Sequence[RejectedRow]]).dump_json((layout, rejected))
+    return await _run("fields-error-sheet", content, argument)
 
 
 async def _run(task: str, content: bytes, argument: bytes) -> bytes:

@@ -15,10 +15,10 @@ HEADING_WITHIN = 30
 _FEWEST_COLUMNS = {ListKind.PROJECTS: 3, ListKind.ORGANISATION: 2}
 _MONEY = frozenset({Column.TOTAL, Column.SIGNED_AMOUNT})
 
-_TOTAL = re.compile(r"(?:.{0,12}(?:合计|小计|总计|共计)|总数|累计)(?::?\(.*\)|:?\d+[个项]?)?")
+TOTAL = re.compile(r"(?:.{0,12}(?:合计|小计|总计|共计)|总数|累计)(?::?\(.*\)|:?\d+[个项]?)?")
 _SECTION_NUMBER = re.compile(r"[(]?[一二三四五六七八九十]{1,3}[)]?[、.,]?")
-_SECTION = re.compile(r"[(]?[一二三四五六七八九十]{1,3}[)、.,].*|第[一二三四五六七八九十]+[类部].*")
-_NOTE = re.compile(r"(?:注|备注|说明|填表说明|填报单位|填报人|填表人|审核人|联系人|制表人?)(?::|\d).*")
+SECTION = re.compile(r"[(]?[一二三四五六七八九十]{1,3}[)、.,].*|第[一二三四五六七八九十]+[类部].*")
+NOTE = re.compile(r"(?:注|备注|说明|填表说明|填报单位|填报人|填表人|审核人|联系人|制表人?)(?::|\d).*")
 _UNIT_LINE = re.compile(r"单位[:：]?(?:人民币)?[(]?((?:亿元|万元|元|[、/,])+)")
 
 
@@ -91,7 +91,7 @@ class FoundList:
         """What a row is; rows that are not entries are passed over, never refused."""
         texts = {at: compact(value) for at, value in enumerate(self.sheet.rows[row]) if not is_nothing(value)}
         columns = {column for column, found in self.columns.items() if any(item.index in texts for item in found)}
-        if any(_TOTAL.fullmatch(text) for at, text in texts.items() if at <= self.name_at):
+        if any(TOTAL.fullmatch(text) for at, text in texts.items() if at <= self.name_at):
             return RowKind.ASIDE
         if self._is_section(texts, columns) or self._repeats_heading(texts):
             return RowKind.ASIDE
@@ -104,7 +104,7 @@ class FoundList:
         if len(texts) != 1:
             return False
         ((at, text),) = texts.items()
-        return bool(_NOTE.fullmatch(text) or _SECTION.fullmatch(text)) or (at < self.name_at and not text.isdecimal())
+        return bool(NOTE.fullmatch(text) or SECTION.fullmatch(text)) or (at < self.name_at and not text.isdecimal())
 
     def _repeats_heading(self, texts: dict[int, str]) -> bool:
         headings = (item for column, found in self.columns.items() if column not in MINOR for item in found)
@@ -142,8 +142,8 @@ def find_list(sheet: Sheet) -> FoundList | None:
         return None
     _, _, kind, columns, rows = max(candidates, key=lambda candidate: candidate[:2])
     known = {heading.index for found in columns.values() for heading in found}
-    unknown = tuple(item.text for item in _headings(sheet, rows) if item.text and item.index not in known)
-    return FoundList(sheet, kind, columns, rows, _units_above(sheet, rows.start), unknown, _down(sheet, rows.stop))
+    unknown = tuple(item.text for item in headings_in(sheet, rows) if item.text and item.index not in known)
+    return FoundList(sheet, kind, columns, rows, units_above(sheet, rows.start), unknown, merged_down(sheet, rows.stop))
 
 
 def _columns(sheet: Sheet, rows: range, kind: ListKind) -> dict[Column, tuple[Heading, ...]]:
@@ -151,7 +151,7 @@ def _columns(sheet: Sheet, rows: range, kind: ListKind) -> dict[Column, tuple[He
     if rows.stop > len(sheet.rows) or (len(rows) == 2 and not _is_words(sheet, rows[1])):
         return {}
     found: dict[Column, tuple[Heading, ...]] = {}
-    for heading in _headings(sheet, rows):
+    for heading in headings_in(sheet, rows):
         if column := column_of(heading, kind):
             found[column] = (*found.get(column, ()), heading)
     is_list = MARKS[kind] <= found.keys() and len(found.keys() - MINOR) >= _FEWEST_COLUMNS[kind]
@@ -164,7 +164,7 @@ def _is_words(sheet: Sheet, row: int) -> bool:
     return bool(values) and all(isinstance(value, str) for value in values)
 
 
-def _headings(sheet: Sheet, rows: range) -> list[Heading]:
+def headings_in(sheet: Sheet, rows: range) -> list[Heading]:
     across = _across(sheet, rows)
     width = max(len(sheet.rows[row]) for row in rows)
     return [
@@ -187,7 +187,7 @@ def _across(sheet: Sheet, rows: range) -> dict[tuple[int, int], int]:
     }
 
 
-def _down(sheet: Sheet, first: int) -> dict[tuple[int, int], int]:
+def merged_down(sheet: Sheet, first: int) -> dict[tuple[int, int], int]:
     """For cells of entries under a merge down the rows: the row where the value stands."""
     last = len(sheet.rows) - 1
     return {
@@ -198,7 +198,7 @@ def _down(sheet: Sheet, first: int) -> dict[tuple[int, int], int]:
     }
 
 
-def _units_above(sheet: Sheet, heading_row: int) -> frozenset[Unit]:
+def units_above(sheet: Sheet, heading_row: int) -> frozenset[Unit]:
     """The units of money that the lines above the heading state, as in 单位：万元."""
     above = (compact(value) for row in sheet.rows[:heading_row] for value in row if isinstance(value, str))
     return frozenset(unit for text in above for found in _UNIT_LINE.finditer(text) for unit in units_in(found[1]))
