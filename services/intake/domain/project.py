@@ -20,9 +20,10 @@ from services.intake.domain.errors import (
     ProjectNotActive,
 )
 from services.intake.domain.rules import Rules
-from services.intake.domain.terms import HOLD_NAMES, STAGE_NAMES, STAGES, EvidenceKind, HoldStatus
+from services.intake.domain.terms import ENDED, HOLD_NAMES, STAGE_NAMES, STAGES, EvidenceKind, HoldStatus
 from services.intake.domain.timetable import Milestone
 from shared.contracts.event import Event
+from shared.contracts.project_records import ProjectCorrected, ProjectRecordEvent, Standing
 from shared.contracts.projects import (
     Evidence,
     ProjectApproved,
@@ -76,7 +77,10 @@ HOLD_VERB_NAMES = {"hold": "停缓建", "resume": "复工", "terminate": "终止
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project as its events leave it. `reached`: the known days of its stages. Money in whole 万元."""
+    """A project as its events leave it. `reached`: the known days of its stages. Money in whole 万元.
+
+    `chain_since`: the day from which it belongs to its chain, where it belonged to another one before.
+    """
 
     id: UUID
     code: str
@@ -93,6 +97,7 @@ class Project:
     hold_status_on: date | None = None
     milestones: Mapping[UUID, Milestone] = field(default_factory=dict)
     version: int = 0
+    chain_since: date | None = None
 
     @property
     def last_day(self) -> date | None:
@@ -124,11 +129,15 @@ class Step:
     evidence: tuple[Evidence, ...] = ()
     amount_wan: int | None = None
     output_ratio: Decimal | None = None
+    files: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Master data to be revised; None leaves it as it is. A day can be filled in where nobody had written it down."""
+    """Master data to be revised; None leaves it as it is. A day can be filled in where nobody had written it down.
+
+    `chain_since`: the day from which it belongs to another chain; today, where it is not said.
+    """
 
     name: str | None = None
     chain_id: UUID | None = None
@@ -136,6 +145,7 @@ class Changes:
     total_investment_wan: int | None = None
     signed_on: date | None = None
     started_on: date | None = None
+    chain_since: date | None = None
 
 
 def record(project_id: UUID, new: NewProject, *, today: date) -> list[Event]:
@@ -181,6 +191,7 @@ def revise(project: Project, changes: Changes, *, today: date) -> list[Event]:
         total_investment_wan=_changed(project.total_investment_wan, changes.total_investment_wan),
         signed_on=_filled_in(project, Stage.SIGNED, changes.signed_on, today=today),
         started_on=_filled_in(project, Stage.STARTED, changes.started_on, today=today),
+        chain_since=_chain_since(project, changes, today=today),
     )
     return [revised] if revised != ProjectRevised(project_id=project.id) else []
 
@@ -278,6 +289,8 @@ def _recorded(event: ProjectRecorded) -> Project:
 
 def _changes(project: Project, event: Event) -> dict[str, Any]:
     """The fields that an event sets, as it leaves them."""
+    if type(event) in timetable.EVENTS:
+        return {"milestones": timetable.evolve(project.milestones, event)}
     match event:
         case StageReached():
             return _at_stage(project, event)
@@ -289,16 +302,32 @@ def _changes(project: Project, event: Event) -> dict[str, Any]:
             return {"hold_status": HoldStatus.ACTIVE, "hold_status_on": on}
         case ProjectTerminated(on=on):
             return {"hold_status": HoldStatus.TERMINATED, "hold_status_on": on}
-    return {"milestones": timetable.evolve(project.milestones, event)}
+        case ProjectRecordEvent():
+            return {}
+        case ProjectCorrected(stands=stands):
+            return _standing(stands)
+    raise ValueError(f"{event.type} is no event of a project")
 
 
 def _revised(project: Project, event: ProjectRevised) -> dict[str, Any]:
     filled_in = {Stage.SIGNED: event.signed_on, Stage.STARTED: event.started_on}
     reached = {**project.reached, **{stage: day for stage, day in filled_in.items() if day}}
     plain = event.model_dump(
-        include={"name", "chain_id", "responsible_org_id", "total_investment_wan"}, exclude_none=True
+        include={"name", "chain_id", "responsible_org_id", "total_investment_wan", "chain_since"}, exclude_none=True
     )
     return {"reached": reached, **plain}
+
+
+def _standing(stands: Standing) -> dict[str, Any]:
+    return {
+        "kind": stands.kind,
+        "stage": stands.stage,
+        "reached": stands.reached,
+        "signed_amount_wan": stands.signed_amount_wan,
+        "output_ratio": None if stands.output_ratio is None else Decimal(stands.output_ratio),
+        "hold_status": HoldStatus(stands.hold_status),
+        "hold_status_on": stands.hold_status_on,
+    }
 
 
 def _at_stage(project: Project, event: StageReached) -> dict[str, Any]:
@@ -312,14 +341,15 @@ def _at_stage(project: Project, event: StageReached) -> dict[str, Any]:
 
 
 def _stage_event(project: Project, step: Step, *, rules: Rules) -> Event:
+    rests: dict[str, Any] = {"on": step.on, "evidence": step.evidence, "files": step.files}
     if step.target is Stage.SIGNED:
         amount_wan = project.total_investment_wan if step.amount_wan is None else step.amount_wan
         require_amount(amount_wan, field="amount_wan", what="签约金额")
-        return ProjectSigned(project_id=project.id, on=step.on, evidence=step.evidence, amount_wan=amount_wan)
+        return ProjectSigned(project_id=project.id, amount_wan=amount_wan, **rests)
     if step.target is Stage.FULL_CAPACITY:
         ratio = f"{rules.require_output(step.output_ratio):f}"
-        return ProjectFullCapacity(project_id=project.id, on=step.on, evidence=step.evidence, output_ratio=ratio)
-    return PLAIN_STAGES[step.target](project_id=project.id, on=step.on, evidence=step.evidence)
+        return ProjectFullCapacity(project_id=project.id, output_ratio=ratio, **rests)
+    return PLAIN_STAGES[step.target](project_id=project.id, **rests)
 
 
 def _require_active(project: Project) -> None:
@@ -328,7 +358,7 @@ def _require_active(project: Project) -> None:
 
 
 def _require_not_terminated(project: Project) -> None:
-    if project.hold_status is HoldStatus.TERMINATED:
+    if project.hold_status in ENDED:
         raise ProjectNotActive(project.hold_status)
 
 
@@ -399,3 +429,10 @@ def _refuse_day(what: str, day: date, limit: date, rule: str) -> None:
 
 def _changed(present: T, wanted: T | None) -> T | None:
     return None if wanted == present else wanted
+
+
+def _chain_since(project: Project, changes: Changes, *, today: date) -> date | None:
+    """The day from which a project belongs to another chain: never before it came to the present one."""
+    if _changed(project.chain_id, changes.chain_id) is None:
+        return None
+    return max(changes.chain_since or today, project.chain_since or date.min)

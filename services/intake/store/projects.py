@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -167,6 +167,7 @@ def _rows(saved: Sequence[Saved]) -> dict[Table, list[sets.Row]]:
     return {
         tables.project: [_row(after) for _, after in saved],
         tables.project_stage_day: list(_changed_days(saved)),
+        tables.project_former_chain: list(_chains_left(saved)),
         tables.milestone: list(_changed_milestones(saved)),
     }
 
@@ -188,6 +189,7 @@ def _project(row: Mapping[str, Any]) -> Project:
         hold_status_on=row["hold_status_on"],
         milestones={line.id: line for line in map(_milestone, row["milestones"] or ())},
         version=row["version"],
+        chain_since=row["chain_since"],
     )
 
 
@@ -221,6 +223,15 @@ def _changed_days(saved: Sequence[Saved]) -> Iterable[sets.Row]:
         for stage, day in after.reached.items():
             if before is None or before.reached.get(stage) != day:
                 yield {"project_id": after.id, "stage": stage, "reached_on": day}
+
+
+def _chains_left(saved: Sequence[Saved]) -> Iterable[sets.Row]:
+    """Where projects belonged until the day before; one that moves on the same day was in no figure of its chain."""
+    for before, after in saved:
+        since = after.chain_since
+        if before and since and before.chain_id != after.chain_id and before.chain_since != since:
+            until = since - timedelta(days=1)
+            yield {"project_id": after.id, "until_day": until, "chain_id": before.chain_id}
 
 
 def _changed_milestones(saved: Sequence[Saved]) -> Iterable[sets.Row]:

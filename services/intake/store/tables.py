@@ -1,6 +1,19 @@
 """Record keeping's tables as SQLAlchemy knows them; the migrations make them."""
 
-from sqlalchemy import ARRAY, BigInteger, Column, Date, ForeignKey, Integer, MetaData, Numeric, Table, Text, Uuid
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    ForeignKey,
+    Integer,
+    MetaData,
+    Numeric,
+    Table,
+    Text,
+    Uuid,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 metadata = MetaData()
@@ -15,6 +28,31 @@ organisation = Table(
     Column("version", BigInteger),
     Column("name", Text, info=FIXED),
     Column("parent_id", Uuid),
+    Column("kind", Text),
+)
+organisation_former = Table(
+    "organisation_former",
+    metadata,
+    Column("organisation_id", Uuid, primary_key=True),
+    Column("until_day", Date, primary_key=True),
+    Column("name", Text),
+)
+task_force = Table(
+    "task_force",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", Text),
+    Column("chain_ids", ARRAY(Uuid)),
+    Column("members", JSONB),
+    Column("set_up_on", Date),
+    Column("dissolved_from", Date),
+)
+park = Table(
+    "park",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("chain_ids", ARRAY(Uuid)),
+    Column("address", Text),
 )
 person = Table(
     "person",
@@ -24,6 +62,18 @@ person = Table(
     Column("name", Text),
     Column("organisation_id", Uuid),
 )
+leave = Table(
+    "leave",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("person_id", Uuid, info=FIXED),
+    Column("from_day", Date),
+    Column("until_day", Date),
+    Column("delegate_id", Uuid),
+    Column("post_ids", ARRAY(Uuid)),
+    Column("reason", Text),
+    Column("cancelled", Boolean),
+)
 chain = Table(
     "chain",
     metadata,
@@ -32,6 +82,56 @@ chain = Table(
     Column("code", Text, info=FIXED),
     Column("name", Text),
     Column("category", Text),
+    Column("since", Date),
+    Column("opened_from", Date),
+    Column("closed_from", Date),
+    Column("successor_ids", ARRAY(Uuid)),
+)
+chain_former = Table(
+    "chain_former",
+    metadata,
+    Column("chain_id", Uuid, primary_key=True),
+    Column("until_day", Date, primary_key=True),
+    Column("name", Text),
+    Column("category", Text),
+)
+enterprise = Table(
+    "enterprise",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("version", BigInteger),
+    Column("uscc", Text, info=FIXED),
+    Column("name", Text),
+    Column("chain_ids", ARRAY(Uuid)),
+)
+anchor = Table(
+    "anchor",
+    metadata,
+    Column("enterprise_id", Uuid, primary_key=True),
+    Column("chain_id", Uuid, primary_key=True),
+    Column("from_day", Date, primary_key=True),
+    Column("until_day", Date),
+)
+chain_map = Table(
+    "chain_map",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("version", BigInteger),
+    Column("chain_id", Uuid, info=FIXED),
+)
+segment = Table(
+    "segment",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("map_id", Uuid, info=FIXED),
+    Column("name", Text),
+    Column("position", Text),
+    Column("parent_id", Uuid),
+    Column("supplies", ARRAY(Uuid)),
+    Column("strengths", ARRAY(Text)),
+    Column("gaps", ARRAY(Text)),
+    Column("target_firms", JSONB),
+    Column("removed", Boolean),
 )
 post = Table(
     "post",
@@ -41,6 +141,14 @@ post = Table(
     Column("title", Text, info=FIXED),
     Column("tier", Text),
     Column("organisation_id", Uuid, info=FIXED),
+    Column("chain_ids", ARRAY(Uuid)),
+    Column("established_on", Date),
+)
+post_former = Table(
+    "post_former",
+    metadata,
+    Column("post_id", Uuid, primary_key=True),
+    Column("until_day", Date, primary_key=True),
     Column("chain_ids", ARRAY(Uuid)),
 )
 post_term = Table(
@@ -73,6 +181,14 @@ project = Table(
     Column("output_ratio", Numeric),
     Column("hold_status", Text),
     Column("hold_status_on", Date),
+    Column("chain_since", Date),
+)
+project_former_chain = Table(
+    "project_former_chain",
+    metadata,
+    Column("project_id", Uuid, primary_key=True),
+    Column("until_day", Date, primary_key=True),
+    Column("chain_id", Uuid),
 )
 project_stage_day = Table(
     "project_stage_day",

@@ -224,7 +224,7 @@ def test_refused_amounts_and_days_name_their_field() -> None:
 
 def test_a_move_to_another_chain_is_a_revision() -> None:
     taken = take(a_draft(chain="汽车"), imported())
-    assert taken.events == (ProjectRevised(project_id=taken.project_id, chain_id=AUTO.id),)
+    assert taken.events == (ProjectRevised(project_id=taken.project_id, chain_id=AUTO.id, chain_since=TODAY),)
 
 
 def test_missing_units_and_officers_are_recorded_where_the_import_may() -> None:
