@@ -7,6 +7,7 @@ from importlib.resources import files
 
 from services.intake.domain.registers import Register, registers_from
 from services.intake.domain.rules import Rules, rules_from
+from services.intake.domain.statistics import Policy, policy_from
 
 
 @cache
@@ -21,3 +22,10 @@ def registers() -> Mapping[str, Register]:
     """The registers by their keys (`registers.json`), read and checked once."""
     text = files(__package__).joinpath("registers.json").read_text(encoding="utf-8")
     return registers_from(json.loads(text))
+
+
+@cache
+def statistics_policy() -> Policy:
+    """What counts in the statistics of signings (`statistics.json`), read and checked once."""
+    text = files(__package__).joinpath("statistics.json").read_text(encoding="utf-8")
+    return policy_from(json.loads(text))

@@ -3,20 +3,16 @@
 It writes what offices write, from its own knowledge of their habits: it shares no code with the import that reads it.
 """
 
-import io
 import random
-import re
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from openpyxl import Workbook
-from openpyxl.styles import Alignment, Font, PatternFill
-from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
 from services.operator.samples.programme import Office, Programme, SampleProject, sample_programme
+from services.operator.samples.sheets import headings, same_bytes, title, widths
 
 _PLAIN = ("序号", "项目名称", "产业链", "牵头单位", "责任人", "项目类型")
 _UPPER = (
@@ -37,8 +33,6 @@ _UPPER = (
 _EPOCH = date(1899, 12, 30)
 _FULL_WIDTH = str.maketrans("0123456789.", "０１２３４５６７８９．")
 _STEPS = ("签约", "开工", "竣工", "投产", "达产")
-_GREY = PatternFill("solid", fgColor="D9D9D9")
-_CENTRE = Alignment(horizontal="center", vertical="center", wrap_text=True)
 
 Value = str | int | float | date | None
 
@@ -67,7 +61,7 @@ def sample_workbook(start: date, *, seed: int = 2026) -> Sample:
     writer.organisation(book.create_sheet("机构人员"), programme.offices)
     writer.old(book.create_sheet("旧台账"))
     book.active = 1
-    return Sample(_same_bytes(book, start), programme, len(programme.projects), len(wrong))
+    return Sample(same_bytes(book, start), programme, len(programme.projects), len(wrong))
 
 
 class _Writer:
@@ -81,13 +75,13 @@ class _Writer:
 
     def under_way(self, page: Worksheet, projects: Sequence[SampleProject], wrong: Sequence[list[Value]]) -> None:
         """Two rows of headings, merged; sections and totals; a hidden column and an empty one."""
-        _title(page, f"{self._start.year}年重点产业链签约在建项目清单（合成示例）", width=19)
+        title(page, f"{self._start.year}年重点产业链签约在建项目清单（合成示例）", width=19)
         page.append([f"填报单位：示例区链长制工作办公室　　填报日期：{self._start:%Y.%m.%d}"])
         page.append(list(_UPPER))
         page.append([None] * 6 + ["总投资", "年度计划投资", None, None, *_STEPS[1:], "签约", "开工"])
         for span in ("G3:H3", "K3:N3", "O3:P3", *(f"{letter}3:{letter}4" for letter in "ABCDEFIJQRS")):
             page.merge_cells(span)
-        _headings(page, (3, 4))
+        headings(page, (3, 4))
         number = 0
         for section, kind in (("一", "新建"), ("二", "增资")):
             own = [project for project in projects if project.kind == kind]
@@ -102,29 +96,29 @@ class _Writer:
         page.append([None, "合　计", *[None] * 4, sum(project.total_wan for project in projects) / 10_000])
         page.append(["注：总投资含设备购置；计划时间只写到月的，以月底为准。"])
         page.column_dimensions["I"].hidden = True
-        _widths(page, {"B": 34, "C": 20, "D": 18, "E": 20, "G": 14, "S": 24})
+        widths(page, {"B": 34, "C": 20, "D": 18, "E": 20, "G": 14, "S": 24})
 
     def negotiating(self, page: Worksheet, projects: Sequence[SampleProject]) -> None:
         """One row of headings, in 万元."""
-        _title(page, "在谈项目清单（合成示例）", width=9)
+        title(page, "在谈项目清单（合成示例）", width=9)
         page.append([*_PLAIN, "总投资（万元）", "项目阶段", "计划签约时间"])
-        _headings(page, (2,))
+        headings(page, (2,))
         for number, item in enumerate(projects, 1):
             amount = self._random.choice([item.total_wan, f"{item.total_wan / 10_000:g}亿元", f"{item.total_wan:,}"])
             signing = self._due(item.plans["签约"])
             page.append([number, item.name, item.chain, item.unit, item.officer, item.kind, amount, "洽谈中", signing])
         page.append(["合计", *[None] * 5, sum(item.total_wan for item in projects)])
-        _widths(page, {"B": 34, "C": 20, "D": 18, "E": 20, "G": 16})
+        widths(page, {"B": 34, "C": 20, "D": 18, "E": 20, "G": 16})
 
     def organisation(self, page: Worksheet, offices: Sequence[Office]) -> None:
-        _title(page, "机构岗位人员表（合成示例，人名均为虚构）", width=7)
+        title(page, "机构岗位人员表（合成示例，人名均为虚构）", width=7)
         page.append(["序号", "单位名称", "上级单位", "岗位", "层级", "姓名", "所属产业链"])
-        _headings(page, (2,))
+        headings(page, (2,))
         for number, office in enumerate(offices, 1):
             person = office.person or "空缺"
             chains = "、".join(office.chains) or None
             page.append([number, office.unit, office.parent or None, office.title, office.tier, person, chains])
-        _widths(page, {"B": 26, "C": 16, "D": 40, "E": 12, "G": 40})
+        widths(page, {"B": 26, "C": 16, "D": 40, "E": 12, "G": 40})
 
     def old(self, page: Worksheet) -> None:
         """A forgotten sheet, hidden: it must not be taken."""
@@ -206,38 +200,3 @@ def _wrong(sound: Sequence[SampleProject], start: date) -> list[list[Value]]:
         row(7, total="约5亿元"),  # an about-figure
         row(8, officer=None),  # a deadline without anybody responsible (S9)
     ]
-
-
-def _title(page: Worksheet, text: str, *, width: int) -> None:
-    page.append([text])
-    page.merge_cells(start_row=1, start_column=1, end_row=1, end_column=width)
-    page["A1"].font = Font(bold=True, size=16)
-    page["A1"].alignment = _CENTRE
-
-
-def _headings(page: Worksheet, rows: Sequence[int]) -> None:
-    for row in rows:
-        for cell in page[row]:
-            cell.font, cell.fill, cell.alignment = Font(bold=True), _GREY, _CENTRE
-
-
-def _widths(page: Worksheet, widths: dict[str, int]) -> None:
-    for index in range(1, page.max_column + 1):
-        letter = get_column_letter(index)
-        page.column_dimensions[letter].width = widths.get(letter, 13)
-
-
-def _same_bytes(book: Workbook, start: date) -> bytes:
-    """The saved workbook without the time of its making."""
-    draft, out = io.BytesIO(), io.BytesIO()
-    book.save(draft)
-    moment = f"{start:%Y-%m-%d}T00:00:00Z".encode()
-    with zipfile.ZipFile(draft) as made, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
-        for entry in made.infolist():
-            data = made.read(entry)
-            if entry.filename == "docProps/core.xml":
-                data = re.sub(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", moment, data)
-            plain = zipfile.ZipInfo(entry.filename)
-            plain.compress_type = zipfile.ZIP_DEFLATED
-            target.writestr(plain, data)
-    return out.getvalue()

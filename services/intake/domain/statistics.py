@@ -1,0 +1,328 @@
+"""The statistics of newly signed projects (S10): which signings count in a period, and what they come to.
+
+A project counts once, on the day of its first formal contract, with the amount of that contract. A 增资 is a project of
+its own whose amount is the increment, so its parent is not counted again. Letters of intent and framework agreements
+are evidence and sign nothing, so they never come here. What was signed and does not count is kept with its reason.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from services.intake.domain.periods import Period, month_of, quarter_of
+from services.intake.domain.terms import HoldStatus, wan_as_yi
+from shared.contracts.projects import ProjectKind
+
+
+class Reason(StrEnum):
+    """Why a signing does not count."""
+
+    NOT_SIGNED = "not_signed"
+    UNDATED = "undated"
+    OUTSIDE = "outside"
+    TERMINATED = "terminated"
+    REVERSED = "reversed"
+    DUPLICATE = "duplicate"
+    BELOW = "below"
+
+
+REASON_NAMES: Mapping[Reason, str] = {
+    Reason.NOT_SIGNED: "未正式签约",
+    Reason.UNDATED: "签约日期不详",
+    Reason.OUTSIDE: "签约日期不在期内",
+    Reason.TERMINATED: "已终止",
+    Reason.REVERSED: "签约记录已更正撤销",
+    Reason.DUPLICATE: "与其他项目重复",
+    Reason.BELOW: "未达到统计起点",
+}
+
+
+class Dimension(StrEnum):
+    """By what a report is broken down. Each counted project stands in one group of each."""
+
+    CHAIN = "chain"
+    UNIT = "unit"
+    KIND = "kind"
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+
+
+DIMENSION_NAMES: Mapping[Dimension, str] = {
+    Dimension.CHAIN: "产业链",
+    Dimension.UNIT: "责任单位",
+    Dimension.KIND: "项目类型",
+    Dimension.MONTH: "月份",
+    Dimension.QUARTER: "季度",
+    Dimension.YEAR: "年度",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What counts, as data. `tiers_wan`: amounts in whole 万元 that are counted from, rising; the first is the least.
+
+    `not_counted`: reasons beside day and amount for which a signing does not count.
+    """
+
+    version: str
+    tiers_wan: tuple[int, ...]
+    not_counted: frozenset[Reason]
+
+    def __post_init__(self) -> None:
+        if not self.version or not self.tiers_wan or list(self.tiers_wan) != sorted(set(self.tiers_wan)):
+            raise ValueError("a policy of statistics needs a version, and tiers that rise")
+        if self.tiers_wan[0] <= 0:
+            raise ValueError("a tier is an amount above zero")
+
+    @property
+    def least_wan(self) -> int:
+        return self.tiers_wan[0]
+
+
+def policy_from(data: Mapping[str, Any]) -> Policy:
+    """Raises ValueError or KeyError where it is none."""
+    return Policy(data["version"], tuple(data["tiers_wan"]), frozenset(map(Reason, data["not_counted"])))
+
+
+def policy_as_data(policy: Policy) -> dict[str, Any]:
+    """What `policy_from` reads."""
+    return {
+        "version": policy.version,
+        "tiers_wan": list(policy.tiers_wan),
+        "not_counted": sorted(policy.not_counted),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """A project as the statistics see it. `signed_on`: of its first formal contract; None where nobody knows the day.
+
+    `amount_wan`: that contract's, the increment for a 增资; where none was recorded, the total investment.
+    """
+
+    project_id: UUID
+    code: str
+    name: str
+    kind: ProjectKind
+    chain_id: UUID
+    org_id: UUID
+    amount_wan: int
+    signed_on: date | None
+    signed: bool = True
+    hold_status: HoldStatus = HoldStatus.ACTIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """How many projects reach an amount, and what they come to. Whole 万元."""
+
+    at_least_wan: int
+    count: int
+    total_wan: int
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a set of counted projects comes to; the first tier is the whole."""
+
+    count: int
+    total_wan: int
+    tiers: tuple[Tier, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """`key`: a record's id, a kind, or a period's label."""
+
+    key: str
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The signings of a period: those that count, by day and code, and those that do not, with the reason."""
+
+    period: Period
+    policy: Policy
+    counted: tuple[Signing, ...]
+    left_out: tuple[tuple[Signing, Reason], ...]
+
+    @property
+    def figures(self) -> Figures:
+        return figures_of((signing.amount_wan for signing in self.counted), self.policy)
+
+
+def reason_against(signing: Signing, period: Period, policy: Policy) -> Reason | None:
+    """Why a signing does not count in a period; None where it counts. All that decides about counting is here.
+
+    The period's first and last day are in it; an amount of exactly the least counts.
+    """
+    if not signing.signed:
+        return Reason.NOT_SIGNED
+    if signing.hold_status is HoldStatus.TERMINATED and Reason.TERMINATED in policy.not_counted:
+        return Reason.TERMINATED
+    if signing.signed_on is None:
+        return Reason.UNDATED
+    if signing.signed_on not in period:
+        return Reason.OUTSIDE
+    if signing.amount_wan < policy.least_wan:
+        return Reason.BELOW
+    return None
+
+
+def report(signings: Iterable[Signing], period: Period, policy: Policy) -> Report:
+    """Sort signings into those that count in a period and those that do not; each project once."""
+    once = {signing.project_id: signing for signing in signings}
+    judged = [(signing, reason_against(signing, period, policy)) for signing in sorted(once.values(), key=_in_order)]
+    return Report(
+        period,
+        policy,
+        tuple(signing for signing, reason in judged if reason is None),
+        tuple((signing, reason) for signing, reason in judged if reason is not None),
+    )
+
+
+def figures_of(amounts_wan: Iterable[int], policy: Policy) -> Figures:
+    """Count and sum; for each tier, of those that reach it."""
+    amounts = list(amounts_wan)
+    tiers = []
+    for least in policy.tiers_wan:
+        reaching = [amount for amount in amounts if amount >= least]
+        tiers.append(Tier(least, len(reaching), sum(reaching)))
+    return Figures(len(amounts), sum(amounts), tuple(tiers))
+
+
+KEYS: Mapping[Dimension, Callable[[Signing], str]] = {
+    Dimension.CHAIN: lambda signing: str(signing.chain_id),
+    Dimension.UNIT: lambda signing: str(signing.org_id),
+    Dimension.KIND: lambda signing: signing.kind,
+    Dimension.MONTH: lambda signing: month_of(_day_of(signing)).label,
+    Dimension.QUARTER: lambda signing: quarter_of(_day_of(signing)).label,
+    Dimension.YEAR: lambda signing: f"{_day_of(signing):%Y}",
+}
+
+
+def groups(found: Report, dimension: Dimension) -> tuple[Group, ...]:
+    """What counts, broken down: each project in one group, so that the groups add up to the whole. The largest first;
+    periods in their order."""
+    amounts: dict[str, list[int]] = {}
+    for signing in found.counted:
+        amounts.setdefault(KEYS[dimension](signing), []).append(signing.amount_wan)
+    made = [Group(key, figures_of(of, found.policy)) for key, of in amounts.items()]
+    if dimension in (Dimension.MONTH, Dimension.QUARTER, Dimension.YEAR):
+        return tuple(sorted(made, key=lambda group: group.key))
+    return tuple(sorted(made, key=lambda group: (-group.figures.total_wan, group.key)))
+
+
+def headline(period: Period, figures: Figures, policy: Policy) -> str:
+    """The sentence that a report is known by: so many signed from 1亿元 on, so much in all, so many from 30亿元 on."""
+    least = wan_as_yi(policy.least_wan)
+    text = f"{period.words}，新签约{least}亿元及以上项目{figures.count}个，总投资{wan_as_yi(figures.total_wan)}亿元"
+    if len(figures.tiers) > 1:
+        top = figures.tiers[-1]
+        text += f"，其中{wan_as_yi(top.at_least_wan)}亿元及以上项目{top.count}个"
+    return f"{text}。"
+
+
+class Change(StrEnum):
+    ADDED = "added"
+    REMOVED = "removed"
+    AMENDED = "amended"
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A project as a published list states it."""
+
+    project_id: UUID
+    code: str
+    name: str
+    signed_on: date
+    amount_wan: int
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How a project stands otherwise than it was stated. Whole 万元; None: not in that list."""
+
+    project_id: UUID
+    code: str
+    name: str
+    change: Change
+    before_wan: int | None
+    after_wan: int | None
+    reason: str
+
+
+def stated(signing: Signing) -> Stated:
+    """A counted signing as a list states it."""
+    return Stated(signing.project_id, signing.code, signing.name, _day_of(signing), signing.amount_wan)
+
+
+def differences(before: Sequence[Stated], present: Report) -> tuple[Difference, ...]:
+    """Project by project what counts now and was not stated, no longer counts, or counts with another day or amount.
+
+    `present` judges at least the stated projects and those signed in the period.
+    """
+    was = {item.project_id: item for item in before}
+    now = {signing.project_id: stated(signing) for signing in present.counted}
+    reasons = {signing.project_id: reason for signing, reason in present.left_out}
+    found = [_removed(item, reasons.get(item.project_id)) for item in before if item.project_id not in now]
+    for item in now.values():
+        if item.project_id not in was:
+            found.append(_difference(item, Change.ADDED, None, item.amount_wan, "公布后补录或符合统计口径"))
+        elif told := _amended(was[item.project_id], item):
+            earlier = was[item.project_id].amount_wan
+            found.append(_difference(item, Change.AMENDED, earlier, item.amount_wan, told))
+    return tuple(sorted(found, key=lambda difference: difference.code))
+
+
+def explained(found: Sequence[Difference]) -> str:
+    """The differences in one sentence each, as a 更正 reads."""
+    return "；".join(_sentence(difference) for difference in found)
+
+
+def _removed(item: Stated, reason: Reason | None) -> Difference:
+    told = REASON_NAMES[reason] if reason else "项目记录已不存在"
+    return _difference(item, Change.REMOVED, item.amount_wan, None, told)
+
+
+def _amended(before: Stated, after: Stated) -> str:
+    parts = []
+    if before.amount_wan != after.amount_wan:
+        parts.append("签约金额已更正")
+    if before.signed_on != after.signed_on:
+        parts.append(f"签约日期由{before.signed_on}更正为{after.signed_on}")
+    return "，".join(parts)
+
+
+def _difference(item: Stated, change: Change, before_wan: int | None, after_wan: int | None, why: str) -> Difference:
+    return Difference(item.project_id, item.code, item.name, change, before_wan, after_wan, why)
+
+
+def _sentence(item: Difference) -> str:
+    name = f"“{item.name}”（{item.code}）"
+    if item.before_wan is None:
+        return f"增加{name}{_yi(item.after_wan)}：{item.reason}"
+    if item.after_wan is None:
+        return f"核减{name}{_yi(item.before_wan)}：{item.reason}"
+    if item.before_wan == item.after_wan:
+        return f"{name}{item.reason}"
+    return f"{name}由{_yi(item.before_wan)}改为{_yi(item.after_wan)}：{item.reason}"
+
+
+def _yi(amount_wan: int | None) -> str:
+    return f"{wan_as_yi(amount_wan or 0)}亿元"
+
+
+def _day_of(signing: Signing) -> date:
+    assert signing.signed_on is not None, "what counts has a day"
+    return signing.signed_on
+
+
+def _in_order(signing: Signing) -> tuple[date, str]:
+    return signing.signed_on or date.max, signing.code
