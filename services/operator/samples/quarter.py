@@ -54,7 +54,7 @@ class QuarterProject:
 
 @dataclass(frozen=True, slots=True)
 class Quarter:
-    """`struck`: codes of projects that are recorded, then found false and struck off. `repeated`: listed twice."""
+    """`struck`: codes of projects that are recorded, then struck off. `repeated`: in two offices' lists."""
 
     first: date
     last: date
@@ -86,16 +86,23 @@ def synthetic_quarter(first: date, *, seed: int) -> Quarter:
 
 
 def quarter_workbook(quarter: Quarter) -> bytes:
-    """The lists as offices hand them in: units, signed projects in 亿元, a list that repeats some, others in 万元."""
+    """The lists as offices hand them in: the units, signed projects in 亿元, projects under negotiation in 万元."""
     book = Workbook()
     book.remove(book.active)
     _notes(book.create_sheet("填报说明"), quarter)
     _units(book.create_sheet("责任单位"))
     signed = [project for project in quarter.projects if project.signed_on]
     _signed(book.create_sheet("新签约项目"), f"{_words(quarter)}签约项目清单（合成数据）", signed)
-    _signed(book.create_sheet("重点签约项目"), f"{_words(quarter)}重点签约项目清单（合成数据）", quarter.repeated)
     _negotiating(book.create_sheet("在谈项目"), [project for project in quarter.projects if not project.signed_on])
     book.active = 2
+    return same_bytes(book, quarter.first)
+
+
+def repeated_workbook(quarter: Quarter) -> bytes:
+    """A list of another office that holds again what stands in the first."""
+    book = Workbook()
+    book.remove(book.active)
+    _signed(book.create_sheet("重点签约项目"), f"{_words(quarter)}重点签约项目清单（合成数据）", quarter.repeated)
     return same_bytes(book, quarter.first)
 
 
