@@ -19,13 +19,14 @@ from services.intake import reference
 from services.intake.api.access import Page, Reader, Registrar
 from services.intake.domain.errors import RecordMissing
 from services.intake.handlers.imports import RowKind, RowOutcome, Upload, accept_workbook
+from services.intake.handlers.measure_imports import LIST_KEY as MEASURES_KEY
 from services.intake.importer import carry_out, carry_out_behind
 from services.intake.store import imports as store
 from services.intake.store import programme
 from services.intake.store.imports import KeptImport, Status
 from services.intake.workbook import isolation
 from services.intake.workbook.problems import UnknownFormat, WorkbookTooLarge
-from services.intake.workbook.register_lists import layout_of
+from services.intake.workbook.register_lists import MEASURES, layout_of
 from services.intake.workbook.results import ReadWorkbook, Reason, RejectedRow
 from services.intake.workbook.sheets import MAX_BYTES
 from services.intake.workbook.template import template
@@ -140,7 +141,8 @@ async def get_error_sheet(import_id: UUID, request: Request) -> Response:
 async def _error_sheet(content: bytes, rejected: Sequence[RejectedRow], *, register: str | None) -> bytes:
     if register is None:
         return await isolation.error_sheet(content, rejected)
-    return await isolation.fields_error_sheet(content, rejected, layout_of(reference.registers()[register]))
+    layout = MEASURES if register == MEASURES_KEY else layout_of(reference.registers()[register])
+    return await isolation.fields_error_sheet(content, rejected, layout)
 
 
 async def _report(import_id: UUID, *, platform: Platform, replayed: str | None) -> Response:

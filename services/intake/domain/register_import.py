@@ -178,7 +178,7 @@ class _Taking:
         register = self.whole.register
         self._require_own(entry.chain_id)
         if above := self.whole.taken_in(entry.id):
-            self._refuse(ID, _repeated(above))
+            self._refuse(ID, repeated(above))
         events = self._attempt(lambda: entries.revise(register, entry, fields, by=self.whole.by))
         self._end()
         if events:
@@ -276,7 +276,7 @@ class _Taking:
         if id is None:
             return None
         if above := self.whole.taken_in(id):
-            self._refuse(register.identity[0] if register.identity else CHAIN, _repeated(above))
+            self._refuse(register.identity[0] if register.identity else CHAIN, repeated(above))
             self._end()
         return self.whole.entry(id)
 
@@ -302,6 +302,7 @@ class _Taking:
             raise _Refused
 
 
-def _repeated(above: str) -> str:
+def repeated(above: str, what: str = "条目") -> str:
+    """What is said of a row that repeats one above it (`sheet!row`)."""
     sheet, _, number = above.rpartition("!")
-    return f"与“{sheet}”第{number}行是同一条目，请只保留一行"
+    return f"与“{sheet}”第{number}行是同一{what}，请只保留一行"

@@ -54,28 +54,33 @@ async def import_register(
     Raises:
         TooManyRows.
     """
-    if len(read.rows) > MOST_ROWS:
-        raise TooManyRows(f"一次最多导入{MOST_ROWS}行，请拆分后导入", rows=len(read.rows))
+    require_few(read)
     if not dry_run:
         await lock_registers(conn=conn)
     taking = RegisterList(
         register,
-        await _names(register, read.rows, conn=conn, by=by),
+        await names_of(_projects(register, read.rows), conn=conn, by=by),
         [entry for _, entry in await store.list_entries(store.live_of(register.key), conn=conn)],
         await own_chains(conn=conn, by=by),
         by.principal.subject,
         uuid4,
     )
-    outcomes = await asyncio.to_thread(taking.take, [_row(row) for row in read.rows])
+    outcomes = await asyncio.to_thread(taking.take, [row_of(row) for row in read.rows])
     if not dry_run:
         # Read before their heads were locked: whoever else changes entries holds the registers' lock, as this does.
         await lock_heads([entry.id for entry, _ in taking.decided], conn=conn)
         await save_entries(register, taking.decided, conn=conn, by=by)
     results = [
-        _result(register, layout, row, outcome, dry_run=dry_run)
+        result_of(register.key, layout, row, outcome, dry_run=dry_run)
         for row, outcome in zip(read.rows, outcomes, strict=True)
     ]
-    return await _keep(upload, read, results, dry_run=dry_run, moved_at=moved_at, conn=conn, by=by)
+    return await keep(upload, read, results, dry_run=dry_run, moved_at=moved_at, conn=conn, by=by)
+
+
+def require_few(read: FieldRows) -> None:
+    """Raises TooManyRows."""
+    if len(read.rows) > MOST_ROWS:
+        raise TooManyRows(f"一次最多导入{MOST_ROWS}行，请拆分后导入", rows=len(read.rows))
 
 
 async def rows_of(register: Register, entries: Sequence[Entry], *, conn: AsyncConnection) -> list[dict[str, Any]]:
@@ -125,7 +130,8 @@ def _cell(kind: FieldType, value: FieldValue, names: Mapping[str, str]) -> Field
     return names[str(value)] if kind in (FieldType.CHAIN, FieldType.ORG, FieldType.POST, FieldType.PROJECT) else value
 
 
-async def _names(register: Register, rows: Sequence[FieldRow], *, conn: AsyncConnection, by: By) -> Names:
+async def names_of(projects: Collection[str], *, conn: AsyncConnection, by: By) -> Names:
+    """What the names in a list may mean; `projects`: codes and names that it has."""
     organisations = await programme.organisations(conn=conn)
     posts: dict[str, list[Post]] = {}
     for post in (await programme.posts(conn=conn)).values():
@@ -138,8 +144,8 @@ async def _names(register: Register, rows: Sequence[FieldRow], *, conn: AsyncCon
         people=(),
         today=today(by),
     )
-    projects = await store.projects_named(_projects(register, rows), conn=conn)
-    return Names(directory, {text: tuple(found) for text, found in posts.items()}, projects)
+    by_text = {text: tuple(found) for text, found in posts.items()}
+    return Names(directory, by_text, await store.projects_named(projects, conn=conn))
 
 
 def _projects(register: Register, rows: Iterable[FieldRow]) -> Collection[str]:
@@ -148,13 +154,14 @@ def _projects(register: Register, rows: Iterable[FieldRow]) -> Collection[str]:
     return texts | {text.split(" ")[0] for text in texts}
 
 
-def _row(row: FieldRow) -> Row:
+def row_of(row: FieldRow) -> Row:
+    """A row as the domain takes it."""
     unreadable = frozenset(key for key in row.places if key not in row.values)
     return Row(row_key(row.sheet, row.row), row.values, unreadable)
 
 
-def _result(register: Register, layout: Layout, row: FieldRow, outcome: RowOutcome, *, dry_run: bool) -> dict[str, Any]:
-    """What became of a row, JSON-able; a dry run gives no ids to what it would record."""
+def result_of(list_key: str, layout: Layout, row: FieldRow, outcome: RowOutcome, *, dry_run: bool) -> dict[str, Any]:
+    """What became of a row, JSON-able; a dry run gives no ids to what it would record. `list_key`: the register's."""
     names = {rule.key: rule.name for rule in layout}
     refusals = (
         _reason(row.places.get(refusal.key), names.get(refusal.key, ""), refusal.message)
@@ -167,7 +174,7 @@ def _result(register: Register, layout: Layout, row: FieldRow, outcome: RowOutco
         "sheet": row.sheet,
         "row": row.row,
         "kind": RowKind.ENTRY,
-        "register": register.key,
+        "register": list_key,
         "outcome": found,
         **({"entry_id": str(outcome.entry_id)} if given else {}),
         **({"changed": list(outcome.changed)} if outcome.changed else {}),
@@ -183,7 +190,7 @@ def _reason(place: Place | None, name: str, message: str) -> Reason:
     return Reason(place.cell, place.column, place.value, message)
 
 
-async def _keep(
+async def keep(
     upload: Upload,
     read: FieldRows,
     results: Sequence[dict[str, Any]],
@@ -193,6 +200,7 @@ async def _keep(
     conn: AsyncConnection,
     by: By,
 ) -> UUID:
+    """Keep a list's file with what became of its rows, as an import that is done; its id."""
     accepted = Accepted(
         id=uuid4(),
         at=by.now,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from services.intake.domain import uscc
+from services.intake.domain import measure_import, uscc
 from services.intake.domain.fields import FieldRule, FieldType
 from services.intake.domain.register_import import CHAIN, ID, POST, YEAR
 from services.intake.domain.registers import Register
@@ -38,6 +38,10 @@ Layout = tuple[FieldRule, ...]
 _ALIASES: Mapping[str, tuple[str, ...]] = {
     CHAIN: ("产业链", "产业链名称", "链条", "重点产业链"),
     YEAR: ("年份", "申报年度"),
+    measure_import.NUMBER: ("序号", "措施编号"),
+    measure_import.TEXT: ("措施", "措施名称", "主要措施"),
+    measure_import.DUE_ON: ("完成时间", "完成日期", "时限"),
+    measure_import.POST: ("责任人",),
 }
 _PASSED_OVER = {"序号", "序", Column.REJECTED_ROW.value, Column.REJECTED_REASON.value}
 _PARTNERS = re.compile(r"[、;；\n]+")
@@ -92,6 +96,20 @@ class FoundFields:
             (text,) = texts.values()
             return not (NOTE.fullmatch(text) or SECTION.fullmatch(text))
         return sum(texts[heading.index] in map(compact, heading.parts) for heading in filled) < 3
+
+
+MEASURES: Layout = (
+    FieldRule(measure_import.NUMBER, "编号", FieldType.INT, required=True),
+    FieldRule(measure_import.ASPECT, "方面", FieldType.CHOICE, required=True, choices=measure_import.ASPECTS),
+    FieldRule(measure_import.TEXT, "措施内容", FieldType.TEXT, required=True),
+    FieldRule(measure_import.ORG, "责任单位", FieldType.ORG),
+    FieldRule(measure_import.POST, "责任岗位", FieldType.POST, required=True, note="单位/岗位名称"),
+    FieldRule(measure_import.DUE_ON, "完成时限", FieldType.DATE, required=True),
+    FieldRule(measure_import.REASON, "调整原因", FieldType.TEXT, note="已登记的措施调整完成时限的，须填写"),
+    FieldRule(measure_import.SOURCE, "来源", FieldType.CHOICE, choices=measure_import.SOURCES),
+    FieldRule(measure_import.DOCUMENT, "出处文件", FieldType.TEXT, required=True, note="如《运行机制》"),
+)
+"""The columns of a list of measures (S1)."""
 
 
 def layout_of(register: Register) -> Layout:
@@ -202,10 +220,15 @@ def _reader(rule: FieldRule, found: FoundFields, *, epoch_1904: bool) -> Callabl
         stated = unit_of(found.fields[rule.key].text, found.units)
         return lambda value: 0 if value == 0 and not isinstance(value, bool) else wan(value, stated=stated)
     if rule.type is FieldType.DATE:
-        return lambda value: day(value, deadline="计划" in rule.name, epoch_1904=epoch_1904).isoformat()
+        return lambda value: day(value, deadline=_is_deadline(rule), epoch_1904=epoch_1904).isoformat()
     if rule.type is FieldType.CHOICE:
         return lambda value: _choice(value, rule.choices)
     return _READERS.get(rule.type, _named)
+
+
+def _is_deadline(rule: FieldRule) -> bool:
+    """Whether a period may stand for its last day."""
+    return "计划" in rule.name or "时限" in rule.name
 
 
 def _text(value: Raw) -> str:

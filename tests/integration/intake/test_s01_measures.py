@@ -3,10 +3,12 @@
 The page does not print the texts of the 20 measures; those here are the test's own.
 """
 
+import io
 from typing import Any
 from uuid import UUID
 
 import httpx
+import openpyxl
 import pytest
 import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -17,6 +19,7 @@ from shared.kit.log import eventlog
 from shared.kit.web.security import Role
 from tests.integration.intake.conftest import Office, a_token
 from tests.support.clock import MovableClock
+from tests.support.workbooks import saved, workbook
 
 MEASURES = "/v1/measures"
 ASPECTS = ("institutions", "positioning", "innovation", "investment", "clustering", "guarantees")
@@ -171,3 +174,44 @@ async def test_clerks_and_supervisors_write_and_officials_read(http: httpx.Async
     written = await http.post(MEASURES, json=body_of(post), headers=headers)
     assert written.status_code == (201 if role in (Role.CLERK, Role.SUPERVISOR) else 403)
     assert (await http.get(MEASURES, headers=headers)).status_code == (403 if role is Role.ENTERPRISE else 200)
+
+
+async def test_the_texts_are_imported_and_an_export_comes_back_with_what_was_edited(office: Office, post: str) -> None:
+    heading = ("序号", "方面", "措施内容", "责任单位", "责任人", "完成时限", "出处文件")
+    rows = [
+        (n, "深化创新驱动", f"试点措施{n}", "区商务局", "项目专员", "2026年6月", "《运行机制》") for n in range(1, 21)
+    ]
+    bad = [(21, "别的方面", "试点措施21", "区商务局", "科长", None, "《运行机制》"), rows[0]]
+    content = workbook({"措施": [("《运行机制》措施分解表",), heading, *rows, *bad]})
+
+    async def upload(sheet: bytes, **params: str) -> dict[str, Any]:
+        answer = await office.http.post(f"{MEASURES}/imports", params=params, content=sheet)
+        assert answer.status_code == 201, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    assert (await upload(content, dry_run="true"))["imported"] == 20
+    taken = await upload(content)
+    assert (taken["imported"], taken["refused"]) == (20, 2)
+    assert {reason["cell"] for reason in taken["rows"][20]["reasons"]} == {"B23", "E23"}
+    assert taken["rows"][21]["reasons"][0]["reason"] == "与“措施”第3行是同一措施，请只保留一行"
+    assert (await office.http.get(taken["error_sheet"])).status_code == 200
+    assert (await upload(content))["unchanged"] == 20
+
+    exported = await office.http.get(f"{MEASURES}/workbook", params={"document": "《运行机制》"})
+    assert (await upload(exported.content))["unchanged"] == 20
+    book = openpyxl.load_workbook(io.BytesIO(exported.content))
+    page = book["措施清单"]
+    at = {cell.value: cell.column for cell in page[1]}
+    page.cell(2, at["*措施内容"]).value = "试点措施1（修订）"
+    page.cell(3, at["*完成时限"]).value = "2026年9月"
+    page.cell(4, at["*完成时限"]).value = "2026年9月"
+    page.cell(4, at["调整原因"]).value = "等待上级批复"
+    edited = await upload(saved(book))
+    assert [row["outcome"] for row in edited["rows"][:3]] == ["changed", "refused", "changed"]
+    assert [row.get("changed") for row in edited["rows"][:3]] == [["措施内容"], None, ["完成时限"]]
+    assert edited["rows"][1]["reasons"][0]["reason"] == "调整原因不能为空"
+    items = (await office.http.get(MEASURES, params={"limit": 3})).json()["items"]
+    assert [item["task"]["due_on"] for item in items] == ["2026-06-30", "2026-06-30", "2026-09-30"]
+    template = openpyxl.load_workbook(io.BytesIO((await office.http.get(f"{MEASURES}/template")).content))
+    assert [cell.value for cell in template["措施清单"][1]][:3] == ["*编号", "*方面", "*措施内容"]
