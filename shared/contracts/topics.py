@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from shared.contracts import deliveries, programme, project_records, projects, registers, supervision
+from shared.contracts import deliveries, programme, project_records, projects, registers, requests, supervision
 from shared.contracts.event import Event
 
 
@@ -113,6 +113,23 @@ REGISTERS = Topic(
         registers.TaskCancelled,
     ),
 )
+REQUESTS = Topic(
+    requests.REQUESTS,
+    producer="intake",
+    consumers=(),
+    retention=timedelta(days=90),
+    events=(
+        requests.RequestRaised,
+        requests.RequestAssigned,
+        requests.RequestAnswered,
+        requests.RequestSentBack,
+        requests.RequestConfirmed,
+        requests.RequestWithdrawn,
+        requests.ProblemGathered,
+        requests.ProblemJoined,
+        requests.ProblemAnswered,
+    ),
+)
 SUPERVISION = Topic(
     supervision.SUPERVISION,
     producer="assessment",
@@ -148,7 +165,7 @@ DELIVERIES = Topic(
     events=(deliveries.DeliveryAttempted,),
 )
 
-TOPICS = (PROGRAMME, PROJECTS, REGISTERS, SUPERVISION, DELIVERIES)
+TOPICS = (PROGRAMME, PROJECTS, REGISTERS, REQUESTS, SUPERVISION, DELIVERIES)
 BY_NAME = {topic.name: topic for topic in TOPICS}
 EVENT_TYPES: dict[str, type[Event]] = {event.type: event for topic in TOPICS for event in topic.events}
 

@@ -46,12 +46,16 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """`person`: the id of the person in the programme, where the caller is one; they act only for posts they hold."""
+    """`person`: the id of the person in the programme, where the caller is one; they act only for posts they hold.
+
+    `uscc`: the 统一社会信用代码 of the enterprise that the caller acts for.
+    """
 
     subject: str
     name: str
     roles: frozenset[Role]
     person: UUID | None = None
+    uscc: str | None = None
 
 
 class Unauthenticated(HttpProblem):
@@ -106,6 +110,7 @@ def make_token(
     roles: Collection[Role],
     name: str | None = None,
     person: UUID | None = None,
+    uscc: str | None = None,
     lifetime: timedelta = timedelta(hours=12),
     issued_at: datetime | None = None,
 ) -> str:
@@ -121,6 +126,8 @@ def make_token(
     }
     if person is not None:
         claims["person"] = str(person)
+    if uscc is not None:
+        claims["uscc"] = uscc
     return jwt.encode(claims, secret, algorithm=_LOCAL_ALGORITHM)
 
 
@@ -341,4 +348,5 @@ def _principal(claims: Mapping[str, Any], roles: object) -> Principal:
         name=str(claims.get("name") or claims.get("preferred_username") or claims["sub"]),
         roles=ours,
         person=UUID(str(person)) if person else None,
+        uscc=str(claims["uscc"]) if claims.get("uscc") else None,
     )

@@ -10,6 +10,7 @@ def test_every_consumer_has_a_topic_for_its_dead_letters() -> None:
         "liandu.programme",
         "liandu.projects",
         "liandu.registers",
+        "liandu.requests",
         "liandu.supervision",
         "liandu.deliveries",
         "liandu.assessment.dead-letters",
