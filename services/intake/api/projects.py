@@ -1,4 +1,4 @@
-"""Projects, their stages and the three lists."""
+"""Projects and their stages."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.api.access import Clerk, Page, Reader
-from services.intake.api.answers import ListShown, ProjectShown, ProjectSummary
+from services.intake.api.answers import ProjectShown, ProjectSummary
 from services.intake.api.bodies import (
     ChainCode,
     DayBody,
@@ -17,7 +17,7 @@ from services.intake.api.bodies import (
     TransitionBody,
 )
 from services.intake.api.showing import answer_with, history_shown, project_shown
-from services.intake.domain.terms import LIST_NAMES, HoldStatus, ProjectList, wan_as_yi
+from services.intake.domain.terms import HoldStatus, ProjectList
 from services.intake.handlers import projects as handlers
 from services.intake.store import views
 from services.intake.store.views import ProjectFilter
@@ -131,22 +131,6 @@ async def show_history(project_id: UUID, conn: Reader, paging: Page) -> dict[str
     after = paging.start(tuple[int])
     facts = await history_shown(project_id, conn=conn, after=after[0] if after else 0, limit=paging.limit)
     return page(facts, (facts[-1].seq,) if len(facts) == paging.limit else None)
-
-
-@router.get("/v1/lists/{name}", response_model=ListShown)
-async def show_list(name: ProjectList, conn: Reader, paging: Page, chain: Code = None) -> Response:
-    """在谈, 签约 or 在建: derived from the projects' stages; terminated projects stand in none."""
-    wanted = ProjectFilter(in_list=name, chain=chain)
-    count, total_wan = await views.totals(wanted, conn=conn)
-    items, next_after = await _page(wanted, paging, conn)
-    shown = {
-        "list": name,
-        "name": LIST_NAMES[name],
-        "count": count,
-        "total_wan": total_wan,
-        "total_yi": wan_as_yi(total_wan),
-    }
-    return reply(Answer({**shown, **page(items, next_after)}))
 
 
 async def _page(

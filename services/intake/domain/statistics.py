@@ -6,7 +6,7 @@ are evidence and sign nothing, so they never come here. What was signed and does
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from enum import StrEnum
 from typing import Any
@@ -14,6 +14,7 @@ from uuid import UUID
 
 from services.intake.domain.periods import Period, month_of, quarter_of
 from services.intake.domain.terms import HoldStatus, wan_as_yi
+from shared.contracts.project_records import CapitalSource
 from shared.contracts.projects import ProjectKind
 
 
@@ -23,19 +24,17 @@ class Reason(StrEnum):
     NOT_SIGNED = "not_signed"
     UNDATED = "undated"
     OUTSIDE = "outside"
+    STRUCK_OFF = "struck_off"
     TERMINATED = "terminated"
-    REVERSED = "reversed"
-    DUPLICATE = "duplicate"
     BELOW = "below"
 
 
 REASON_NAMES: Mapping[Reason, str] = {
-    Reason.NOT_SIGNED: "未正式签约",
+    Reason.NOT_SIGNED: "签约记录已更正撤销",
     Reason.UNDATED: "签约日期不详",
     Reason.OUTSIDE: "签约日期不在期内",
+    Reason.STRUCK_OFF: "项目记录不实，已剔除",
     Reason.TERMINATED: "已终止",
-    Reason.REVERSED: "签约记录已更正撤销",
-    Reason.DUPLICATE: "与其他项目重复",
     Reason.BELOW: "未达到统计起点",
 }
 
@@ -45,6 +44,8 @@ class Dimension(StrEnum):
 
     CHAIN = "chain"
     UNIT = "unit"
+    PARK = "park"
+    CAPITAL = "capital"
     KIND = "kind"
     MONTH = "month"
     QUARTER = "quarter"
@@ -54,6 +55,8 @@ class Dimension(StrEnum):
 DIMENSION_NAMES: Mapping[Dimension, str] = {
     Dimension.CHAIN: "产业链",
     Dimension.UNIT: "责任单位",
+    Dimension.PARK: "园区",
+    Dimension.CAPITAL: "资金来源",
     Dimension.KIND: "项目类型",
     Dimension.MONTH: "月份",
     Dimension.QUARTER: "季度",
@@ -65,12 +68,13 @@ DIMENSION_NAMES: Mapping[Dimension, str] = {
 class Policy:
     """What counts, as data. `tiers_wan`: amounts in whole 万元 that are counted from, rising; the first is the least.
 
-    `not_counted`: reasons beside day and amount for which a signing does not count.
+    `count_terminated`: whether a signing still counts when the project was terminated later; what was struck off never
+    does.
     """
 
     version: str
     tiers_wan: tuple[int, ...]
-    not_counted: frozenset[Reason]
+    count_terminated: bool
 
     def __post_init__(self) -> None:
         if not self.version or not self.tiers_wan or list(self.tiers_wan) != sorted(set(self.tiers_wan)):
@@ -85,23 +89,20 @@ class Policy:
 
 def policy_from(data: Mapping[str, Any]) -> Policy:
     """Raises ValueError or KeyError where it is none."""
-    return Policy(data["version"], tuple(data["tiers_wan"]), frozenset(map(Reason, data["not_counted"])))
+    return Policy(data["version"], tuple(data["tiers_wan"]), data["count_terminated"])
 
 
 def policy_as_data(policy: Policy) -> dict[str, Any]:
     """What `policy_from` reads."""
-    return {
-        "version": policy.version,
-        "tiers_wan": list(policy.tiers_wan),
-        "not_counted": sorted(policy.not_counted),
-    }
+    return asdict(policy) | {"tiers_wan": list(policy.tiers_wan)}
 
 
 @dataclass(frozen=True, slots=True)
 class Signing:
     """A project as the statistics see it. `signed_on`: of its first formal contract; None where nobody knows the day.
 
-    `amount_wan`: that contract's, the increment for a 增资; where none was recorded, the total investment.
+    `amount_wan`: that contract's, the increment for a 增资; where none was recorded, the total investment. `chain_id`:
+    the chain it belonged to on that day. `signed`: whether it stands as signed.
     """
 
     project_id: UUID
@@ -113,6 +114,8 @@ class Signing:
     amount_wan: int
     signed_on: date | None
     signed: bool = True
+    park_id: UUID | None = None
+    capital_source: CapitalSource | None = None
     hold_status: HoldStatus = HoldStatus.ACTIVE
 
 
@@ -136,7 +139,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """`key`: a record's id, a kind, or a period's label."""
+    """`key`: a record's id, a kind, or a period's label; empty where the project has none."""
 
     key: str
     figures: Figures
@@ -161,9 +164,11 @@ def reason_against(signing: Signing, period: Period, policy: Policy) -> Reason |
 
     The period's first and last day are in it; an amount of exactly the least counts.
     """
+    if signing.hold_status is HoldStatus.STRUCK_OFF:
+        return Reason.STRUCK_OFF
     if not signing.signed:
         return Reason.NOT_SIGNED
-    if signing.hold_status is HoldStatus.TERMINATED and Reason.TERMINATED in policy.not_counted:
+    if signing.hold_status is HoldStatus.TERMINATED and not policy.count_terminated:
         return Reason.TERMINATED
     if signing.signed_on is None:
         return Reason.UNDATED
@@ -199,6 +204,8 @@ def figures_of(amounts_wan: Iterable[int], policy: Policy) -> Figures:
 KEYS: Mapping[Dimension, Callable[[Signing], str]] = {
     Dimension.CHAIN: lambda signing: str(signing.chain_id),
     Dimension.UNIT: lambda signing: str(signing.org_id),
+    Dimension.PARK: lambda signing: str(signing.park_id or ""),
+    Dimension.CAPITAL: lambda signing: signing.capital_source or "",
     Dimension.KIND: lambda signing: signing.kind,
     Dimension.MONTH: lambda signing: month_of(_day_of(signing)).label,
     Dimension.QUARTER: lambda signing: quarter_of(_day_of(signing)).label,

@@ -55,7 +55,8 @@ def a_signing(name: str = "显示面板", **changes: Any) -> Signing:
         ({"signed_on": None}, Reason.UNDATED),
         ({"signed": False, "signed_on": None}, Reason.NOT_SIGNED),
         ({"hold_status": HoldStatus.HELD}, None),
-        ({"hold_status": HoldStatus.TERMINATED}, Reason.TERMINATED),
+        ({"hold_status": HoldStatus.TERMINATED}, None),
+        ({"hold_status": HoldStatus.STRUCK_OFF}, Reason.STRUCK_OFF),
         ({"kind": ProjectKind.EXPANSION, "amount_wan": 10_000}, None),
     ],
 )
@@ -63,9 +64,9 @@ def test_what_counts_in_a_period_has_exact_borders(changes: dict[str, Any], reas
     assert reason_against(a_signing(**changes), FIRST_QUARTER, POLICY) is reason
 
 
-def test_a_policy_may_count_what_was_terminated_later() -> None:
-    policy = Policy("2025-1", (10_000,), frozenset())
-    assert reason_against(a_signing(hold_status=HoldStatus.TERMINATED), FIRST_QUARTER, policy) is None
+def test_a_policy_may_leave_out_what_was_terminated_later() -> None:
+    policy = Policy("2025-1", (10_000,), count_terminated=False)
+    assert reason_against(a_signing(hold_status=HoldStatus.TERMINATED), FIRST_QUARTER, policy) is Reason.TERMINATED
 
 
 @pytest.mark.parametrize(
@@ -73,7 +74,7 @@ def test_a_policy_may_count_what_was_terminated_later() -> None:
 )
 def test_a_policy_without_sense_is_refused(version: str, tiers: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"policy|tier"):
-        Policy(version, tiers, frozenset())
+        Policy(version, tiers, count_terminated=True)
 
 
 def test_a_policy_is_data() -> None:
@@ -133,7 +134,7 @@ def test_a_correction_tells_project_by_project_what_became_of_it() -> None:
     before = [stated(signing) for signing in (kept, gone, less)]
     now = [
         kept,
-        replace(gone, hold_status=HoldStatus.TERMINATED),
+        replace(gone, hold_status=HoldStatus.STRUCK_OFF),
         replace(less, amount_wan=50_000, signed_on=date(2024, 2, 1)),
         late,
     ]
@@ -144,7 +145,7 @@ def test_a_correction_tells_project_by_project_what_became_of_it() -> None:
         ("丁", Change.ADDED, None, 120_000),
     }
     told = explained(found)
-    assert "核减“乙”（乙）12亿元：已终止" in told
+    assert "核减“乙”（乙）12亿元：项目记录不实，已剔除" in told
     assert "“丙”（丙）由12亿元改为5亿元：签约金额已更正，签约日期由2024-03-15更正为2024-02-01" in told
     assert "增加“丁”（丁）12亿元" in told
     assert differences(before, report([kept, gone, less], FIRST_QUARTER, POLICY)) == ()
@@ -159,7 +160,7 @@ def signings_of(projects: Sequence[QuarterProject]) -> list[Signing]:
             amount_wan=item.amount_wan,
             signed_on=item.signed_on,
             signed=item.signed_on is not None,
-            hold_status=HoldStatus.TERMINATED if item.struck else HoldStatus.ACTIVE,
+            hold_status=HoldStatus.STRUCK_OFF if item.struck else HoldStatus.ACTIVE,
             chain_id=an_id(item.chain),
             org_id=an_id(item.unit),
         )
@@ -186,7 +187,7 @@ def test_the_synthetic_quarter_comes_to_the_published_figures(seed: int) -> None
     assert {reason for _, reason in found.left_out} == {
         Reason.BELOW,
         Reason.OUTSIDE,
-        Reason.TERMINATED,
+        Reason.STRUCK_OFF,
         Reason.NOT_SIGNED,
     }
     amounts = [signing.amount_wan for signing in found.counted]
