@@ -77,24 +77,18 @@ LISTED = """
            AND ($5::uuid IS NULL OR responsible_org_id = $5)
     )
 """
-PAGE = (
-    LISTED
-    + """
+PAGE = """{listed}
     SELECT listed.*, chain_then AS chain_id, organisation.name AS responsible_org_name,
            (SELECT reached_on FROM {day} WHERE project_id = listed.id AND stage = 'signed') AS signed_on,
            (SELECT reached_on FROM {day} WHERE project_id = listed.id AND stage = 'started') AS started_on
       FROM listed JOIN organisation ON organisation.id = responsible_org_id
      WHERE $6::text IS NULL OR listed.code > $6 ORDER BY listed.code LIMIT {limit}
-"""  # noqa: S608 - constants of this module
-)
-TOTALS = (
-    LISTED
-    + """
+"""
+TOTALS = """{listed}
     SELECT least_wan, count(id) AS count, coalesce(sum(total_investment_wan), 0)::bigint AS total_wan
       FROM unnest($6::bigint[]) AS tier (least_wan) LEFT JOIN listed ON total_investment_wan >= least_wan
      GROUP BY least_wan ORDER BY least_wan
-"""  # noqa: S608 - constants of this module
-)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +150,7 @@ def _sql(sql: str, wanted: Wanted, *, limit: int = 0) -> str:
         names = {"known": "", "project": "project", "day": "project_stage_day", "former_chain": "project_former_chain"}
     else:
         names = {"known": KNOWN, "project": "known", "day": "known_day", "former_chain": "known_former_chain"}
-    return sql.format(**names, limit=limit)
+    return sql.format(listed=LISTED.format(**names), **names, limit=limit)
 
 
 def _known(wanted: Wanted) -> list[object]:
