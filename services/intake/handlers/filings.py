@@ -14,6 +14,7 @@ from services.intake.domain.programme import Chain, Post
 from services.intake.domain.registers import Register
 from services.intake.domain.tasks import Responsible
 from services.intake.handlers.registers import lock_registers
+from services.intake.handlers.standing import require_chains
 from services.intake.handlers.writing import append, require_version, today
 from services.intake.store import filings as store
 from services.intake.store import programme, registers
@@ -38,11 +39,12 @@ async def call_filings(
     """Call on chains (none named: all that the register is for) to file; those called on before are left as they are.
 
     Raises:
-        RegisterNotSuited, ChainNotAllowed, YearNotAllowed, NobodyAnswers, UnknownReference.
+        RegisterNotSuited, ChainNotAllowed, YearNotAllowed, NobodyAnswers, UnknownReference, NotYourChain.
     """
     register.require_filing()
     await lock_registers(conn=conn)
     chains = await _chains(register, chain_ids, conn=conn)
+    await require_chains({chain.id for chain in chains}, conn=conn, by=by)
     ids = {chain.id: filing_id(register.key, call.year, chain.id) for chain in chains}
     await lock_heads(list(ids.values()), conn=conn)
     present = await store.filings(list(ids.values()), conn=conn)
