@@ -133,12 +133,12 @@ class ProjectSummary(Shown):
 
     @classmethod
     def of(cls, row: Any, **more: Any) -> Self:
-        stage, terminated = Stage(row.stage), row.hold_status == HoldStatus.TERMINATED
+        stage, ended = Stage(row.stage), row.hold_status in terms.ENDED
         return cls(
             **{name: getattr(row, name) for name in ProjectSummary.model_fields if hasattr(row, name)},
             total_investment_yi=terms.wan_as_yi(row.total_investment_wan),
             stage_name=terms.STAGE_NAMES[stage],
-            list=None if terminated else terms.list_of(stage),
+            list=None if ended else terms.list_of(stage),
             **more,
         )
 

@@ -2,7 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -12,6 +12,7 @@ from services.intake.domain.project import Changes, NewProject, Step
 from services.intake.domain.terms import EvidenceKind
 from services.intake.domain.timetable import NewMilestone
 from shared.contracts.programme import ChainCategory, Tier
+from shared.contracts.project_records import AnnualPlan, CapitalSource, OriginalAmount
 from shared.contracts.projects import Evidence, ProjectKind, Source, Stage
 
 PRINTABLE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
@@ -90,6 +91,57 @@ class MilestoneBody(Body):
         )
 
 
+class OriginalBody(Body):
+    """A foreign project's total in its own currency (ISO 4217); `rate`: yuan for one unit, on `rate_on`."""
+
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+    amount: Annotated[Decimal, Field(gt=0, max_digits=18, decimal_places=2)]
+    rate: Annotated[Decimal, Field(gt=0, max_digits=12, decimal_places=6)]
+    rate_on: date
+
+    def original(self) -> OriginalAmount:
+        return OriginalAmount(
+            currency=self.currency, amount=f"{self.amount:f}", rate=f"{self.rate:f}", rate_on=self.rate_on
+        )
+
+
+class AnnualPlanBody(Body):
+    year: Annotated[int, Field(ge=2000, le=2100)]
+    amount_wan: Wan
+
+
+class ProfileBody(Body):
+    """A project's particulars. What is not named stays as it is; null empties a field.
+
+    `national_code`: 项目代码 (GB/T 40058); `investor_uscc`: 统一社会信用代码; `parent_project_id`: what a 增资 adds to
+    (its total is the increment); `annual_plans`: 年度计划投资, all that stand; `reporting_post_id`: who answers for the
+    monthly reports; `statistics_registered_on`: 纳统入库. Money in whole 万元.
+    """
+
+    national_code: Annotated[str, StringConstraints(max_length=40, pattern=PRINTABLE)] | None = None
+    investor_name: Name | None = None
+    investor_uscc: Annotated[str, StringConstraints(max_length=40, pattern=PRINTABLE)] | None = None
+    capital_source: CapitalSource | None = None
+    original: OriginalBody | None = None
+    fixed_asset_investment_wan: Wan | None = None
+    annual_plans: Annotated[tuple[AnnualPlanBody, ...], Field(max_length=30)] | None = None
+    parent_project_id: UUID | None = None
+    park_id: UUID | None = None
+    lead_org_id: UUID | None = None
+    assisting_org_ids: Annotated[tuple[UUID, ...], Field(max_length=50)] | None = None
+    reporting_post_id: UUID | None = None
+    statistics_registered_on: date | None = None
+
+    def particulars(self) -> dict[str, Any]:
+        """What was named, by the names of the events' fields."""
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        if self.original:
+            given["original"] = self.original.original()
+        if self.annual_plans is not None:
+            given["annual_plans"] = tuple(AnnualPlan(**plan.model_dump()) for plan in self.annual_plans)
+        return given
+
+
 class ProjectBody(Body):
     """A project at whatever stage it has; without `code` it is given the next number of the year."""
 
@@ -103,6 +155,7 @@ class ProjectBody(Body):
     signed_on: date | None = None
     started_on: date | None = None
     milestones: tuple[MilestoneBody, ...] = Field(default=(), max_length=100)
+    profile: ProfileBody | None = None
 
     def recording(self) -> Record:
         new = NewProject(
@@ -116,7 +169,8 @@ class ProjectBody(Body):
             signed_on=self.signed_on,
             started_on=self.started_on,
         )
-        return Record(new, tuple(line.line() for line in self.milestones))
+        particulars = self.profile.particulars() if self.profile else {}
+        return Record(new, tuple(line.line() for line in self.milestones), particulars)
 
 
 class ProjectChanges(Body):
@@ -154,10 +208,11 @@ class TransitionBody(Body):
     evidence: tuple[EvidenceBody, ...] = Field(default=(), max_length=50)
     amount_wan: Wan | None = None
     output_ratio: Annotated[Decimal, Field(gt=0, max_digits=8, decimal_places=4)] | None = None
+    files: tuple[UUID, ...] = Field(default=(), max_length=50, description="of the project's evidence files")
 
     def step(self) -> Step:
         evidence = tuple(Evidence(**item.model_dump()) for item in self.evidence)
-        return Step(self.target, self.on, evidence, self.amount_wan, self.output_ratio)
+        return Step(self.target, self.on, evidence, self.amount_wan, self.output_ratio, self.files)
 
 
 class ReasonBody(Body):

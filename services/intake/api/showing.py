@@ -17,6 +17,18 @@ from shared.contracts.topics import EVENT_TYPES
 from shared.kit.log import eventlog
 from shared.kit.web.http import Answer
 
+REFERENCES = (
+    "chain_id",
+    "responsible_org_id",
+    "responsible_post_id",
+    "responsible_person_id",
+    "park_id",
+    "lead_org_id",
+    "reporting_post_id",
+    "post_id",
+)
+LISTS_OF_REFERENCES = ("assisting_org_ids", "org_ids")
+
 
 async def project_shown(project_id: UUID, *, conn: AsyncConnection) -> ProjectShown:
     """Raises RecordMissing."""
@@ -66,5 +78,5 @@ async def history_shown(project_id: UUID, *, conn: AsyncConnection, after: int, 
 
 def _references(data: dict[str, Any]) -> set[UUID]:
     """The records that a fact of a project refers to."""
-    fields = ("chain_id", "responsible_org_id", "responsible_post_id", "responsible_person_id")
-    return {UUID(data[field]) for field in fields if data.get(field)}
+    found = {UUID(data[field]) for field in REFERENCES if data.get(field)}
+    return found | {UUID(id) for field in LISTS_OF_REFERENCES for id in data.get(field) or ()}

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
+from services.intake.api.record_wording import RECORD_SENTENCES
 from services.intake.domain.terms import KIND_NAMES, SOURCE_NAMES, STAGE_NAMES, evidence_name, money
 from shared.contracts.event import Event
 from shared.contracts.projects import (
@@ -107,4 +108,5 @@ SENTENCES: Mapping[type[Event], Callable[[Any, Names], str]] = {
     ),
     MilestoneMet: lambda event, names: f"{_of_milestone(event, names)}于{event.met_on}完成",
     MilestoneCancelled: lambda event, names: f"{_of_milestone(event, names)}取消：{event.reason}",
+    **RECORD_SENTENCES,
 }

@@ -8,6 +8,7 @@ from services.intake.domain.terms import (
     HOLD_NAMES,
     MILESTONE_NAMES,
     STAGE_NAMES,
+    STAGES,
     HoldStatus,
     MilestoneStatus,
     evidence_name,
@@ -39,11 +40,15 @@ class VersionRequired(Invalid):
 
 
 class StageNotAllowed(Conflict):
-    """The stage does not follow the present one; `allowed` are those that do."""
+    """The stage does not follow the present one; `allowed` are those that do, `missing` those that must come before."""
 
     def __init__(self, *, current: Stage, target: Stage, allowed: tuple[Stage, ...]) -> None:
         super().__init__(
-            _stage_message(current, target, allowed), current=current, target=target, allowed=list(allowed)
+            _stage_message(current, target, allowed),
+            current=current,
+            target=target,
+            allowed=list(allowed),
+            missing=list(missing_before(target, allowed)),
         )
 
 
@@ -90,6 +95,13 @@ class AmountNotAllowed(Invalid):
         super().__init__(message, field=field, value=str(value))
 
 
+class ValueNotAllowed(Invalid):
+    """What a field holds breaks a rule of its kind; `field` is its name, `pointer` its place in the body."""
+
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message, field=field, pointer=f"#/{field}")
+
+
 class HoldNotAllowed(Conflict):
     """Hold, resume or terminate does not fit the project's present state."""
 
@@ -129,10 +141,18 @@ class TermNotAllowed(Conflict):
     """A term of office that does not follow the one before it."""
 
 
+def missing_before(target: Stage, allowed: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """The stages that a project must still pass before `target`; `allowed`: those that may come next, the last of which
+    may not be skipped."""
+    return STAGES[STAGES.index(allowed[-1]) : STAGES.index(target)] if allowed else ()
+
+
 def _stage_message(current: Stage, target: Stage, allowed: tuple[Stage, ...]) -> str:
     names = f"“{STAGE_NAMES[current]}”", f"“{STAGE_NAMES[target]}”"
     if target is current:
         return f"项目已处于{names[0]}阶段"
     if not allowed:
         return f"项目已{STAGE_NAMES[current]}，没有后续阶段"
-    return f"项目处于{names[0]}，不能直接转为{names[1]}；下一步可转为：{stage_names(allowed)}"
+    missing = missing_before(target, allowed)
+    hint = f"，须先办理{stage_names(missing)}" if missing else ""
+    return f"项目处于{names[0]}，不能直接转为{names[1]}{hint}；下一步可转为：{stage_names(allowed)}"

@@ -7,15 +7,19 @@ a post, whether a reference exists, whether a name is taken.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import Any
 from uuid import UUID
 
+from services.intake.domain import profile as profiles
 from services.intake.domain import project as projects
 from services.intake.domain import timetable
 from services.intake.domain.errors import AlreadyExists, RecordMissing, UnknownReference, VersionRequired
+from services.intake.domain.profile import Profile
 from services.intake.domain.project import Changes, NewProject, Project, Step
 from services.intake.domain.rules import Rules
 from services.intake.domain.timetable import Lines, NewMilestone
 from shared.contracts.event import Event
+from shared.contracts.project_records import ProjectProfiled
 from shared.kit.errors import VersionConflict
 
 Holders = Mapping[UUID, UUID | None]
@@ -24,10 +28,12 @@ Holders = Mapping[UUID, UUID | None]
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A project to record, with the first lines of its timetable. Without a code it is to be given a number."""
+    """A project to record, with the first lines of its timetable and its particulars (by the names of `Profile`'s
+    fields). Without a code it is to be given a number."""
 
     project: NewProject
     milestones: tuple[NewMilestone, ...] = ()
+    particulars: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +171,8 @@ class Books:
 
     def _record(self, operation: Record) -> Project:
         new = operation.project
-        self._require_references(new.chain_id, new.responsible_org_id)
+        named = (id for _, id in profiles.named_by(operation.particulars))
+        self._require_references(new.chain_id, new.responsible_org_id, *named)
         self._require_free(new.code, (new.name, new.responsible_org_id), None)
         around = self._around
         events = enter(operation, holders=around.holders, today=around.today, new_id=around.new_id)
@@ -263,12 +270,22 @@ def enter(recording: Record, *, holders: Holders, today: date, new_id: Callable[
     """A new project's events, with those of its first lines."""
     events = projects.record(new_id(), recording.project, today=today)
     project = projects.fold(None, events)
+    if recording.particulars:
+        more = profiles.revise(project, Profile(project.id), recording.particulars, today=today)
+        project = projects.fold(project, more)
+        events += more
     for line in recording.milestones:
         held = with_holder(line, holders)
         more = timetable.plan(project.id, project.milestones, new_id(), held, current=project.stage)
         project = projects.fold(project, more)
         events += more
     return events
+
+
+def profiles_of(decided: Iterable[Sequence[Event]]) -> list[Profile]:
+    """The particulars that new projects' events give them."""
+    profiled = (event for events in decided for event in events if type(event) is ProjectProfiled)
+    return [profiles.evolve(Profile(event.project_id), event) for event in profiled]
 
 
 def revise_line(project: Project, verb: ReviseLine, *, holders: Holders) -> list[Event]:

@@ -5,6 +5,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from shared.contracts.programme import ChainCategory, Tier
+from shared.contracts.project_records import CapitalSource, CorrectionKind, NeedKind, SupportKind
 from shared.contracts.projects import ProjectKind, Source, Stage
 
 
@@ -24,11 +25,13 @@ class EvidenceKind(StrEnum):
 
 
 class HoldStatus(StrEnum):
-    """Beside the stage, never instead of it: a hold (停缓建) leaves the stage as it is."""
+    """Beside the stage, never instead of it: a hold (停缓建) leaves the stage as it is. `struck_off`: a second person
+    agreed that the record is false; it counts nowhere."""
 
     ACTIVE = "active"
     HELD = "held"
     TERMINATED = "terminated"
+    STRUCK_OFF = "struck_off"
 
 
 class MilestoneStatus(StrEnum):
@@ -80,7 +83,11 @@ HOLD_NAMES: Mapping[HoldStatus, str] = {
     HoldStatus.ACTIVE: "正常推进",
     HoldStatus.HELD: "停缓建",
     HoldStatus.TERMINATED: "已终止",
+    HoldStatus.STRUCK_OFF: "已剔除",
 }
+ENDED = frozenset({HoldStatus.TERMINATED, HoldStatus.STRUCK_OFF})
+"""Projects that stand in none of the three lists and change no more."""
+
 MILESTONE_NAMES: Mapping[MilestoneStatus, str] = {
     MilestoneStatus.OPEN: "未完成",
     MilestoneStatus.MET: "已完成",
@@ -96,6 +103,25 @@ SOURCE_NAMES: Mapping[Source, str] = {
     Source.CONFERENCE: "会议部署",
     Source.INSTRUCTION: "领导批示",
     Source.PLAN: "工作计划",
+}
+CAPITAL_NAMES: Mapping[CapitalSource, str] = {CapitalSource.DOMESTIC: "内资", CapitalSource.FOREIGN: "外资"}
+SUPPORT_NAMES: Mapping[SupportKind, str] = {
+    SupportKind.RAW_MATERIAL_IMPORT: "原材料进口",
+    SupportKind.POLICY: "政策扶持",
+    SupportKind.SUPPORTING_SERVICES: "配套服务",
+    SupportKind.OTHER: "其他支持",
+}
+NEED_NAMES: Mapping[NeedKind, str] = {
+    NeedKind.LAND: "用地",
+    NeedKind.ENERGY: "用能",
+    NeedKind.ENVIRONMENT: "环境容量",
+    NeedKind.PLANNING: "规划",
+    NeedKind.OTHER: "其他要素",
+}
+CORRECTION_NAMES: Mapping[CorrectionKind, str] = {
+    CorrectionKind.REVERSAL: "撤销",
+    CorrectionKind.REPLACEMENT: "更正",
+    CorrectionKind.STRIKE_OFF: "剔除",
 }
 TIER_NAMES: Mapping[Tier, str] = {
     Tier.CHIEF_GENERAL: "总链长",

@@ -19,11 +19,14 @@ from services.intake.domain.operations import (
     Surroundings,
     lines_in_question,
     posts_named,
+    profiles_of,
 )
+from services.intake.domain.profile import REFERENCES as PARTICULARS
 from services.intake.domain.project import Changes, NewProject, Project
 from services.intake.domain.timetable import Lines
 from services.intake.handlers.projects import REFERENCES, holders_of
 from services.intake.handlers.writing import append, lock_register, today
+from services.intake.store import profiles
 from services.intake.store import projects as store
 from shared.kit.errors import DomainError
 from shared.kit.web.http import By
@@ -52,7 +55,8 @@ async def carry_out(
     new = books.without_code()
     for project_id, code in zip(new, await store.take_numbers(len(new), year=today(by).year, conn=conn), strict=True):
         books.give_code(project_id, code)
-    await append(books.events.items(), beside=store.states(books.changed()), conn=conn, by=by)
+    more = profiles.rows(profiles_of(books.events.values()))
+    await append(books.events.items(), beside=store.states(books.changed(), more), conn=conn, by=by)
     return [_numbered(books, outcome) for outcome in outcomes]
 
 
@@ -111,6 +115,9 @@ async def _surroundings(
         organisations = {item.responsible_org_id for item in referring if item.responsible_org_id}
         found = await store.unknown_references(chains=chains, organisations=organisations, conn=conn)
         unknown = {id: REFERENCES[what] for what, id in found}
+    particulars = [item.particulars for item in operations if isinstance(item, Record) and item.particulars]
+    for field, id in await profiles.unknown(particulars, conn=conn):
+        unknown[id] = PARTICULARS[field][1], field
     return Surroundings(
         rules=reference.lifecycle_rules(),
         today=today(by),

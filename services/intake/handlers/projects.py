@@ -1,19 +1,23 @@
 """Projects: recorded, revised, moved on, held, resumed, terminated."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from typing import Any
 from uuid import UUID, uuid4
 
+from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake import reference
 from services.intake.domain import project as domain
 from services.intake.domain.errors import AlreadyExists, RecordMissing, UnknownReference
-from services.intake.domain.operations import Record, enter, posts_named
+from services.intake.domain.operations import Record, enter, posts_named, profiles_of
+from services.intake.domain.profile import REFERENCES as PARTICULARS
 from services.intake.domain.project import Changes, Project, Step
 from services.intake.domain.timetable import Lines
 from services.intake.handlers.writing import append, lock_names, lock_register, require_version, today
+from services.intake.store import profiles, sets
 from services.intake.store import programme as programme_store
 from services.intake.store import projects as store
 from shared.contracts.event import Event
@@ -42,7 +46,8 @@ async def record_projects(recordings: Sequence[Record], *, conn: AsyncConnection
     decided = [enter(recording, holders=holders, today=today(by), new_id=uuid4) for recording in numbered]
     projects = [domain.fold(None, events) for events in decided]
     events = [(project.id, events) for project, events in zip(projects, decided, strict=True)]
-    await append(events, beside=store.states([(None, project) for project in projects]), conn=conn, by=by)
+    more = profiles.rows(profiles_of(decided))
+    await append(events, beside=store.states([(None, project) for project in projects], more), conn=conn, by=by)
     return projects
 
 
@@ -128,12 +133,21 @@ async def locked(
     return project
 
 
-async def save(project: Project, events: Sequence[Event], *, conn: AsyncConnection, by: By) -> Project:
-    """The project after these events, written with them; untouched where there are none."""
+async def save(
+    project: Project,
+    events: Sequence[Event],
+    *,
+    beside: Mapping[Table, Sequence[sets.Row]] = store.NONE,
+    conn: AsyncConnection,
+    by: By,
+) -> Project:
+    """The project after these events, written with them; untouched where there are none.
+
+    `beside`: rows of what is kept beside the project, written in the same statement."""
     if not events:
         return project
     after = domain.fold(project, events)
-    await append([(project.id, events)], beside=store.states([(project, after)]), conn=conn, by=by)
+    await append([(project.id, events)], beside=store.states([(project, after)], beside), conn=conn, by=by)
     return after
 
 
@@ -166,6 +180,13 @@ async def _require_recordable(recordings: Sequence[Record], *, conn: AsyncConnec
             present = (await store.load_many([id], Lines(), conn=conn))[id]
             raise AlreadyExists(f"已有项目 {present.code}（{present.name}）", id=id, code=present.code)
         _refuse_reference(what, id)
+    await require_particulars([item.particulars for item in recordings], conn=conn)
+
+
+async def require_particulars(particulars: Sequence[Mapping[str, Any]], *, conn: AsyncConnection) -> None:
+    """Raises UnknownReference where they name a record that does not exist."""
+    for field, id in await profiles.unknown(particulars, conn=conn):
+        raise UnknownReference(PARTICULARS[field][1], id, field=field)
 
 
 async def _require_references(changes: Changes, *, conn: AsyncConnection) -> None:

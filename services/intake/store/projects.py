@@ -20,6 +20,7 @@ from shared.kit.log.eventlog import LOCK, Beside
 PROJECT_COLUMNS = tuple(str(column.name) for column in tables.project.columns)
 LINE_FIELDS = tuple(field.name for field in fields(Milestone))
 
+NONE: Mapping[Table, Sequence[sets.Row]] = {}
 Saved = tuple[Project | None, Project]
 """A project before (None: new) and after."""
 
@@ -102,9 +103,9 @@ async def save_many(saved: Sequence[Saved], *, conn: AsyncConnection) -> None:
     await sets.upsert_all(_rows(saved), conn=conn)
 
 
-def states(saved: Sequence[Saved]) -> Beside:
-    """What `save_many` writes, for the statement that appends the facts."""
-    return sets.upserts(_rows(saved))
+def states(saved: Sequence[Saved], more: Mapping[Table, Sequence[sets.Row]] = NONE) -> Beside:
+    """What `save_many` writes, for the statement that appends the facts. `more`: rows of other tables beside it."""
+    return sets.upserts({**_rows(saved), **more})
 
 
 async def find(*, codes: Collection[str], names: Collection[tuple[str, UUID]], conn: AsyncConnection) -> list[UUID]:

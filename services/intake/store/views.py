@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, Select, and_, any_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.intake.domain.terms import LISTS, HoldStatus, ProjectList
+from services.intake.domain.terms import ENDED, LISTS, HoldStatus, ProjectList
 from services.intake.store import tables
 from shared.contracts.programme import Tier
 from shared.contracts.projects import Stage
@@ -42,7 +42,7 @@ class ProjectFilter:
         ]
         conditions = [column == value for column, value in wanted if value is not None]
         if self.in_list:
-            conditions += [PROJECT.stage.in_(LISTS[self.in_list]), PROJECT.hold_status != HoldStatus.TERMINATED]
+            conditions += [PROJECT.stage.in_(LISTS[self.in_list]), PROJECT.hold_status.not_in(ENDED)]
         return conditions
 
 

@@ -1,0 +1,113 @@
+"""Tables of what is kept of a project beside its stages."""
+
+from sqlalchemy import ARRAY, BigInteger, Column, Date, DateTime, Integer, LargeBinary, Table, Text, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+
+from services.intake.store.tables import FIXED, metadata
+
+project_profile = Table(
+    "project_profile",
+    metadata,
+    Column("project_id", Uuid, primary_key=True),
+    Column("national_code", Text),
+    Column("investor_name", Text),
+    Column("investor_uscc", Text),
+    Column("capital_source", Text),
+    Column("original", JSONB),
+    Column("fixed_asset_investment_wan", BigInteger),
+    Column("annual_plans", JSONB),
+    Column("parent_project_id", Uuid),
+    Column("park_id", Uuid),
+    Column("lead_org_id", Uuid),
+    Column("assisting_org_ids", ARRAY(Uuid)),
+    Column("reporting_post_id", Uuid),
+    Column("statistics_registered_on", Date),
+)
+project_support = Table(
+    "project_support",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("project_id", Uuid, info=FIXED),
+    Column("kind", Text),
+    Column("given_on", Date),
+    Column("org_ids", ARRAY(Uuid)),
+    Column("text", Text),
+)
+project_need = Table(
+    "project_need",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("project_id", Uuid, info=FIXED),
+    Column("kind", Text, info=FIXED),
+    Column("text", Text),
+    Column("raised_on", Date),
+    Column("due_on", Date),
+    Column("responsible_post_id", Uuid),
+    Column("responsible_person_id", Uuid),
+    Column("status", Text),
+    Column("met_on", Date),
+    Column("outcome", Text),
+)
+project_file = Table(
+    "project_file",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("project_id", Uuid, info=FIXED),
+    Column("sha256", LargeBinary, info=FIXED),
+    Column("name", Text),
+    Column("media_type", Text),
+    Column("size", Integer),
+    Column("kind", Text),
+    Column("on", Date),
+    Column("filed_at", DateTime(timezone=True)),
+    Column("actor", Text),
+)
+project_report = Table(
+    "project_report",
+    metadata,
+    Column("project_id", Uuid, primary_key=True),
+    Column("month", Date, primary_key=True),
+    Column("completed_in_month_wan", BigInteger),
+    Column("completed_to_date_wan", BigInteger),
+    Column("funds_in_place_wan", BigInteger),
+    Column("visual_progress", Text),
+    Column("post_id", Uuid),
+    Column("reported_on", Date),
+    Column("actor", Text),
+)
+project_correction = Table(
+    "project_correction",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("project_id", Uuid, info=FIXED),
+    Column("kind", Text, info=FIXED),
+    Column("of_sequence", BigInteger, info=FIXED),
+    Column("of_type", Text, info=FIXED),
+    Column("reason", Text, info=FIXED),
+    Column("replacement", JSONB, info=FIXED),
+    Column("status", Text),
+    Column("requested_on", Date, info=FIXED),
+    Column("requested_by", Text, info=FIXED),
+    Column("requester", Text, info=FIXED),
+    Column("requester_person", Uuid, info=FIXED),
+    Column("decided_on", Date),
+    Column("decided_by", Text),
+    Column("opinion", Text),
+)
+replanning = Table(
+    "replanning",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("project_id", Uuid, info=FIXED),
+    Column("milestone_id", Uuid, info=FIXED),
+    Column("due_on", Date, info=FIXED),
+    Column("reason", Text, info=FIXED),
+    Column("status", Text),
+    Column("requested_on", Date, info=FIXED),
+    Column("requested_by", Text, info=FIXED),
+    Column("requester", Text, info=FIXED),
+    Column("requester_person", Uuid, info=FIXED),
+    Column("decided_on", Date),
+    Column("decided_by", Text),
+    Column("opinion", Text),
+)
