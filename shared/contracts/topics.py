@@ -3,7 +3,16 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from shared.contracts import deliveries, programme, project_records, projects, registers, requests, supervision
+from shared.contracts import (
+    deliveries,
+    programme,
+    project_records,
+    projects,
+    registers,
+    requests,
+    statistics,
+    supervision,
+)
 from shared.contracts.event import Event
 
 
@@ -111,6 +120,8 @@ REGISTERS = Topic(
         registers.TaskReassigned,
         registers.TaskMet,
         registers.TaskCancelled,
+        statistics.StatisticsPublished,
+        statistics.StatisticsCorrected,
     ),
 )
 REQUESTS = Topic(

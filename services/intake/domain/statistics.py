@@ -12,10 +12,11 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from services.intake.domain.periods import Period, month_of, quarter_of
-from services.intake.domain.terms import HoldStatus, wan_as_yi
+from services.intake.domain.periods import Period, month_of, quarter_of, year_of
+from services.intake.domain.terms import KIND_NAMES, HoldStatus, wan_as_yi
 from shared.contracts.project_records import CapitalSource
 from shared.contracts.projects import ProjectKind
+from shared.contracts.statistics import Change, SigningDifference
 
 
 class Reason(StrEnum):
@@ -115,6 +116,9 @@ class Signing:
     signed_on: date | None
     signed: bool = True
     park_id: UUID | None = None
+    chain_name: str = ""
+    org_name: str = ""
+    park_name: str = ""
     capital_source: CapitalSource | None = None
     hold_status: HoldStatus = HoldStatus.ACTIVE
 
@@ -139,9 +143,10 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """`key`: a record's id, a kind, or a period's label; empty where the project has none."""
+    """`key`: a record's id, a kind, or a period's label; empty where the projects have none. `name`: for people."""
 
     key: str
+    name: str
     figures: Figures
 
 
@@ -201,26 +206,35 @@ def figures_of(amounts_wan: Iterable[int], policy: Policy) -> Figures:
     return Figures(len(amounts), sum(amounts), tuple(tiers))
 
 
-KEYS: Mapping[Dimension, Callable[[Signing], str]] = {
-    Dimension.CHAIN: lambda signing: str(signing.chain_id),
-    Dimension.UNIT: lambda signing: str(signing.org_id),
-    Dimension.PARK: lambda signing: str(signing.park_id or ""),
-    Dimension.CAPITAL: lambda signing: signing.capital_source or "",
-    Dimension.KIND: lambda signing: signing.kind,
-    Dimension.MONTH: lambda signing: month_of(_day_of(signing)).label,
-    Dimension.QUARTER: lambda signing: quarter_of(_day_of(signing)).label,
-    Dimension.YEAR: lambda signing: f"{_day_of(signing):%Y}",
+Key = tuple[str, str]
+"""What a group is known by, and its name."""
+
+KEYS: Mapping[Dimension, Callable[[Signing], Key]] = {
+    Dimension.CHAIN: lambda signing: (str(signing.chain_id), signing.chain_name),
+    Dimension.UNIT: lambda signing: (str(signing.org_id), signing.org_name),
+    Dimension.PARK: lambda signing: (str(signing.park_id), signing.park_name) if signing.park_id else ("", "不在园区"),
+    Dimension.CAPITAL: lambda signing: (signing.capital_source or "", CAPITAL_NAMES[signing.capital_source]),
+    Dimension.KIND: lambda signing: (signing.kind, KIND_NAMES[signing.kind]),
+    Dimension.MONTH: lambda signing: _named(month_of(_day_of(signing))),
+    Dimension.QUARTER: lambda signing: _named(quarter_of(_day_of(signing))),
+    Dimension.YEAR: lambda signing: _named(year_of(_day_of(signing))),
 }
+CAPITAL_NAMES: Mapping[CapitalSource | None, str] = {
+    CapitalSource.DOMESTIC: "内资",
+    CapitalSource.FOREIGN: "外资",
+    None: "未填报",
+}
+BY_TIME = frozenset({Dimension.MONTH, Dimension.QUARTER, Dimension.YEAR})
 
 
 def groups(found: Report, dimension: Dimension) -> tuple[Group, ...]:
     """What counts, broken down: each project in one group, so that the groups add up to the whole. The largest first;
     periods in their order."""
-    amounts: dict[str, list[int]] = {}
+    amounts: dict[Key, list[int]] = {}
     for signing in found.counted:
         amounts.setdefault(KEYS[dimension](signing), []).append(signing.amount_wan)
-    made = [Group(key, figures_of(of, found.policy)) for key, of in amounts.items()]
-    if dimension in (Dimension.MONTH, Dimension.QUARTER, Dimension.YEAR):
+    made = [Group(key, name, figures_of(of, found.policy)) for (key, name), of in amounts.items()]
+    if dimension in BY_TIME:
         return tuple(sorted(made, key=lambda group: group.key))
     return tuple(sorted(made, key=lambda group: (-group.figures.total_wan, group.key)))
 
@@ -235,48 +249,13 @@ def headline(period: Period, figures: Figures, policy: Policy) -> str:
     return f"{text}。"
 
 
-class Change(StrEnum):
-    ADDED = "added"
-    REMOVED = "removed"
-    AMENDED = "amended"
-
-
-@dataclass(frozen=True, slots=True)
-class Stated:
-    """A project as a published list states it."""
-
-    project_id: UUID
-    code: str
-    name: str
-    signed_on: date
-    amount_wan: int
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """How a project stands otherwise than it was stated. Whole 万元; None: not in that list."""
-
-    project_id: UUID
-    code: str
-    name: str
-    change: Change
-    before_wan: int | None
-    after_wan: int | None
-    reason: str
-
-
-def stated(signing: Signing) -> Stated:
-    """A counted signing as a list states it."""
-    return Stated(signing.project_id, signing.code, signing.name, _day_of(signing), signing.amount_wan)
-
-
-def differences(before: Sequence[Stated], present: Report) -> tuple[Difference, ...]:
+def differences(before: Sequence[Signing], present: Report) -> tuple[SigningDifference, ...]:
     """Project by project what counts now and was not stated, no longer counts, or counts with another day or amount.
 
-    `present` judges at least the stated projects and those signed in the period.
+    `before`: the signings that were stated. `present` judges at least those, and all that were signed in the period.
     """
     was = {item.project_id: item for item in before}
-    now = {signing.project_id: stated(signing) for signing in present.counted}
+    now = {signing.project_id: signing for signing in present.counted}
     reasons = {signing.project_id: reason for signing, reason in present.left_out}
     found = [_removed(item, reasons.get(item.project_id)) for item in before if item.project_id not in now]
     for item in now.values():
@@ -288,17 +267,17 @@ def differences(before: Sequence[Stated], present: Report) -> tuple[Difference, 
     return tuple(sorted(found, key=lambda difference: difference.code))
 
 
-def explained(found: Sequence[Difference]) -> str:
+def explained(found: Sequence[SigningDifference]) -> str:
     """The differences in one sentence each, as a 更正 reads."""
     return "；".join(_sentence(difference) for difference in found)
 
 
-def _removed(item: Stated, reason: Reason | None) -> Difference:
+def _removed(item: Signing, reason: Reason | None) -> SigningDifference:
     told = REASON_NAMES[reason] if reason else "项目记录已不存在"
     return _difference(item, Change.REMOVED, item.amount_wan, None, told)
 
 
-def _amended(before: Stated, after: Stated) -> str:
+def _amended(before: Signing, after: Signing) -> str:
     parts = []
     if before.amount_wan != after.amount_wan:
         parts.append("签约金额已更正")
@@ -307,11 +286,21 @@ def _amended(before: Stated, after: Stated) -> str:
     return "，".join(parts)
 
 
-def _difference(item: Stated, change: Change, before_wan: int | None, after_wan: int | None, why: str) -> Difference:
-    return Difference(item.project_id, item.code, item.name, change, before_wan, after_wan, why)
+def _difference(
+    item: Signing, change: Change, before_wan: int | None, after_wan: int | None, why: str
+) -> SigningDifference:
+    return SigningDifference(
+        project_id=item.project_id,
+        code=item.code,
+        name=item.name,
+        change=change,
+        before_wan=before_wan,
+        after_wan=after_wan,
+        reason=why,
+    )
 
 
-def _sentence(item: Difference) -> str:
+def _sentence(item: SigningDifference) -> str:
     name = f"“{item.name}”（{item.code}）"
     if item.before_wan is None:
         return f"增加{name}{_yi(item.after_wan)}：{item.reason}"
@@ -324,6 +313,10 @@ def _sentence(item: Difference) -> str:
 
 def _yi(amount_wan: int | None) -> str:
     return f"{wan_as_yi(amount_wan or 0)}亿元"
+
+
+def _named(period: Period) -> Key:
+    return period.label, period.words
 
 
 def _day_of(signing: Signing) -> date:

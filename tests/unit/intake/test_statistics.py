@@ -10,7 +10,6 @@ import pytest
 from services.intake import reference
 from services.intake.domain.periods import Period, PeriodNotAllowed, month_of, quarter_of, year_of
 from services.intake.domain.statistics import (
-    Change,
     Dimension,
     Policy,
     Reason,
@@ -25,11 +24,11 @@ from services.intake.domain.statistics import (
     policy_from,
     reason_against,
     report,
-    stated,
 )
 from services.intake.domain.terms import HoldStatus
 from services.operator.samples.quarter import QuarterProject, synthetic_quarter
 from shared.contracts.projects import ProjectKind
+from shared.contracts.statistics import Change
 from tests.unit.intake.factories import AUTO, BUREAU, DISPLAY, an_id
 
 POLICY = reference.statistics_policy()
@@ -131,7 +130,7 @@ def test_a_period_does_not_end_before_it_begins() -> None:
 
 def test_a_correction_tells_project_by_project_what_became_of_it() -> None:
     kept, gone, less, late = a_signing("甲"), a_signing("乙"), a_signing("丙"), a_signing("丁")
-    before = [stated(signing) for signing in (kept, gone, less)]
+    before = [kept, gone, less]
     now = [
         kept,
         replace(gone, hold_status=HoldStatus.STRUCK_OFF),
