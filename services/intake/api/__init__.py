@@ -11,6 +11,7 @@ from services.intake.api import (
     lists,
     measure_workbooks,
     measures,
+    organisations,
     people,
     plans,
     posts,
@@ -19,6 +20,7 @@ from services.intake.api import (
     register_workbooks,
     registers,
     requests,
+    responsible,
     tasks,
     timetables,
 )
@@ -34,6 +36,7 @@ def routers() -> tuple[APIRouter, ...]:
         lists.router,
         measure_workbooks.router,
         measures.router,
+        organisations.router,
         people.router,
         plans.router,
         posts.router,
@@ -42,6 +45,7 @@ def routers() -> tuple[APIRouter, ...]:
         register_workbooks.router,
         registers.router,
         requests.router,
+        responsible.router,
         tasks.router,
         timetables.router,
     )

@@ -12,7 +12,7 @@ from services.intake.domain import terms
 from services.intake.domain.project import Project
 from services.intake.domain.terms import HoldStatus, MilestoneStatus, ProjectList
 from services.intake.domain.timetable import Milestone
-from shared.contracts.programme import ChainCategory, Tier
+from shared.contracts.programme import ChainCategory, OrganisationKind, Tier
 from shared.contracts.projects import ProjectKind, Source, Stage
 
 
@@ -24,6 +24,7 @@ class OrganisationShown(Shown):
     id: UUID
     name: str
     parent_id: UUID | None
+    kind: OrganisationKind | None
     version: int
 
 
@@ -35,10 +36,16 @@ class PersonShown(Shown):
 
 
 class ChainShown(Shown):
+    """`since`: the day from which it has this name and category. `closed_from`: split up or merged from this day on."""
+
     id: UUID
     code: str
     name: str
     category: ChainCategory
+    since: date | None
+    opened_from: date | None
+    closed_from: date | None
+    successor_ids: tuple[UUID, ...]
     version: int
 
 

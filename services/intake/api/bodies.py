@@ -11,7 +11,7 @@ from services.intake.domain.operations import Record
 from services.intake.domain.project import Changes, NewProject, Step
 from services.intake.domain.terms import EvidenceKind
 from services.intake.domain.timetable import NewMilestone
-from shared.contracts.programme import ChainCategory, Tier
+from shared.contracts.programme import ChainCategory, OrganisationKind, Tier
 from shared.contracts.project_records import AnnualPlan, CapitalSource, OriginalAmount
 from shared.contracts.projects import Evidence, ProjectKind, Source, Stage
 
@@ -29,6 +29,16 @@ class Body(BaseModel):
 class OrganisationBody(Body):
     name: Name
     parent_id: UUID | None = None
+    kind: OrganisationKind | None = None
+
+
+class OrganisationChanges(Body):
+    """`parent_id` null: it stands below no other. `from_day`: of the new name; today, where it is not said."""
+
+    name: Name | None = None
+    from_day: date | None = None
+    parent_id: UUID | None = None
+    kind: OrganisationKind | None = None
 
 
 class PersonBody(Body):
@@ -48,8 +58,11 @@ class ChainBody(Body):
 
 
 class ChainChanges(Body):
+    """`from_day`: from when it has the new name or category; today, where it is not said."""
+
     name: Name | None = None
     category: ChainCategory | None = None
+    from_day: date | None = None
 
 
 class PostBody(Body):
@@ -59,6 +72,20 @@ class PostBody(Body):
     tier: Tier
     organisation_id: UUID
     chain_ids: tuple[UUID, ...] = ()
+    established_on: date | None = Field(default=None, description="from when there is such a post; today by default")
+
+
+class TermBody(Body):
+    person_id: UUID
+    from_day: date
+    until_day: date | None = None
+
+
+class CorrectTermsBody(Body):
+    """All terms of the post as they are right."""
+
+    terms: Annotated[tuple[TermBody, ...], Field(max_length=200)]
+    reason: Text
 
 
 class AssumeBody(Body):

@@ -22,7 +22,10 @@ router = APIRouter(tags=["chains"])
 
 @router.get("/v1/chains")
 async def list_chains(conn: Reader, today: Today) -> dict[str, Any]:
-    """All chains by category and code, each with its vacant posts; there are few, so it is one page."""
+    """All chains by category and code, each with its vacant posts; there are few, so it is one page.
+
+    Those that were split up or merged stand among them, with their successors.
+    """
     chains = sorted((await store.chains(conn=conn)).values(), key=lambda chain: (chain.category, chain.code))
     vacant = await views.vacant_posts(on=today, conn=conn)
     return page([_listed(chain, vacant.get(chain.id, ())) for chain in chains], None)
@@ -46,7 +49,13 @@ async def revise_chain(chain_id: UUID, body: ChainChanges, write: Registrar) -> 
 
     async def work(conn: AsyncConnection, by: By) -> Answer:
         chain = await handlers.revise_chain(
-            chain_id, name=body.name, category=body.category, expected=expected, conn=conn, by=by
+            chain_id,
+            name=body.name,
+            category=body.category,
+            from_day=body.from_day,
+            expected=expected,
+            conn=conn,
+            by=by,
         )
         return Answer(ChainShown.model_validate(chain), version=chain.version)
 

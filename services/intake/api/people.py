@@ -1,53 +1,62 @@
-"""Organisations and people."""
+"""People, and their leave with who acts for them meanwhile."""
 
-from typing import Any
+from collections.abc import Sequence
+from datetime import date
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
+from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.api.access import Page, Reader, Registrar
-from services.intake.api.answers import OrganisationShown, PersonShown
-from services.intake.api.bodies import OrganisationBody, PersonBody, PersonChanges
+from services.intake.api.answers import PersonShown, Shown
+from services.intake.api.bodies import PRINTABLE, Body, PersonBody, PersonChanges, Text
+from services.intake.api.programme_history import programme_history
 from services.intake.domain.errors import RecordMissing
+from services.intake.domain.leave import Leave
+from services.intake.handlers import leave as leave_handlers
 from services.intake.handlers import programme as handlers
+from services.intake.store import leave as leave_store
 from services.intake.store import programme as store
 from services.intake.store import views
 from shared.kit.web.http import Answer, By, page, reply
 
-router = APIRouter()
+router = APIRouter(tags=["people"])
 
 
-@router.get("/v1/organisations", tags=["organisations"])
-async def list_organisations(conn: Reader, paging: Page) -> dict[str, Any]:
-    """Organisations by name."""
-    after = paging.start(tuple[str])
-    rows = await views.organisations(conn=conn, after=after[0] if after else None, limit=paging.limit)
-    next_after = (rows[-1].name,) if len(rows) == paging.limit else None
-    return page([OrganisationShown.model_validate(row) for row in rows], next_after)
+class LeaveBody(Body):
+    """`post_ids`: the posts in which the delegate acts; none: all that the person holds."""
+
+    from_day: date
+    until_day: date
+    delegate_id: UUID
+    post_ids: Annotated[tuple[UUID, ...], Field(max_length=50)] = ()
+    reason: Annotated[str, Field(max_length=200, pattern=PRINTABLE)] = ""
 
 
-@router.post("/v1/organisations", tags=["organisations"], status_code=201, response_model=OrganisationShown)
-async def record_organisation(body: OrganisationBody, write: Registrar) -> Response:
-    """Record an organisation by its full name, or its new parent. The id follows from the name: repeating is safe."""
-
-    async def work(conn: AsyncConnection, by: By) -> Answer:
-        found, new = await handlers.record_organisation(body.name, parent_id=body.parent_id, conn=conn, by=by)
-        shown, status = OrganisationShown.model_validate(found), 201 if new else 200
-        return Answer(shown, status=status, version=shown.version, location=f"/v1/organisations/{shown.id}")
-
-    return await write(work)
+class UntilBody(Body):
+    until_day: date
 
 
-@router.get("/v1/organisations/{organisation_id}", tags=["organisations"], response_model=OrganisationShown)
-async def show_organisation(organisation_id: UUID, conn: Reader, request: Request) -> Response:
-    found = (await store.organisations(conn=conn, ids=[organisation_id])).get(organisation_id)
-    if found is None:
-        raise RecordMissing("单位", organisation_id)
-    return reply(Answer(OrganisationShown.model_validate(found), version=found.version), request)
+class CancelLeaveBody(Body):
+    reason: Text
 
 
-@router.get("/v1/people", tags=["people"])
+class LeaveShown(Shown):
+    id: UUID
+    person_id: UUID
+    person_name: str
+    from_day: date
+    until_day: date
+    delegate_id: UUID
+    delegate_name: str
+    post_ids: tuple[UUID, ...]
+    reason: str
+    cancelled: bool
+
+
+@router.get("/v1/people")
 async def list_people(conn: Reader, paging: Page, organisation_id: UUID | None = None) -> dict[str, Any]:
     """People by name, of one organisation or all."""
     rows = await views.people(
@@ -57,7 +66,7 @@ async def list_people(conn: Reader, paging: Page, organisation_id: UUID | None =
     return page([PersonShown.model_validate(row) for row in rows], next_after)
 
 
-@router.post("/v1/people", tags=["people"], status_code=201, response_model=PersonShown)
+@router.post("/v1/people", status_code=201, response_model=PersonShown)
 async def record_person(body: PersonBody, write: Registrar) -> Response:
     """Record a person; people share names, so each call records another one."""
 
@@ -70,7 +79,7 @@ async def record_person(body: PersonBody, write: Registrar) -> Response:
     return await write(work)
 
 
-@router.get("/v1/people/{person_id}", tags=["people"], response_model=PersonShown)
+@router.get("/v1/people/{person_id}", response_model=PersonShown)
 async def show_person(person_id: UUID, conn: Reader, request: Request) -> Response:
     found = (await store.people(conn=conn, ids=[person_id])).get(person_id)
     if found is None:
@@ -78,7 +87,7 @@ async def show_person(person_id: UUID, conn: Reader, request: Request) -> Respon
     return reply(Answer(PersonShown.model_validate(found), version=found.version), request)
 
 
-@router.patch("/v1/people/{person_id}", tags=["people"], response_model=PersonShown)
+@router.patch("/v1/people/{person_id}", response_model=PersonShown)
 async def revise_person(person_id: UUID, body: PersonChanges, write: Registrar) -> Response:
     """Another name, or a move to another organisation. Needs If-Match."""
     expected = write.require_version()
@@ -90,3 +99,83 @@ async def revise_person(person_id: UUID, body: PersonChanges, write: Registrar) 
         return Answer(PersonShown.model_validate(person), version=person.version)
 
     return await write(work)
+
+
+@router.get("/v1/people/{person_id}/history")
+async def show_history(person_id: UUID, conn: Reader, paging: Page) -> dict[str, Any]:
+    """Every fact of the person, their leave too: when, who, what."""
+    return await programme_history(person_id, "人员", paging, conn=conn)
+
+
+@router.get("/v1/people/{person_id}/leaves")
+async def list_leaves(person_id: UUID, conn: Reader, paging: Page) -> dict[str, Any]:
+    """A person's leave, and that in which they act for others; by its first day."""
+    after = paging.start(tuple[date, UUID])
+    found = await leave_store.leaves_around(person_id, conn=conn, after=after, limit=paging.limit)
+    next_after = (found[-1].from_day, found[-1].id) if len(found) == paging.limit else None
+    return page(await _leaves_shown(found, conn=conn), next_after)
+
+
+@router.post("/v1/people/{person_id}/leaves", status_code=201, response_model=LeaveShown)
+async def plan_leave(person_id: UUID, body: LeaveBody, write: Registrar) -> Response:
+    """A person is away from a day to a day, both included; a delegate acts for them."""
+
+    async def work(conn: AsyncConnection, by: By) -> Answer:
+        wanted = leave_handlers.Wanted(body.from_day, body.until_day, body.delegate_id, body.post_ids, body.reason)
+        leave, version = await leave_handlers.plan_leave(
+            person_id, wanted, expected=write.expected_version, conn=conn, by=by
+        )
+        return await _leave_answer(leave, version, conn=conn, status=201)
+
+    return await write(work)
+
+
+@router.post("/v1/people/{person_id}/leaves/{leave_id}:end", response_model=LeaveShown)
+async def end_leave(person_id: UUID, leave_id: UUID, body: UntilBody, write: Registrar) -> Response:
+    """The leave's last day is another one: the person is back sooner, or stays away longer."""
+
+    async def work(conn: AsyncConnection, by: By) -> Answer:
+        leave, version = await leave_handlers.end_leave(
+            person_id, leave_id, until_day=body.until_day, expected=write.expected_version, conn=conn, by=by
+        )
+        return await _leave_answer(leave, version, conn=conn)
+
+    return await write(work)
+
+
+@router.post("/v1/people/{person_id}/leaves/{leave_id}:cancel", response_model=LeaveShown)
+async def cancel_leave(person_id: UUID, leave_id: UUID, body: CancelLeaveBody, write: Registrar) -> Response:
+    """A leave that has not begun does not take place."""
+
+    async def work(conn: AsyncConnection, by: By) -> Answer:
+        leave, version = await leave_handlers.cancel_leave(
+            person_id, leave_id, reason=body.reason, expected=write.expected_version, conn=conn, by=by
+        )
+        return await _leave_answer(leave, version, conn=conn)
+
+    return await write(work)
+
+
+async def _leave_answer(leave: Leave, version: int, *, conn: AsyncConnection, status: int = 200) -> Answer:
+    (shown,) = await _leaves_shown([leave], conn=conn)
+    return Answer(shown, status=status, version=version)
+
+
+async def _leaves_shown(leaves: Sequence[Leave], *, conn: AsyncConnection) -> list[LeaveShown]:
+    named = {id for leave in leaves for id in (leave.person_id, leave.delegate_id)}
+    people = await store.people(conn=conn, ids=named)
+    return [
+        LeaveShown(
+            id=leave.id,
+            person_id=leave.person_id,
+            person_name=people[leave.person_id].name,
+            from_day=leave.from_day,
+            until_day=leave.until_day,
+            delegate_id=leave.delegate_id,
+            delegate_name=people[leave.delegate_id].name,
+            post_ids=leave.post_ids,
+            reason=leave.reason,
+            cancelled=leave.cancelled,
+        )
+        for leave in leaves
+    ]

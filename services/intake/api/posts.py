@@ -9,12 +9,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.api.access import Page, Reader, Registrar, Today
 from services.intake.api.answers import PostShown
-from services.intake.api.bodies import AssumeBody, ChainCode, PostBody, VacateBody
+from services.intake.api.bodies import AssumeBody, ChainCode, CorrectTermsBody, PostBody, VacateBody
+from services.intake.api.programme_history import programme_history
+from services.intake.api.responsible import answers_shown
 from services.intake.domain.errors import RecordMissing
-from services.intake.domain.programme import Post
+from services.intake.domain.leave import answering
+from services.intake.domain.programme import Post, Term
 from services.intake.handlers import programme as handlers
 from services.intake.handlers.writing import today as day_of
+from services.intake.store import programme as store
 from services.intake.store import views
+from services.intake.store.leave import leaves_on
 from services.intake.store.views import PostFilter
 from shared.contracts.programme import Tier
 from shared.kit.web.http import Answer, By, page, reply
@@ -51,9 +56,21 @@ async def show_post(post_id: UUID, conn: Reader, today: Today, on: date | None =
 
 @router.get("/v1/posts/{post_id}/holder")
 async def show_holder(post_id: UUID, conn: Reader, today: Today, on: date | None = None) -> dict[str, Any]:
-    """Who holds the post on a day (default: today); `holder` null: it is vacant then."""
-    shown = await _shown(post_id, on=on or today, conn=conn)
-    return {"post_id": shown.id, "on": on or today, "holder": shown.holder}
+    """Who holds the post on a day (default: today), and who acts for them while they are away.
+
+    `holder` null: it is vacant then. `acting`: who is to be turned to; null: nobody, for the delegate is away too.
+    """
+    day = on or today
+    shown = await _shown(post_id, on=day, conn=conn)
+    post = (await store.posts(conn=conn, ids=[post_id]))[post_id]
+    (answer,) = await answers_shown([(post, answering(post, day, await leaves_on(day, conn=conn)))], conn=conn)
+    return {"post_id": shown.id, "on": day, "holder": shown.holder, "leave": answer.leave, "acting": answer.acting}
+
+
+@router.get("/v1/posts/{post_id}/history")
+async def show_history(post_id: UUID, conn: Reader, paging: Page) -> dict[str, Any]:
+    """Every fact of the post, what was corrected too: when, who, what."""
+    return await programme_history(post_id, "岗位", paging, conn=conn)
 
 
 @router.post("/v1/posts", status_code=201, response_model=PostShown)
@@ -66,6 +83,7 @@ async def establish_post(body: PostBody, write: Registrar) -> Response:
             tier=body.tier,
             organisation_id=body.organisation_id,
             chain_ids=body.chain_ids,
+            established_on=body.established_on,
             conn=conn,
             by=by,
         )
@@ -91,6 +109,19 @@ async def vacate_post(post_id: UUID, body: VacateBody, write: Registrar) -> Resp
 
     async def work(conn: AsyncConnection, by: By) -> Answer:
         post = await handlers.vacate_post(post_id, from_day=body.from_day, conn=conn, by=by)
+        return await _answer(post, conn, by)
+
+    return await write(work)
+
+
+@router.post("/v1/posts/{post_id}:correct-terms", response_model=PostShown)
+async def correct_terms(post_id: UUID, body: CorrectTermsBody, write: Registrar) -> Response:
+    """What was recorded of the terms was wrong: all of them, as they are. The history keeps both. Needs If-Match."""
+    expected = write.require_version()
+    terms = [Term(term.person_id, term.from_day, term.until_day) for term in body.terms]
+
+    async def work(conn: AsyncConnection, by: By) -> Answer:
+        post = await handlers.correct_terms(post_id, terms, reason=body.reason, expected=expected, conn=conn, by=by)
         return await _answer(post, conn, by)
 
     return await write(work)

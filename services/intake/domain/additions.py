@@ -84,7 +84,8 @@ def _organisation(organisation: Organisation) -> Addition:
 def _officer(name: str, organisation: Organisation, *, today: date, new_id: Callable[[], UUID]) -> list[Addition]:
     recorded = programme.record_person(None, Person(new_id(), name, organisation.id))
     person = programme.evolve_person(None, recorded[0])
-    events = programme.establish(Post(new_id(), f"责任人（{name}）", Tier.OFFICER, organisation.id))
+    wanted = Post(new_id(), f"责任人（{name}）", Tier.OFFICER, organisation.id, established_on=today)
+    events = programme.establish(wanted)
     post = programme.fold_post(None, events)
     events += programme.assume(post, person_id=person.id, from_day=today)
     post = programme.fold_post(None, events)

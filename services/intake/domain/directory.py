@@ -21,7 +21,10 @@ _KIND_OF_OFFICE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """Who and what there is on a day. `posts_of`: by organisation; `holders`: who holds each post that day, by name."""
+    """Who and what there is on a day. `posts_of`: by organisation; `holders`: who holds each post that day, by name.
+
+    Chains and organisations stand under every name that they have or had.
+    """
 
     chains: Mapping[ChainKey, Chain]
     organisations: Mapping[str, Organisation]
@@ -31,14 +34,19 @@ class Directory:
     def find_chain(self, text: str) -> Chain | Refusal:
         """A chain by code or name, with or without 产业链 behind it."""
         if chain := self.chains.get(chain_key(text)):
-            return chain
+            return self._closed(chain) if chain.closed_from else chain
         if len([part for part in _BETWEEN.split(text) if part.strip()]) > 1:
             return Refusal(Field.CHAIN, f"“{text.strip()}”不是一条产业链，一个项目只填一条主产业链")
-        names = sorted({chain.name for chain in self.chains.values()})
+        names = sorted({chain.name for chain in self.chains.values() if not chain.closed_from})
         return Refusal(Field.CHAIN, _unknown("产业链", text, names))
 
+    def _closed(self, chain: Chain) -> Refusal:
+        successors = sorted({other.name for other in self.chains.values() if other.id in chain.successor_ids})
+        instead = f"，请改填：{'、'.join(successors)}" if successors else ""
+        return Refusal(Field.CHAIN, f"{chain.name}产业链自{chain.closed_from}起已撤并{instead}")
+
     def find_organisation(self, name: str) -> Organisation | Refusal:
-        """An organisation by its full name."""
+        """An organisation by its full name, or a former one."""
         if organisation := self.organisations.get(name.strip()):
             return organisation
         return Refusal(Field.RESPONSIBLE_ORG, _unknown("责任单位", name, self.organisations))
@@ -91,11 +99,18 @@ def directory_of(
         if (holder := post.holder(today)) in by_id:
             holders[post.id] = by_id[holder]
     return Directory(
-        chains={chain_key(text): chain for chain in chains for text in (chain.code, chain.name)},
-        organisations={organisation.name: organisation for organisation in organisations},
+        chains={chain_key(text): chain for text, chain in _chain_names(chains)},
+        organisations={name: organisation for organisation in organisations for name in organisation.names},
         posts_of={organisation_id: tuple(own) for organisation_id, own in posts_of.items()},
         holders=holders,
     )
+
+
+def _chain_names(chains: Iterable[Chain]) -> list[tuple[str, Chain]]:
+    """What each chain was called first, so that what a chain is called now wins."""
+    known = list(chains)
+    former = [(before.name, chain) for chain in known for before in chain.former]
+    return [*former, *((text, chain) for chain in known for text in (chain.code, chain.name))]
 
 
 def chain_key(text: str) -> ChainKey:

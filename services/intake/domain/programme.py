@@ -1,37 +1,77 @@
 """The programme's organisation: organisations, people, chains, posts and their terms of office (S2, S3).
 
-Work is bound to posts; people come and go in terms. Several posts may be 总链长; each post has one holder at a time.
+Work is bound to posts; people come and go in terms. Several posts may be 总链长, each with a holder, terms and a
+delegate of its own: so it can be seen which of them is vacant.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from itertools import pairwise
 from uuid import UUID
 
-from services.intake.domain.errors import FieldMissing, ParentNotAllowed, TermNotAllowed
+from services.intake.domain.errors import (
+    DateNotAllowed,
+    FieldMissing,
+    ParentNotAllowed,
+    TermNotAllowed,
+)
 from services.intake.domain.terms import TIER_NAMES
 from shared.contracts.event import Event
 from shared.contracts.programme import (
     ChainCategory,
+    ChainMerged,
     ChainRecorded,
+    ChainSplit,
+    LeaveCancelled,
+    LeaveEnded,
+    LeavePlanned,
+    OrganisationKind,
     OrganisationRecorded,
+    ParkRecorded,
     PersonRecorded,
     PostAssumed,
+    PostChainsAssigned,
     PostEstablished,
+    PostTermsCorrected,
     PostVacated,
+    TaskForceDissolved,
+    TaskForceRecorded,
+    TermOfOffice,
     Tier,
 )
+from shared.kit.errors import Conflict
 
 CHAIN_TIERS = frozenset({Tier.CHIEF, Tier.DEPUTY_CHIEF, Tier.TASK_FORCE, Tier.TASK_FORCE_OFFICE})
 """Tiers that answer for chains of their own."""
 
 
 @dataclass(frozen=True, slots=True)
+class FormerName:
+    """What an organisation was called up to a day, which is included."""
+
+    name: str
+    until_day: date
+
+
+@dataclass(frozen=True, slots=True)
 class Organisation:
+    """An organisation; its id follows from its first name, and it is found under its former names too."""
+
     id: UUID
     name: str
     parent_id: UUID | None = None
     version: int = 0
+    kind: OrganisationKind | None = None
+    former: tuple[FormerName, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name it is known by, the present one last."""
+        return (*(former.name for former in self.former), self.name)
+
+    def name_on(self, day: date) -> str:
+        return next((former.name for former in self.former if day <= former.until_day), self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +83,39 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class FormerChain:
+    """What a chain was up to a day, which is included."""
+
+    until_day: date
+    name: str
+    category: ChainCategory
+
+
+@dataclass(frozen=True, slots=True)
 class Chain:
+    """An industrial chain; its code stays, its name and category may change (S3).
+
+    `opened_from`: the day from which there is such a chain; none: from the beginning. `closed_from`: from this day on
+    it is no more, and its work is with its successors.
+    """
+
     id: UUID
     code: str
     name: str
     category: ChainCategory
     version: int = 0
+    since: date | None = None
+    opened_from: date | None = None
+    closed_from: date | None = None
+    successor_ids: tuple[UUID, ...] = ()
+    former: tuple[FormerChain, ...] = ()
+
+    def on(self, day: date) -> FormerChain | None:
+        """What it was on a day; None where there was no such chain."""
+        if (self.opened_from and day < self.opened_from) or (self.closed_from and day >= self.closed_from):
+            return None
+        present = FormerChain(date.max, self.name, self.category)
+        return next((former for former in self.former if day <= former.until_day), present)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +131,16 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
+class FormerCharge:
+    """The chains that a post answered for up to a day, which is included."""
+
+    until_day: date
+    chain_ids: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Post:
-    """A post and its terms in order of their days, which never overlap."""
+    """A post and its terms in order of their days, which never overlap. `former`: in order of their days too."""
 
     id: UUID
     title: str
@@ -74,20 +149,66 @@ class Post:
     chain_ids: tuple[UUID, ...] = ()
     terms: tuple[Term, ...] = ()
     version: int = 0
+    established_on: date | None = None
+    former: tuple[FormerCharge, ...] = ()
 
     def holder(self, day: date) -> UUID | None:
         """The person who holds the post on a day; None: vacant."""
-        return next((term.person_id for term in self.terms if term.covers(day)), None)
+        term = self.term(day)
+        return term.person_id if term else None
+
+    def term(self, day: date) -> Term | None:
+        return next((term for term in self.terms if term.covers(day)), None)
+
+    def chains_on(self, day: date) -> tuple[UUID, ...]:
+        return next((former.chain_ids for former in self.former if day <= former.until_day), self.chain_ids)
+
+    def existed(self, day: date) -> bool:
+        """Whether there was such a post on a day; a term before the day it was recorded shows that there was."""
+        known = [self.established_on, self.terms[0].from_day if self.terms else None]
+        return day >= min((first for first in known if first), default=date.min)
 
 
-def record_organisation(present: Organisation | None, wanted: Organisation) -> list[Event]:
-    """Record an organisation or its new parent; nothing when it stands so already."""
+def record_organisation(
+    present: Organisation | None, wanted: Organisation, *, above: Sequence[Organisation] = ()
+) -> list[Event]:
+    """Record an organisation, its new parent or kind; nothing when it stands so already.
+
+    `above`: the parent and the organisations above it, from below. Its name is changed by `rename` only.
+
+    Raises:
+        ParentNotAllowed: the parent is the organisation itself, or stands below it.
+    """
     _require_text(wanted.name, field="name", what="单位名称")
-    if wanted.parent_id == wanted.id:
-        raise ParentNotAllowed("单位不能隶属于自己")
-    if present and present.parent_id == wanted.parent_id:
+    _require_no_circle(wanted, above)
+    kind = wanted.kind or (present.kind if present else None)
+    if present and (present.parent_id, present.kind) == (wanted.parent_id, kind):
         return []
-    return [OrganisationRecorded(organisation_id=wanted.id, name=wanted.name, parent_id=wanted.parent_id)]
+    name = present.name if present else wanted.name
+    return [OrganisationRecorded(organisation_id=wanted.id, name=name, parent_id=wanted.parent_id, kind=kind)]
+
+
+def rename(present: Organisation, name: str, *, from_day: date, today: date) -> list[Event]:
+    """Call an organisation otherwise from a day on; nothing when it is called so already.
+
+    Raises:
+        DateNotAllowed: the day is in the future, or not after the last renaming.
+    """
+    _require_text(name, field="name", what="单位名称")
+    if name == present.name:
+        return []
+    last = present.former[-1].until_day + timedelta(days=1) if present.former else None
+    require_effective("更名日期", from_day, after=last, today=today)
+    return [
+        OrganisationRecorded(
+            organisation_id=present.id, name=name, parent_id=present.parent_id, kind=present.kind, since=from_day
+        )
+    ]
+
+
+def ids_by_name(organisations: Iterable[Organisation]) -> dict[str, UUID]:
+    """Organisations by every name they are or were known by."""
+    return {name: organisation.id for organisation in organisations for name in organisation.names}
 
 
 def record_person(present: Person | None, wanted: Person) -> list[Event]:
@@ -98,13 +219,90 @@ def record_person(present: Person | None, wanted: Person) -> list[Event]:
     return [PersonRecorded(person_id=wanted.id, name=wanted.name, organisation_id=wanted.organisation_id)]
 
 
-def record_chain(present: Chain | None, wanted: Chain) -> list[Event]:
-    """Record a chain, or its new name or category; its code stays (S3)."""
+def record_chain(
+    present: Chain | None, wanted: Chain, *, since: date | None = None, today: date = date.max
+) -> list[Event]:
+    """Record a chain, or its new name or category from a day on; its code stays (S3).
+
+    Raises:
+        ChainNotOpen: the chain is closed.
+        DateNotAllowed: the day is in the future, or before the last such change.
+    """
     _require_text(wanted.code, field="code", what="产业链代码")
     _require_text(wanted.name, field="name", what="产业链名称")
-    if present and replace(present, version=wanted.version) == wanted:
+    if present and (present.name, present.category) == (wanted.name, wanted.category):
         return []
-    return [ChainRecorded(chain_id=wanted.id, code=wanted.code, name=wanted.name, category=wanted.category)]
+    if present:
+        require_open_chain(present)
+    if since:
+        require_effective("生效日期", since, after=present.since if present else None, today=today)
+    return [
+        ChainRecorded(chain_id=wanted.id, code=wanted.code, name=wanted.name, category=wanted.category, since=since)
+    ]
+
+
+def require_open_chain(chain: Chain) -> None:
+    """Raises ChainNotOpen."""
+    if chain.closed_from:
+        raise ChainNotOpen(chain)
+
+
+def require_effective(what: str, from_day: date, *, after: date | None, today: date) -> None:
+    """Raises DateNotAllowed where a change would hold from a day in the future, or not after what came before it."""
+    if from_day > today:
+        message = f"{what}{from_day}不能晚于今天{today}，请在当日或之后办理"
+        raise DateNotAllowed(message, what=what, day=from_day, limit=today)
+    if after and from_day <= after:
+        raise DateNotAllowed(f"{what}{from_day}须晚于上一次变更的{after}", what=what, day=from_day, limit=after)
+
+
+class ChainNotOpen(Conflict):
+    """The chain was closed: its work is with others."""
+
+    def __init__(self, chain: Chain) -> None:
+        super().__init__(
+            f"{chain.name}产业链自{chain.closed_from}起已撤并，请改填承接的产业链",
+            chain_id=str(chain.id),
+            closed_from=str(chain.closed_from),
+            successor_ids=[str(id) for id in chain.successor_ids],
+        )
+
+
+def assign_chains(post: Post, chain_ids: Collection[UUID], *, from_day: date, reason: str, today: date) -> list[Event]:
+    """Let the post answer for these chains from a day on; nothing when it does already.
+
+    Raises:
+        DateNotAllowed: the day is in the future, or before the last such change.
+    """
+    wanted = tuple(dict.fromkeys(chain_ids))
+    if set(wanted) == set(post.chain_ids):
+        return []
+    _require_text(reason, field="reason", what="调整原因")
+    last = post.former[-1].until_day if post.former else None
+    require_effective("分工调整日期", from_day, after=last, today=today)
+    return [PostChainsAssigned(post_id=post.id, chain_ids=wanted, from_day=from_day, reason=reason)]
+
+
+def correct_terms(post: Post, terms: Sequence[Term], *, reason: str) -> list[Event]:
+    """What was recorded of the terms was wrong; these are right. What was recorded before stays in the history.
+
+    Raises:
+        TermNotAllowed: terms overlap, end before they begin, or go on though another follows.
+    """
+    _require_text(reason, field="reason", what="更正原因")
+    ordered = tuple(sorted(terms, key=lambda term: term.from_day))
+    for term in ordered:
+        if term.until_day and term.until_day < term.from_day:
+            raise TermNotAllowed(f"任期止日{term.until_day}早于起日{term.from_day}")
+    for before, after in pairwise(ordered):
+        if before.until_day is None or before.until_day >= after.from_day:
+            raise TermNotAllowed(f"自{after.from_day}起的任期与前一任期重叠")
+    if ordered == post.terms:
+        return []
+    corrected = tuple(
+        TermOfOffice(person_id=term.person_id, from_day=term.from_day, until_day=term.until_day) for term in ordered
+    )
+    return [PostTermsCorrected(post_id=post.id, terms=corrected, reason=reason)]
 
 
 def establish(wanted: Post) -> list[Event]:
@@ -119,6 +317,7 @@ def establish(wanted: Post) -> list[Event]:
             tier=wanted.tier,
             organisation_id=wanted.organisation_id,
             chain_ids=wanted.chain_ids,
+            on=wanted.established_on,
         )
     ]
 
@@ -152,36 +351,63 @@ def vacate(post: Post, *, from_day: date) -> list[Event]:
 
 
 def evolve_organisation(present: Organisation | None, event: Event) -> Organisation:
-    if not isinstance(event, OrganisationRecorded):
-        raise _stranger(event)
-    return Organisation(event.organisation_id, event.name, event.parent_id, _next(present))
+    match event:
+        case OrganisationRecorded():
+            former = present.former if present else ()
+            if present and event.since and event.name != present.name:
+                former = (*former, FormerName(present.name, event.since - timedelta(days=1)))
+            return Organisation(event.organisation_id, event.name, event.parent_id, _next(present), event.kind, former)
+        case TaskForceRecorded() | TaskForceDissolved() | ParkRecorded() if present:
+            return replace(present, version=_next(present))
+    raise _stranger(event)
 
 
 def evolve_person(present: Person | None, event: Event) -> Person:
-    if not isinstance(event, PersonRecorded):
-        raise _stranger(event)
-    return Person(event.person_id, event.name, event.organisation_id, _next(present))
+    match event:
+        case PersonRecorded():
+            return Person(event.person_id, event.name, event.organisation_id, _next(present))
+        case LeavePlanned() | LeaveEnded() | LeaveCancelled() if present:
+            return replace(present, version=_next(present))
+    raise _stranger(event)
 
 
 def evolve_chain(present: Chain | None, event: Event) -> Chain:
-    if not isinstance(event, ChainRecorded):
-        raise _stranger(event)
-    return Chain(event.chain_id, event.code, event.name, event.category, _next(present))
+    match event:
+        case ChainRecorded() if present is None:
+            return Chain(event.chain_id, event.code, event.name, event.category, 1, event.since, event.since)
+        case ChainRecorded() if present:
+            former, since = present.former, event.since
+            if since:
+                former = (*former, FormerChain(since - timedelta(days=1), present.name, present.category))
+            changed = replace(present, name=event.name, category=event.category, former=former)
+            return replace(changed, since=since or present.since, version=_next(present))
+        case ChainSplit(closed=False) if present:
+            return replace(present, version=_next(present))
+        case ChainSplit(from_day=from_day, into=into) if present:
+            return replace(present, version=_next(present), closed_from=from_day, successor_ids=into)
+        case ChainMerged(from_day=from_day, into=into) if present:
+            return replace(present, version=_next(present), closed_from=from_day, successor_ids=(into,))
+    raise _stranger(event)
 
 
 def evolve_post(present: Post | None, event: Event) -> Post:
     if isinstance(event, PostEstablished):
-        return Post(event.post_id, event.title, event.tier, event.organisation_id, event.chain_ids, (), 1)
+        return Post(event.post_id, event.title, event.tier, event.organisation_id, event.chain_ids, (), 1, event.on)
     if present is None:
         raise ValueError(f"{event.type} before the post was established")
     match event:
         case PostAssumed(person_id=person_id, from_day=from_day):
-            terms = (*_ended(present.terms, from_day), Term(person_id, from_day))
+            changed = replace(present, terms=(*_ended(present.terms, from_day), Term(person_id, from_day)))
         case PostVacated(from_day=from_day):
-            terms = _ended(present.terms, from_day)
+            changed = replace(present, terms=_ended(present.terms, from_day))
+        case PostTermsCorrected(terms=terms):
+            corrected = (Term(term.person_id, term.from_day, term.until_day) for term in terms)
+            changed = replace(present, terms=tuple(corrected))
+        case PostChainsAssigned():
+            changed = _charged(present, event)
         case _:
             raise _stranger(event)
-    return replace(present, terms=terms, version=_next(present))
+    return replace(changed, version=_next(present))
 
 
 def fold_post(present: Post | None, events: Iterable[Event]) -> Post:
@@ -198,6 +424,24 @@ def _ended(terms: tuple[Term, ...], before: date) -> tuple[Term, ...]:
     if not terms or terms[-1].until_day is not None:
         return terms
     return (*terms[:-1], replace(terms[-1], until_day=before - timedelta(days=1)))
+
+
+def _charged(post: Post, event: PostChainsAssigned) -> Post:
+    """A second change on one day leaves nothing behind: at no day's end the post answered for what lay between."""
+    until = event.from_day - timedelta(days=1)
+    former = post.former
+    if not former or former[-1].until_day < until:
+        former = (*former, FormerCharge(until, post.chain_ids))
+    return replace(post, chain_ids=event.chain_ids, former=former)
+
+
+def _require_no_circle(wanted: Organisation, above: Sequence[Organisation]) -> None:
+    if wanted.parent_id == wanted.id:
+        raise ParentNotAllowed("单位不能隶属于自己", field="parent_id")
+    if any(organisation.id == wanted.id for organisation in above):
+        below = [organisation.name for organisation in above[: [one.id for one in above].index(wanted.id)]]
+        path = "→".join((wanted.name, *reversed(below)))
+        raise ParentNotAllowed(f"上级单位“{below[0]}”是本单位的下级（{path}），不能互为上级", field="parent_id")
 
 
 def _next(present: Organisation | Person | Chain | Post | None) -> int:

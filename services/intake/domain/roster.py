@@ -5,7 +5,7 @@ lets people take up posts; a post's tier and chains, once recorded, are not chan
 refused whole.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -89,6 +89,7 @@ class Roster:
     ) -> None:
         self._directory = directory
         self._organisations = {record.id: record for record in organisations}
+        self._ids = programme.ids_by_name(self._organisations.values())
         self._people = {record.id: record for record in people}
         self._namesakes: dict[tuple[UUID, str], list[Person]] = {}
         self._posts = {(record.organisation_id, record.title): record for record in posts}
@@ -125,17 +126,21 @@ class Roster:
         return [outcomes[draft.row] for draft in drafts]
 
     def _parent_known(self, draft: PostDraft) -> bool:
-        return not draft.parent or organisation_id(draft.parent) in self._organisations
+        return not draft.parent or self._id(draft.parent) in self._organisations
+
+    def _id(self, name: str) -> UUID:
+        """Of the organisation that bears or bore the name; otherwise the one that it would have."""
+        return self._ids.get(name) or organisation_id(name)
 
     def _outcome(self, draft: PostDraft) -> RosterOutcome:
-        unit = organisation_id(draft.organisation)
+        unit = self._id(draft.organisation)
         present: object = self._posts.get((unit, draft.title)) if draft.title else self._organisations.get(unit)
         try:
             changes = self._decide(draft, unit)
         except _Refused as refused:
             return RosterOutcome(draft.row, Verdict.REFUSED, (refused.refusal,))
         if draft.parent:
-            self._parents_given[unit] = organisation_id(draft.parent)
+            self._parents_given[unit] = self._id(draft.parent)
         for change in changes:
             self._apply(change)
         verdict = Verdict.RECORDED if present is None else Verdict.CHANGED if changes else Verdict.UNCHANGED
@@ -169,12 +174,19 @@ class Roster:
 
     def _unit(self, draft: PostDraft, id: UUID) -> list[_Change]:
         present = self._organisations.get(id)
-        parent = organisation_id(draft.parent) if draft.parent else present.parent_id if present else None
+        parent = self._id(draft.parent) if draft.parent else present.parent_id if present else None
         if draft.parent and self._parents_given.get(id, parent) != parent:
             raise _Refused("parent", f"本表中“{draft.organisation}”有两个上级单位")
         wanted = Organisation(id, draft.organisation, parent)
-        events = _or_refuse("parent", lambda: programme.record_organisation(present, wanted))
+        above = list(self._above(parent))
+        events = _or_refuse("parent", lambda: programme.record_organisation(present, wanted, above=above))
         return [_Change(programme.evolve_organisation(present, event), (event,)) for event in events]
+
+    def _above(self, id: UUID | None) -> Iterator[Organisation]:
+        """The organisation and those above it, from below; known ones stand in no circle."""
+        while id and (organisation := self._organisations.get(id)):
+            yield organisation
+            id = organisation.parent_id
 
     def _same(self, post: Post, draft: PostDraft) -> Post:
         if draft.tier is not post.tier:
@@ -186,7 +198,7 @@ class Roster:
     def _establish(self, draft: PostDraft, unit: UUID) -> tuple[Post, list[Event]]:
         if draft.tier is None:
             raise _Refused("tier", "没有填写层级")
-        wanted = Post(self._new_id(), draft.title, draft.tier, unit, self._chain_ids(draft))
+        wanted = Post(self._new_id(), draft.title, draft.tier, unit, self._chain_ids(draft), established_on=self._today)
         events = _or_refuse("title", lambda: programme.establish(wanted))
         return programme.fold_post(None, events), events
 

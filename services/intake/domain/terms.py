@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 
-from shared.contracts.programme import ChainCategory, Tier
+from shared.contracts.programme import ChainCategory, OrganisationKind, Position, Tier
 from shared.contracts.project_records import CapitalSource, CorrectionKind, NeedKind, SupportKind
 from shared.contracts.projects import ProjectKind, Source, Stage
 
@@ -131,6 +131,22 @@ TIER_NAMES: Mapping[Tier, str] = {
     Tier.TASK_FORCE_OFFICE: "专班办公室",
     Tier.UNIT_HEAD: "单位负责人",
     Tier.OFFICER: "责任人",
+}
+ORGANISATION_KIND_NAMES: Mapping[OrganisationKind, str] = {
+    OrganisationKind.GOVERNMENT: "党政部门",
+    OrganisationKind.DEVELOPMENT_ZONE: "开发区、园区管委会",
+    OrganisationKind.SUB_DISTRICT: "街道、镇",
+    OrganisationKind.TASK_FORCE: "专班",
+    OrganisationKind.PARK: "专业园区",
+    OrganisationKind.ENTERPRISE: "企业",
+    OrganisationKind.INSTITUTION: "事业单位、院校",
+    OrganisationKind.ASSOCIATION: "商会、协会",
+    OrganisationKind.OTHER: "其他",
+}
+POSITION_NAMES: Mapping[Position, str] = {
+    Position.UPSTREAM: "上游",
+    Position.MIDSTREAM: "中游",
+    Position.DOWNSTREAM: "下游",
 }
 CATEGORY_NAMES: Mapping[ChainCategory, str] = {
     ChainCategory.TRADITIONAL_MANUFACTURING: "传统制造业",

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.domain.directory import Directory, directory_of
-from services.intake.domain.programme import Organisation, Person, Post
+from services.intake.domain.programme import Organisation, Person, Post, ids_by_name
 from services.intake.domain.roster import PostDraft, Roster, RosterOutcome
 from services.intake.handlers.writing import append, lock_register, today
 from services.intake.store import programme as store
@@ -50,7 +50,8 @@ async def rehearse_roster(
 
 async def _touched(drafts: Sequence[PostDraft], *, conn: AsyncConnection) -> set[UUID]:
     """The units that the list names, and their posts."""
-    named = {organisation_id(draft.organisation) for draft in drafts}
+    known = ids_by_name((await store.organisations(conn=conn)).values())
+    named = {known.get(draft.organisation) or organisation_id(draft.organisation) for draft in drafts}
     posts = (await store.posts(conn=conn)).values()
     return named | {post.id for post in posts if post.organisation_id in named}
 

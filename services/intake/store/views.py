@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.domain.terms import ENDED, LISTS, HoldStatus, ProjectList
 from services.intake.store import tables
-from shared.contracts.programme import Tier
+from shared.contracts.programme import OrganisationKind, Tier
 from shared.contracts.projects import Stage
 from shared.kit.database import fetch
 
@@ -129,11 +129,20 @@ async def vacant_posts(*, on: date, conn: AsyncConnection) -> dict[UUID, list[Ro
     return {chain: sorted(rows, key=lambda row: TIERS.index(row.tier)) for chain, rows in found.items()}
 
 
-async def organisations(*, conn: AsyncConnection, after: str | None = None, limit: int) -> list[Row[Any]]:
+async def organisations(
+    *, kind: OrganisationKind | None = None, conn: AsyncConnection, after: str | None = None, limit: int
+) -> list[Row[Any]]:
     query = select(tables.organisation).order_by(ORGANISATION.name).limit(limit)
+    if kind:
+        query = query.where(ORGANISATION.kind == kind)
     if after is not None:
         query = query.where(ORGANISATION.name > after)
     return list(await conn.execute(query))
+
+
+async def all_organisations(*, conn: AsyncConnection) -> list[Row[Any]]:
+    """Some thousand at the most: for the tree."""
+    return list(await conn.execute(select(tables.organisation).order_by(ORGANISATION.name)))
 
 
 async def people(

@@ -17,9 +17,10 @@ CREATE INDEX organisation_parent ON organisation (parent_id);
 CREATE TABLE organisation_former (
     organisation_id uuid NOT NULL REFERENCES organisation,
     until_day date NOT NULL,
-    name text NOT NULL UNIQUE CHECK (name <> ''),
+    name text NOT NULL CHECK (name <> ''),
     PRIMARY KEY (organisation_id, until_day)
 );
+CREATE INDEX organisation_former_name ON organisation_former (name);
 
 CREATE TABLE task_force (
     id uuid PRIMARY KEY REFERENCES organisation,
