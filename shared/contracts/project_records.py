@@ -200,7 +200,7 @@ class ProjectCorrected(ProjectEvent):
     """A second person agreed: the records at `reverses` (places in this stream) hold no more, the one at `of_sequence`
     as `replacement` says. They stay in history. `stands`: the project as it is now, whole.
 
-    Lines of the timetable follow as events of their own: `milestone.reopened`, `milestone.cancelled`.
+    What becomes of the timetable follows as events of their own, right behind it: `followed_by` so many.
     """
 
     type: ClassVar[str] = "cn.liandu.project.corrected.v1"
@@ -213,6 +213,7 @@ class ProjectCorrected(ProjectEvent):
     reason: str
     requested_by: str
     stands: Standing
+    followed_by: int = 0
 
 
 class MilestoneReopened(ProjectEvent):

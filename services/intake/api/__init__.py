@@ -3,11 +3,15 @@
 from fastapi import APIRouter
 
 from services.intake.api import (
+    agreements,
     chains,
     common_problems,
+    contacts,
+    corrections,
     facts,
     filings,
     imports,
+    leads,
     lists,
     measure_workbooks,
     measures,
@@ -17,22 +21,30 @@ from services.intake.api import (
     posts,
     profiles,
     projects,
+    promotions,
     register_workbooks,
     registers,
+    reports,
     requests,
     responsible,
+    statistics,
     tasks,
     timetables,
+    visits,
 )
 
 
 def routers() -> tuple[APIRouter, ...]:
     return (
+        agreements.router,
         chains.router,
         common_problems.router,
+        contacts.router,
+        corrections.router,
         facts.router,
         filings.router,
         imports.router,
+        leads.router,
         lists.router,
         measure_workbooks.router,
         measures.router,
@@ -42,10 +54,14 @@ def routers() -> tuple[APIRouter, ...]:
         posts.router,
         profiles.router,
         projects.router,
+        promotions.router,
         register_workbooks.router,
         registers.router,
+        reports.router,
         requests.router,
+        statistics.router,
         responsible.router,
         tasks.router,
         timetables.router,
+        visits.router,
     )

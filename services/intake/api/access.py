@@ -17,6 +17,8 @@ Clerk = Annotated[Write, Depends(writing(Role.CLERK))]
 Registrar = Annotated[Write, Depends(writing(Role.CLERK, Role.OPERATOR))]
 """Whoever keeps the programme's organisation: chains, organisations, people, posts."""
 
+Reviewer = Annotated[Write, Depends(writing(Role.REVIEWER))]
+
 Reader = Annotated[AsyncConnection, Depends(reading(*READERS))]
 Page = Annotated[Paging, Depends(paging)]
 

@@ -231,7 +231,12 @@ def terminate(project: Project, *, reason: str, on: date, today: date) -> list[E
     _require_hold_verb(project, "terminate", on=on, today=today)
     require_text(reason, field="reason", what="终止原因")
     ended = ProjectTerminated(project_id=project.id, reason=reason, on=on)
-    return [ended, *timetable.cancel_open(project.id, project.milestones, reason=f"项目终止：{reason}")]
+    return [ended, *timetable.cancel_open(project.id, project.milestones, reason=because_terminated(reason))]
+
+
+def because_terminated(reason: str) -> str:
+    """Why the lines of a project that ended were cancelled."""
+    return f"项目终止：{reason}"
 
 
 def require_changeable(project: Project) -> None:
