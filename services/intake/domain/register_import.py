@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from services.intake.domain import entries
-from services.intake.domain.directory import Directory
+from services.intake.domain.directory import Directory, chain_key
 from services.intake.domain.drafts import Refusal as Unknown
 from services.intake.domain.drafts import Verdict
 from services.intake.domain.entries import Entry, NewEntry
@@ -226,16 +226,22 @@ class _Taking:
             if entry is None and CHAIN not in self.row.unreadable:
                 self._refuse(CHAIN, "没有填写所属产业链")
             return None
+        if entry is not None:
+            self._require_same(entry, text)
+            return None
         chain = self.whole.names.directory.find_chain(text)
         if isinstance(chain, Unknown):
             self._refuse(CHAIN, chain.message)
             return None
-        if entry is not None and chain.id != entry.chain_id:
-            self._refuse(CHAIN, "不能改产业链，请撤回后重新登记")
-        if entry is None:
-            self._require_own(chain.id)
+        self._require_own(chain.id)
         self._attempt(lambda: self.whole.register.require_chain(chain), key=CHAIN)
         return chain
+
+    def _require_same(self, entry: Entry, text: str) -> None:
+        """An entry of a chain that is closed by now comes back as it was exported."""
+        chain = self.whole.names.directory.chains.get(chain_key(text))
+        if chain is None or chain.id != entry.chain_id:
+            self._refuse(CHAIN, "不能改产业链，请撤回后重新登记")
 
     def _require_own(self, chain_id: UUID) -> None:
         if self.whole.own is not None and chain_id not in self.whole.own:

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from services.intake.domain.fields import REFERENCES, FieldRule, field_from, read_fields
-from services.intake.domain.programme import Chain
+from services.intake.domain.programme import Chain, require_open_chain
 from services.intake.domain.terms import CATEGORY_NAMES
 from shared.contracts.programme import ChainCategory, Tier
 from shared.contracts.registers import FieldValue
@@ -85,7 +85,8 @@ class Register:
             raise ValueError(f"register {self.key}: no chain could file it")
 
     def require_chain(self, chain: Chain) -> None:
-        """Raises ChainNotAllowed."""
+        """Raises ChainNotAllowed, ChainNotOpen."""
+        require_open_chain(chain)
         if chain.category not in self.categories:
             raise ChainNotAllowed(self, chain)
 

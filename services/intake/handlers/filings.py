@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.intake.domain import filings as domain
 from services.intake.domain.errors import RecordMissing, UnknownReference
 from services.intake.domain.filings import Call, Filing, NobodyAnswers, NotYourPost
+from services.intake.domain.leave import answering
 from services.intake.domain.programme import Chain, Post
 from services.intake.domain.registers import Register
 from services.intake.domain.tasks import Responsible
@@ -17,7 +18,7 @@ from services.intake.handlers.registers import lock_registers
 from services.intake.handlers.standing import require_chains
 from services.intake.handlers.writing import append, require_version, today
 from services.intake.store import filings as store
-from services.intake.store import programme, registers
+from services.intake.store import leave, programme, registers
 from shared.contracts.event import Event
 from shared.contracts.ids import filing_id
 from shared.kit.log.eventlog import lock_heads
@@ -64,7 +65,7 @@ async def file_register(
     """State, for the responsible post, that the register is complete. 督查室 may do so on its behalf.
 
     Raises:
-        NotYourPost: the caller does not hold the post.
+        NotYourPost: the caller neither holds the post nor acts for its holder.
         FieldMissing: it has no entries, and no reason is given.
     """
     filing = await _locked(register, id, expected=expected, conn=conn)
@@ -116,7 +117,7 @@ async def _chains(register: Register, chain_ids: Collection[UUID], *, conn: Asyn
     if chain_ids:
         for chain in chains:
             register.require_chain(chain)
-    return [chain for chain in chains if chain.category in register.categories]
+    return [chain for chain in chains if chain.category in register.categories and chain.closed_from is None]
 
 
 async def _answering(
@@ -135,8 +136,9 @@ async def _answering(
 async def _require_post(post_id: UUID, *, conn: AsyncConnection, by: By) -> None:
     if Role.SUPERVISOR in by.principal.roles:
         return
-    holder = (await programme.holders([post_id], on=today(by), conn=conn)).get(post_id)
-    if holder is None or by.principal.person != holder:
+    post = await post_of(post_id, conn=conn)
+    answer = answering(post, today(by), await leave.leaves_on(today(by), conn=conn))
+    if by.principal.person is None or by.principal.person not in (answer.holder_id, answer.acting_id):
         raise NotYourPost(post_id)
 
 

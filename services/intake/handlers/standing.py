@@ -11,8 +11,17 @@ from shared.kit.errors import NotAllowed
 from shared.kit.web.http import By
 
 OWN_CHAINS = """
-    SELECT DISTINCT unnest(chain_ids) AS chain_id FROM post JOIN post_term AS term ON term.post_id = post.id
-     WHERE person_id = $1 AND $2::date BETWEEN from_day AND coalesce(until_day, 'infinity')
+    WITH term AS (
+        SELECT post_id, person_id FROM post_term WHERE $2::date BETWEEN from_day AND coalesce(until_day, 'infinity')
+    ), acting AS (
+        SELECT post_id, true AS own FROM term WHERE person_id = $1
+        UNION
+        SELECT post_id, false FROM term JOIN leave USING (person_id)
+         WHERE delegate_id = $1 AND NOT cancelled AND $2::date BETWEEN leave.from_day AND leave.until_day
+           AND (post_ids = '{}' OR post_id = ANY (post_ids))
+    )
+    SELECT chain_id, bool_or(own) AS own
+      FROM acting JOIN post ON post.id = post_id CROSS JOIN unnest(chain_ids) AS chain_id GROUP BY chain_id
 """
 
 
@@ -26,13 +35,15 @@ class NotYourChain(NotAllowed):
 async def own_chains(*, conn: AsyncConnection, by: By) -> frozenset[UUID] | None:
     """The chains that the caller may write for; None: all.
 
-    A person who holds posts of chains today writes for those only. Callers that are no person of the programme (an
-    office's or a system's account), and people whose posts are bound to no chain, write for all.
+    A person who holds posts of chains today writes for those only, and for those of whoever they are the delegate of.
+    Callers that are no person of the programme (an office's or a system's account), and people whose posts are bound to
+    no chain, write for all.
     """
     person = by.principal.person
     if person is None:
         return None
-    return frozenset(row["chain_id"] for row in await fetch(conn, OWN_CHAINS, person, today(by))) or None
+    found = await fetch(conn, OWN_CHAINS, person, today(by))
+    return frozenset(row["chain_id"] for row in found) if any(row["own"] for row in found) else None
 
 
 async def require_chains(chain_ids: Collection[UUID], *, conn: AsyncConnection, by: By) -> None:

@@ -163,3 +163,15 @@ async def test_what_is_due_is_published_for_supervision(office: Office, desk: De
     planned = TaskPlanned.model_validate_json(facts[1].data)
     assert (planned.kind, planned.due_on, str(planned.responsible_post_id)) == ("filing", date(2026, 3, 31), desk.post)
     assert planned.chain_id == DISPLAY
+
+
+async def test_the_delegate_files_while_the_holder_is_away(office: Office, bureau: str, desk: Desk) -> None:
+    (filing,) = (await called(office))["items"]
+    delegate = await office.make("/v1/people", name="李娜", organisation_id=bureau)
+    headers = {"authorization": f"Bearer {a_token(Role.CLERK, person=delegate['id'])}"}
+    path = f"{FILINGS}/{filing['id']}:file"
+    body = {"reason": "本年没有新的攻关需求"}
+    assert (await office.http.post(path, json=body, headers=headers)).status_code == 403
+    away = {"from_day": "2026-01-05", "until_day": "2026-01-09", "delegate_id": delegate["id"], "reason": "出差"}
+    await office.make(f"/v1/people/{desk.person}/leaves", **away)
+    assert (await office.http.post(path, json=body, headers=headers)).status_code == 200
