@@ -8,6 +8,7 @@ from shared.contracts import (
     programme,
     project_records,
     projects,
+    promotion,
     registers,
     requests,
     statistics,
@@ -141,6 +142,31 @@ REQUESTS = Topic(
         requests.ProblemAnswered,
     ),
 )
+PROMOTION = Topic(
+    promotion.PROMOTION,
+    producer="intake",
+    consumers=(),
+    retention=timedelta(days=90),
+    events=(
+        promotion.VisitRecorded,
+        promotion.VisitRevised,
+        promotion.VisitCancelled,
+        promotion.PromotionRecorded,
+        promotion.PromotionRevised,
+        promotion.PromotionCancelled,
+        promotion.AgreementRecorded,
+        promotion.AgreementRevised,
+        promotion.AgreementWithdrawn,
+        promotion.LeadFound,
+        promotion.LeadRevised,
+        promotion.LeadConverted,
+        promotion.LeadDropped,
+        promotion.ContactRecorded,
+        promotion.ContactRevised,
+        promotion.ContactDisclosed,
+        promotion.ContactErased,
+    ),
+)
 SUPERVISION = Topic(
     supervision.SUPERVISION,
     producer="assessment",
@@ -176,7 +202,7 @@ DELIVERIES = Topic(
     events=(deliveries.DeliveryAttempted,),
 )
 
-TOPICS = (PROGRAMME, PROJECTS, REGISTERS, REQUESTS, SUPERVISION, DELIVERIES)
+TOPICS = (PROGRAMME, PROJECTS, REGISTERS, REQUESTS, PROMOTION, SUPERVISION, DELIVERIES)
 BY_NAME = {topic.name: topic for topic in TOPICS}
 EVENT_TYPES: dict[str, type[Event]] = {event.type: event for topic in TOPICS for event in topic.events}
 

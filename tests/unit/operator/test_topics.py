@@ -11,6 +11,7 @@ def test_every_consumer_has_a_topic_for_its_dead_letters() -> None:
         "liandu.projects",
         "liandu.registers",
         "liandu.requests",
+        "liandu.promotion",
         "liandu.supervision",
         "liandu.deliveries",
         "liandu.assessment.dead-letters",
