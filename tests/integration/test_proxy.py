@@ -1,12 +1,13 @@
 """The line that tests cut: it passes everything on, and breaks where it is told to."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 
-from tests.support.proxy import Proxy
+from tests.support.proxy import RESET_ON_CLOSE, Proxy
 from tests.support.waiting import eventually
 
 LENGTH = 300_000
@@ -80,3 +81,20 @@ async def test_a_line_that_holds_passes_nothing_on_until_it_is_restored(line: Pr
     line.restore()
 
     assert await asking == b"x" * 10
+
+
+async def test_who_waits_for_an_answer_hears_that_the_server_broke_off() -> None:
+    async def break_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(1)
+        wire = writer.get_extra_info("socket")
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        writer.transport.abort()
+
+    server = await asyncio.start_server(break_off, "127.0.0.1", 0)
+    with Proxy(server.sockets[0].getsockname()[1]) as proxy:
+        reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+        writer.write(b"x")
+        with pytest.raises(ConnectionResetError):
+            await reader.read(1)
+        writer.transport.abort()
+    server.close()

@@ -12,7 +12,7 @@ from typing import Literal, Self
 Towards = Literal["server", "client"]
 
 _CHUNK = 65536
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 @dataclass(slots=True)
@@ -117,7 +117,7 @@ class Proxy:
     async def _pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, towards: Towards, connection: "_Connection"
     ) -> None:
-        with contextlib.suppress(OSError):
+        try:
             while data := await reader.read(_CHUNK):
                 await self._flowing.wait()
                 passing, orders = self._toll(len(data), towards)
@@ -129,6 +129,8 @@ class Proxy:
                     return
                 await writer.drain()
             writer.write_eof()
+        except OSError:
+            connection.reset()  # one end broke off without a goodbye, and so hears the other
 
     def _toll(self, length: int, towards: Towards) -> tuple[int, list[Cut]]:
         """How much of it passes, and which cuts come then."""
@@ -158,5 +160,5 @@ class _Connection:
         for end in self.ends:
             if (wire := end.get_extra_info("socket")) is not None:
                 with contextlib.suppress(OSError):
-                    wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+                    wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
             end.transport.abort()
