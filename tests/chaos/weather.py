@@ -285,7 +285,10 @@ def died(storm: Storm) -> list[str]:
 
 
 async def run(*, seed: str, kafka: Literal["real", "embedded"], port_base: int | None, only: str | None) -> int:
-    async with platform_under_chaos(kafka=kafka, seed=seed, port_base=port_base, with_lines=True) as storm:
+    folder = (Path(".liandu/chaos") / f"{time.strftime('%m%d-%H%M%S')}-{seed}-weather").absolute()
+    folder.mkdir(parents=True)
+    say(f"seed {seed}; logs in {folder}")
+    async with platform_under_chaos(kafka=kafka, seed=seed, data=folder, port_base=port_base, with_lines=True) as storm:
         await storm.begin("天气", pause=0.1)
         for weather in WEATHERS:
             name = weather.__name__.replace("_", " ")
@@ -306,7 +309,7 @@ async def run(*, seed: str, kafka: Literal["real", "embedded"], port_base: int |
         for wrong in (*verdict.findings, *died(storm)):
             say(f"  {wrong}")
         is_red = bool(verdict.findings or died(storm))
-    say(f"{'RED' if is_red else 'GREEN'}; seed {seed}")
+    say(f"{'RED' if is_red else 'GREEN'}; seed {seed}; logs in {folder}")
     return 1 if is_red else 0
 
 
