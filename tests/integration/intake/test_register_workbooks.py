@@ -1,5 +1,6 @@
 """Registers through workbooks: template, import with a preview, export → edit → import, the error sheet."""
 
+import asyncio
 import io
 from typing import Any
 
@@ -41,7 +42,9 @@ def row(name: str, chain: str = "新型显示", amount: object = 3500, project: 
     return (2026, chain, name, "依赖进口", "某公司", amount, "2027年6月", "区商务局/项目专员", project)
 
 
-async def upload(office: Office, content: bytes, *, dry_run: bool = False, key: str = KEY, **headers: str) -> Any:
+async def upload(
+    office: Office, content: bytes, *, dry_run: bool = False, key: str = KEY, headers: dict[str, str] | None = None
+) -> Any:
     params = {"name": "清单.xlsx", "dry_run": str(dry_run).lower()}
     answer = await office.http.post(f"{key}/imports", params=params, content=content, headers=headers)
     assert answer.status_code == 201, answer.text
@@ -198,7 +201,7 @@ async def test_the_clerk_of_another_chain_has_the_rows_refused_one_by_one(
     )
     await office.make(f"/v1/posts/{post['id']}:assume", person_id=person["id"], from_day="2026-01-01")
     token = f"Bearer {a_token(Role.CLERK, person=person['id'])}"
-    answer = await upload(office, technologies(row("甲"), row("乙", chain="汽车")), authorization=token)
+    answer = await upload(office, technologies(row("甲"), row("乙", chain="汽车")), headers={"authorization": token})
     assert outcomes(answer) == ["refused", "imported"]
     assert answer["rows"][0]["reasons"][0]["reason"] == "您任职的岗位不负责这条产业链"
 
@@ -210,3 +213,15 @@ async def test_only_clerks_import_and_what_is_no_such_list_is_refused(http: http
         assert answer.status_code == (415 if role is Role.CLERK else 403)
     other = await http.post(f"{KEY}/imports", content=workbook({"清单": [("项目名称", "总投资"), ("甲", 1)]}))
     assert (other.status_code, "攻关项目名称" in other.json()["detail"]) == (422, True)
+
+
+async def test_a_file_sent_again_under_its_key_is_one_import_and_only_the_first_of_two_at_once_records(
+    office: Office, project: dict[str, Any]
+) -> None:
+    content = technologies(row("甲"), row("乙"))
+    first = await upload(office, content, headers={"idempotency-key": "list-1"})
+    assert (await upload(office, content, headers={"idempotency-key": "list-1"}))["id"] == first["id"]
+    more = technologies(row("丙"), row("丁"))
+    both = await asyncio.gather(upload(office, more), upload(office, more))
+    assert sorted(map(outcomes, both)) == [["imported", "imported"], ["unchanged", "unchanged"]]
+    assert await count(office) == 4

@@ -1,5 +1,6 @@
 """S6: yearly registers by category of chain; platforms and 产学研 co-operations with chain, partners and dates."""
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -182,3 +183,18 @@ async def test_registers_say_what_they_ask_for(office: Office) -> None:
     assert registers["innovation_platforms"]["filing"] is None
     assert (await office.http.get(f"{REGISTERS}/no_such")).status_code == 404
     assert (await entry(office, "no_such", DISPLAY, {})).status_code == 404
+
+
+async def test_the_same_entry_recorded_by_several_at_once_stands_once(office: Office) -> None:
+    answers = await asyncio.gather(*(entry(office, "key_technologies", DISPLAY, TECHNOLOGY) for _ in range(4)))
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
+    listed = (await office.http.get(f"{REGISTERS}/key_technologies/entries")).json()["items"]
+    assert len(listed) == 1
+
+
+async def test_a_request_sent_again_under_its_key_records_nothing_more(office: Office) -> None:
+    body = {"year": 2026, "chain_id": str(DISPLAY), "fields": TECHNOLOGY}
+    path, headers = f"{REGISTERS}/key_technologies/entries", {"idempotency-key": "entry-1"}
+    first = await office.http.post(path, json=body, headers=headers)
+    again = await office.http.post(path, json=body, headers=headers)
+    assert (again.status_code, again.json(), again.headers["etag"]) == (201, first.json(), '"1"')
