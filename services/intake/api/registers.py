@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake import reference
-from services.intake.api.access import Clerk, Page, Reader
+from services.intake.api.access import Clerk, Page, Reader, Reviewer
 from services.intake.api.register_history import history_page
 from services.intake.api.register_shapes import (
     EntryBody,
@@ -42,7 +42,6 @@ ENTRIES = "/v1/registers/{key}/entries"
 ONE = ENTRIES + "/{entry_id}"
 LIST = "/v1/registers/{key}/lists/{year}"
 
-Reviewer = Annotated[Write, Depends(writing(Role.REVIEWER))]
 Head = Annotated[Write, Depends(writing(Role.SUPERVISOR, Role.CHIEF))]
 Key = Annotated[str, Path(max_length=40, pattern=r"^[a-z_]+$", description="a register's key")]
 YearOf = Annotated[int, Path(ge=2000, le=2100)]
@@ -175,7 +174,7 @@ async def show_list(register: Of, year: YearOf, conn: Reader) -> Response:
 
 
 @router.post(LIST + ":freeze", status_code=201, response_model=YearListShown)
-async def freeze_list(register: Of, year: YearOf, write: Head, request: Request) -> Response:
+async def freeze_list(register: Of, year: YearOf, write: Head) -> Response:
     """Decide a year's list as it stands, once; later facts do not touch it (S8)."""
 
     async def work(conn: AsyncConnection, by: By) -> Answer:
