@@ -323,7 +323,7 @@ async def list_published(
     correction: Annotated[int, Query(ge=0, le=10_000, description="0: as published")] = 0,
 ) -> dict[str, Any]:
     """The list behind the published figures, or behind those of a correction."""
-    issue = await issue_of(publication_id, correction, conn=conn)
+    issue = issue_of(await handlers.publication_of(publication_id, conn=conn), correction)
     return _signings_page([(item, None) for item in issue.signings], paging.start(tuple[int]), paging.limit)
 
 
@@ -336,7 +336,7 @@ async def break_down_published(
 ) -> list[Breakdown]:
     """The published figures broken down, with the names that chains and units had then."""
     publication = await handlers.publication_of(publication_id, conn=conn)
-    found = _issue(publication, correction).as_report(publication.period)
+    found = issue_of(publication, correction).as_report(publication.period)
     return [Breakdown.of(found, dimension) for dimension in dict.fromkeys(by)]
 
 
@@ -353,11 +353,6 @@ async def correct_statistics(publication_id: UUID, body: CorrectBody, write: Pub
     return await write(work)
 
 
-async def issue_of(publication_id: UUID, correction: int, *, conn: AsyncConnection) -> Issue:
-    """Raises RecordMissing."""
-    return _issue(await handlers.publication_of(publication_id, conn=conn), correction)
-
-
 def text_of(publication: Publication, issue: Issue) -> str:
     """What was stated, as it reads."""
     told = headline(publication.period, issue.figures, issue.policy)
@@ -366,7 +361,8 @@ def text_of(publication: Publication, issue: Issue) -> str:
     return f"{publication.title} 更正第{issue.correction}号：更正后，{told}{explained(issue.differences)}。"
 
 
-def _issue(publication: Publication, correction: int) -> Issue:
+def issue_of(publication: Publication, correction: int) -> Issue:
+    """As published, or a correction; raises RecordMissing."""
     if correction >= len(publication.issues):
         raise RecordMissing("更正", correction)
     return publication.issues[correction]

@@ -20,13 +20,23 @@ _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 def put(sheet: Worksheet, row: int, column: int, value: Raw) -> Cell:
     """Write a value as it is; text that a spreadsheet could take for a formula is kept as text for good."""
     cell: Cell = sheet.cell(row, column)
+    return set_value(cell, value)
+
+
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet could take a text for a formula."""
+    return text.startswith(_FORMULA_SIGNS)
+
+
+def set_value(cell: Cell, value: Raw) -> Cell:
+    """As `put`, into a cell that there is."""
     if not isinstance(value, str):
         cell.value = value
         if isinstance(value, date) and not isinstance(value, datetime):
             cell.number_format = "yyyy-mm-dd"
         return cell
     cell.value = ILLEGAL_CHARACTERS_RE.sub("", value)
-    if value.startswith(_FORMULA_SIGNS):
+    if is_formula(value):
         cell.data_type = "s"
         cell.quotePrefix = True
     return cell
