@@ -8,6 +8,8 @@ import typer
 
 from services.operator.demo.account import give_account
 from services.operator.demo.chat import Chat
+from services.operator.demo.increment import Increment
+from services.operator.demo.signings import Signings
 from services.operator.demo.stage import DemoFailed, stage
 from services.operator.demo.story import START, Story
 from services.operator.platform import data_folder
@@ -37,6 +39,9 @@ def demo(
             story = Story(platform, chat)
             told = story.tell()
             give_account(told, supervisor=story.supervisor, operator=story.operator, chat=chat)
+            reviewer = platform.as_("reviewer", "审核示例员")
+            Signings(platform, story.clerk, reviewer, story.supervisor).tell()
+            Increment(story.clerk).tell()
             console.print(f"the year took {time.monotonic() - began:.0f} s")
             if keep and sys.stdin.isatty():
                 console.input(f"Look around: {robots}. Enter ends it. ")

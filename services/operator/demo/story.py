@@ -34,7 +34,7 @@ class Story:
         self._stage = stage
         self._chat = chat
         self._programme: Programme = sample_programme(START.date())
-        self._clerk = stage.as_("clerk", "专班办公室示例员")
+        self.clerk = stage.as_("clerk", "专班办公室示例员")
         self.supervisor = stage.as_("supervisor", "督查室示例员")
         self.operator = stage.as_("operator", "运维示例员")
         self.told = Told(followed=self._programme.missed)
@@ -156,7 +156,7 @@ class Story:
 
     def _start(self, project: str, on: str) -> None:
         """Record a project's way from its contract to its start, with the evidence."""
-        found = next(each for each in self._clerk.every("intake", "/v1/projects") if each["name"] == project)
+        found = next(each for each in self.clerk.every("intake", "/v1/projects") if each["name"] == project)
         path = f"/v1/projects/{found['id']}"
         evidence = [
             {"kind": "construction_contract", "on": on, "reference": "示例施〔2026〕8号"},
@@ -166,5 +166,5 @@ class Story:
         for target, papers in (("registered", []), ("approved", []), ("started", evidence)):
             step = {"target": target, "on": on, "evidence": papers}
             at = {"If-Match": f'"{version}"'}
-            version = self._clerk.ask("POST", "intake", f"{path}/transitions", step, headers=at)["version"]
+            version = self.clerk.ask("POST", "intake", f"{path}/transitions", step, headers=at)["version"]
         console.print(f"  {project}于{on}开工")
