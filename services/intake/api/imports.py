@@ -19,12 +19,14 @@ from services.intake import reference
 from services.intake.api.access import Page, Reader, Registrar
 from services.intake.domain.errors import RecordMissing
 from services.intake.handlers.imports import RowKind, RowOutcome, Upload, accept_workbook
+from services.intake.handlers.lead_imports import LIST_KEY as LEADS_KEY
 from services.intake.handlers.measure_imports import LIST_KEY as MEASURES_KEY
 from services.intake.importer import carry_out, carry_out_behind
 from services.intake.store import imports as store
 from services.intake.store import programme
 from services.intake.store.imports import KeptImport, Status
 from services.intake.workbook import isolation
+from services.intake.workbook.lead_lists import LEADS
 from services.intake.workbook.problems import UnknownFormat, WorkbookTooLarge
 from services.intake.workbook.register_lists import MEASURES, layout_of
 from services.intake.workbook.results import ReadWorkbook, Reason, RejectedRow
@@ -41,6 +43,8 @@ STATUSES: dict[type[DomainError], int] = {UnknownFormat: 415, WorkbookTooLarge: 
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 AROUND_A_FILE = 64 * 1024
+LAYOUTS = {MEASURES_KEY: MEASURES, LEADS_KEY: LEADS}
+"""The columns of lists that are no register's, by what their rows name as their list."""
 _BINARY = {"type": "string", "format": "binary"}
 BODY = {
     "required": True,
@@ -141,7 +145,7 @@ async def get_error_sheet(import_id: UUID, request: Request) -> Response:
 async def _error_sheet(content: bytes, rejected: Sequence[RejectedRow], *, register: str | None) -> bytes:
     if register is None:
         return await isolation.error_sheet(content, rejected)
-    layout = MEASURES if register == MEASURES_KEY else layout_of(reference.registers()[register])
+    layout = LAYOUTS.get(register) or layout_of(reference.registers()[register])
     return await isolation.fields_error_sheet(content, rejected, layout)
 
 

@@ -174,13 +174,16 @@ async def list_requests(
     status: RequestStatus | None = None,
     post_id: UUID | None = None,
     organisation_id: UUID | None = None,
-    uscc: Annotated[str | None, Query(max_length=40)] = None,
+    uscc: Annotated[str | None, Query(max_length=40, pattern=PRINTABLE)] = None,
+    anchors: Annotated[bool, Query(description="of 链主企业 only, by today's")] = False,
     problem_id: UUID | None = None,
     due_until: Annotated[date | None, Query(description="to be answered, and due on this day or before")] = None,
 ) -> dict[str, Any]:
     """Requests in the order in which they were raised; an enterprise sees its own."""
     whose = enterprise_of(caller) or uscc
-    wanted = RequestFilter(chain_id, status, post_id, organisation_id, whose, problem_id, due_until)
+    wanted = RequestFilter(
+        chain_id, status, post_id, organisation_id, whose, problem_id, due_until, today if anchors else None
+    )
     after = paging.start(tuple[int])
     found = await store.list_requests(wanted, conn=conn, after=after[0] if after else None, limit=paging.limit)
     shown = await requests_shown([request for _, request in found], caller=caller, today=today, conn=conn)

@@ -1,5 +1,6 @@
 """Visits, promotion events, agreements, leads, contacts (S11, S13): recorded, revised, ended; leads made projects."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
@@ -8,11 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.intake.domain import promotion as domain
 from services.intake.domain.errors import RecordMissing, UnknownReference
 from services.intake.domain.operations import Record
+from services.intake.domain.programme import require_open_chain
 from services.intake.domain.project import Project
 from services.intake.domain.promotion import WORDS, Content, Kind, PromotionRecord, RecordStatus
 from services.intake.handlers.projects import record_project
 from services.intake.handlers.standing import require_chains
 from services.intake.handlers.writing import append, require_version, today
+from services.intake.store import programme
 from services.intake.store import promotion as store
 from services.intake.store.promotion import References
 from shared.contracts.event import Event
@@ -35,6 +38,7 @@ async def record(content: Content, *, mobile: str | None = None, conn: AsyncConn
     """
     await require_chains(domain.chains_of(content), conn=conn, by=by)
     await _require_references(content, conn=conn)
+    await _require_open(domain.chains_of(content), conn=conn)
     content = _with_mobile(content, mobile)
     events = domain.record(uuid4(), content, today=today(by), by=by.principal.subject)
     made = await _save(None, events, conn=conn, by=by)
@@ -50,6 +54,7 @@ async def revise(
     present = await locked(domain.kind_of(content), record_id, expected=expected, conn=conn)
     await require_chains({*domain.chains_of(present.content), *domain.chains_of(content)}, conn=conn, by=by)
     await _require_references(content, conn=conn)
+    await _require_open(set(domain.chains_of(content)) - set(domain.chains_of(present.content)), conn=conn)
     kept = isinstance(present.content, Contact) and present.content.mobile
     events = domain.revise(present, _with_mobile(content, mobile, kept=kept), today=today(by), by=by.principal.subject)
     if mobile:
@@ -132,6 +137,12 @@ async def _require_references(content: Content, *, conn: AsyncConnection) -> Non
     )
     for what, field, id in await store.unknown(named, conn=conn):
         raise UnknownReference(what, id, field=field)
+
+
+async def _require_open(chain_ids: Collection[UUID], *, conn: AsyncConnection) -> None:
+    """Raises ChainNotOpen."""
+    for chain in (await programme.chains(conn=conn, ids=chain_ids)).values() if chain_ids else ():
+        require_open_chain(chain)
 
 
 async def _save(

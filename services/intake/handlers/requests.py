@@ -1,7 +1,7 @@
 """Enterprise requests (S5): raised, assigned, answered, confirmed or sent back, withdrawn; common problems of them."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID, uuid4
 
@@ -11,11 +11,13 @@ from services.intake.domain import common_problems, programme, uscc
 from services.intake.domain import requests as domain
 from services.intake.domain.common_problems import NewProblem, Problem
 from services.intake.domain.errors import RecordMissing, UnknownReference
+from services.intake.domain.leave import answering
 from services.intake.domain.requests import Assignment, NewRequest, Request
 from services.intake.domain.tasks import Responsible
 from services.intake.handlers.filings import post_of
 from services.intake.handlers.standing import require_chains
 from services.intake.handlers.writing import append, require_version, today
+from services.intake.store import enterprises, leave
 from services.intake.store import programme as programme_store
 from services.intake.store import requests as store
 from shared.contracts.event import Event
@@ -79,7 +81,7 @@ def enterprise_of(principal: Principal) -> str | None:
 
 
 async def raise_request(new: NewRequest, *, conn: AsyncConnection, by: By) -> Request:
-    """Raise a request; an enterprise its own, a clerk one for it.
+    """Raise a request; an enterprise its own, a clerk one for it. Its name, where none is given: as it is recorded.
 
     Raises:
         UnknownReference, FieldMissing, UsccNotSound, NotYourChain.
@@ -89,7 +91,9 @@ async def raise_request(new: NewRequest, *, conn: AsyncConnection, by: By) -> Re
         await require_chains({new.chain_id}, conn=conn, by=by)
     elif uscc.normal(new.uscc) != own:
         raise NotAllowed("企业只能提出本企业的诉求", field="uscc")
-    await _chain(new.chain_id, conn=conn)
+    programme.require_open_chain(await _chain(new.chain_id, conn=conn))
+    if not new.enterprise_name:
+        new = replace(new, enterprise_name=await _recorded_name(new.uscc, conn=conn))
     who = by.principal.subject
     events = domain.raise_request(uuid4(), new, by_enterprise=own is not None, on=today(by), by=who)
     return await _changed(None, events, conn=conn, by=by)
@@ -210,13 +214,19 @@ async def _task_force(chain_id: UUID, post_id: UUID | None, *, conn: AsyncConnec
 
 
 async def _require_post(post_id: UUID, *, conn: AsyncConnection, by: By) -> None:
-    """A person answers for the post they hold; an office's account, which is no person, for its posts."""
+    """A person answers for the post they hold, or as the delegate of who is away; an office's account for all."""
     person = by.principal.person
     if person is None:
         return
-    holder = (await programme_store.holders([post_id], on=today(by), conn=conn)).get(post_id)
-    if holder != person:
+    answer = answering(await post_of(post_id, conn=conn), today(by), await leave.leaves_on(today(by), conn=conn))
+    if person not in (answer.holder_id, answer.acting_id):
         raise NotYourRequest(post_id)
+
+
+async def _recorded_name(code: str, *, conn: AsyncConnection) -> str:
+    """Empty where no such enterprise is recorded."""
+    found = await enterprises.enterprise_of(uscc.normal(code), conn=conn)
+    return found.name if found else ""
 
 
 async def _chain(chain_id: UUID, *, conn: AsyncConnection) -> programme.Chain:

@@ -168,6 +168,32 @@ async def unknown(named: References, *, conn: AsyncConnection) -> list[tuple[str
     return [(row["what"], row["field"], row["id"]) for row in rows]
 
 
+LEADS_LIKE = """
+    SELECT id FROM promotion_record
+     WHERE kind = 'lead' AND (id::text = ANY ($1::text[]) OR content ->> 'name' = ANY ($2::text[])) ORDER BY position
+"""
+
+
+async def leads_like(*, ids: Collection[str], names: Collection[str], conn: AsyncConnection) -> list[UUID]:
+    """The leads of these ids or names, in the order in which they were recorded."""
+    texts = [id.strip().lower() for id in ids]
+    return [row["id"] for row in await fetch(conn, LEADS_LIKE, texts, list(names))]
+
+
+OCCASIONS_NAMED = """
+    SELECT id, content ->> 'name' AS name FROM promotion_record
+     WHERE kind IN ('visit', 'promotion') AND status = 'standing' AND content ->> 'name' = ANY ($1::text[])
+"""
+
+
+async def occasions_named(names: Collection[str], *, conn: AsyncConnection) -> dict[str, tuple[UUID, ...]]:
+    """The visits and promotion events of these names."""
+    found: dict[str, tuple[UUID, ...]] = {}
+    for row in await fetch(conn, OCCASIONS_NAMED, list(names)):
+        found[row["name"]] = (*found.get(row["name"], ()), row["id"])
+    return found
+
+
 async def numbers(contact_ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, str]:
     """The mobile numbers of these contacts, as far as there are any."""
     query = select(NUMBER.contact_id, NUMBER.mobile).where(sets.one_of(NUMBER.contact_id, contact_ids))

@@ -13,18 +13,19 @@ from services.intake.domain.common_problems import Problem, ProblemStatus
 from services.intake.domain.requests import Request, RequestStatus
 from services.intake.store import request_tables as tables
 from services.intake.store import sets
+from services.intake.store.tables import anchor, enterprise
 from shared.contracts.projects import Source
 from shared.contracts.requests import Satisfaction
 
 REQUEST = tables.enterprise_request.c
 PROBLEM = tables.common_problem.c
-WAITING = (RequestStatus.RAISED, RequestStatus.ASSIGNED, RequestStatus.SENT_BACK)
-"""States in which officials have something to do."""
+ANCHOR = anchor.c
 
 
 @dataclass(frozen=True, slots=True)
 class RequestFilter:
-    """`due_until`: being dealt with, and due on this day or before. `uscc`: the enterprise's."""
+    """`due_until`: being dealt with, and due on this day or before. `uscc`: the enterprise's. `anchors_on`: of those
+    that are 链主企业 of the request's chain on a day."""
 
     chain_id: UUID | None = None
     status: RequestStatus | None = None
@@ -33,6 +34,7 @@ class RequestFilter:
     uscc: str | None = None
     problem_id: UUID | None = None
     due_until: date | None = None
+    anchors_on: date | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
         wanted: list[tuple[ColumnElement[Any], object]] = [
@@ -46,7 +48,7 @@ class RequestFilter:
         conditions = [column == value for column, value in wanted if value is not None]
         if self.due_until is not None:
             conditions += [REQUEST.due_on <= self.due_until, REQUEST.status == RequestStatus.ASSIGNED]
-        return conditions
+        return conditions + ([_by_anchor(self.anchors_on)] if self.anchors_on else [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,12 @@ async def save(requests: Sequence[Request], *, problems: Sequence[Problem] = (),
         },
         conn=conn,
     )
+
+
+def _by_anchor(day: date) -> ColumnElement[bool]:
+    covering = (ANCHOR.from_day <= day) & (ANCHOR.until_day.is_(None) | (ANCHOR.until_day >= day))
+    named = select(ANCHOR.enterprise_id).join(enterprise, enterprise.c.id == ANCHOR.enterprise_id)
+    return named.where(enterprise.c.uscc == REQUEST.uscc, ANCHOR.chain_id == REQUEST.chain_id, covering).exists()
 
 
 async def _in_order(

@@ -287,3 +287,34 @@ async def test_who_raises_and_who_reads_requests(http: httpx.AsyncClient, role: 
     assert written.status_code == (201 if role in (Role.CLERK, Role.ENTERPRISE) else 403)
     assert (await http.get(REQUESTS, headers=headers)).status_code == 200
     assert (await http.get(PROBLEMS, headers=headers)).status_code == (403 if role is Role.ENTERPRISE else 200)
+
+
+async def test_the_delegate_of_whoever_is_on_leave_answers(
+    office: Office, firm: Enterprise, post: str, bureau: str
+) -> None:
+    made = await firm.raises()
+    assigned = await assign(office, made, post)
+    other = (await office.make("/v1/people", name="李娜", organisation_id=bureau))["id"]
+    await office.make(
+        f"/v1/people/{assigned['responsible_person_id']}/leaves",
+        from_day="2026-01-05",
+        until_day="2026-01-09",
+        delegate_id=other,
+        reason="出访",
+    )
+    headers = {"authorization": f"Bearer {a_token(Role.CLERK, subject='li', person=other)}"}
+    answered = await office.http.post(f"{REQUESTS}/{made['id']}:answer", json={"answer": "好"}, headers=headers)
+    assert answered.status_code == 200
+
+
+async def test_the_key_problems_of_anchor_enterprises_are_seen_apart(
+    office: Office, http: httpx.AsyncClient, firm: Enterprise
+) -> None:
+    enterprise = await office.make("/v1/enterprises", uscc=firm.uscc, name="显示链主公司", chain_ids=[str(DISPLAY)])
+    await office.make(f"/v1/enterprises/{enterprise['id']}:name-anchor", chain_id=str(DISPLAY), from_day="2026-01-01")
+    await Enterprise(http, 2).raises("别家的诉求")
+    body = {"chain_id": str(DISPLAY), "title": "关键配套缺失", "text": "偏光片外采", "uscc": firm.uscc}
+    made = await office.make(REQUESTS, **body)
+    assert made["enterprise_name"] == "显示链主公司"
+    found = (await office.http.get(REQUESTS, params={"anchors": True})).json()["items"]
+    assert [item["title"] for item in found] == ["关键配套缺失"]
