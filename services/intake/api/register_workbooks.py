@@ -10,12 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.api.access import Clerk, Reader
 from services.intake.api.imports import AROUND_A_FILE, BODY, SHEET, download, import_shown, kept_import, upload_of
-from services.intake.api.registers import Of
+from services.intake.api.registers import Of, YearOf
+from services.intake.domain.errors import RecordMissing
 from services.intake.handlers import register_imports as handlers
 from services.intake.store import registers as store
 from services.intake.workbook import isolation
 from services.intake.workbook.register_lists import layout_of
-from services.intake.workbook.register_sheet import register_sheet
+from services.intake.workbook.register_sheet import plain_sheet, register_sheet
 from services.intake.workbook.sheets import MAX_BYTES
 from shared.kit.clock import SystemClock
 from shared.kit.web.http import Answer, By
@@ -46,6 +47,17 @@ async def export_register(
     offered = await handlers.offered(register, conn=conn)
     content = await asyncio.to_thread(register_sheet, register.name, layout_of(register), rows, offered)
     return download(content, f"{register.name}{year or ''}.xlsx")
+
+
+@router.get("/v1/registers/{key}/lists/{year}/workbook", responses=SHEET, response_class=Response)
+async def export_frozen_list(register: Of, year: YearOf, conn: Reader) -> Response:
+    """A year's list as it was frozen; 404 before that."""
+    frozen = await store.frozen(register.key, year, conn=conn)
+    if frozen is None:
+        raise RecordMissing("定库清单", f"{register.key} {year}")
+    rows = handlers.frozen_rows(frozen.event)
+    content = await asyncio.to_thread(plain_sheet, register.name, handlers.frozen_layout(register), rows)
+    return download(content, f"{year}年度{register.name}（{frozen.event.frozen_on}定库）.xlsx")
 
 
 @router.post(

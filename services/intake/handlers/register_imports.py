@@ -10,10 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.domain.directory import directory_of
 from services.intake.domain.entries import Entry
-from services.intake.domain.fields import FieldType
+from services.intake.domain.fields import FieldRule, FieldType
 from services.intake.domain.programme import Organisation, Post
 from services.intake.domain.register_import import CHAIN, ID, POST, YEAR, Names, RegisterList, Row, RowOutcome
 from services.intake.domain.registers import Register
+from services.intake.domain.terms import STAGE_NAMES
 from services.intake.handlers.imports import OUTCOMES, RowKind, Upload
 from services.intake.handlers.imports import RowOutcome as Outcome
 from services.intake.handlers.registers import lock_registers, partners_text, save_entries
@@ -24,7 +25,7 @@ from services.intake.store import registers as store
 from services.intake.store.imports import Accepted, Status
 from services.intake.workbook.register_lists import FieldRow, FieldRows, Layout
 from services.intake.workbook.results import Place, Reason, row_key
-from shared.contracts.registers import FieldValue
+from shared.contracts.registers import FieldValue, FrozenProject, RegisterFrozen
 from shared.kit.errors import Invalid
 from shared.kit.log.eventlog import lock_heads
 from shared.kit.web.http import By
@@ -105,6 +106,40 @@ async def rows_of(register: Register, entries: Sequence[Entry], *, conn: AsyncCo
         }
         for entry in entries
     ]
+
+
+def frozen_rows(event: RegisterFrozen) -> list[dict[str, Any]]:
+    """A frozen list as rows of `frozen_layout`: what was decided, whatever became of it since."""
+    return [
+        {
+            CHAIN: entry.chain_name,
+            **entry.texts,
+            **(_frozen_project(entry.project) if entry.project else {}),
+        }
+        for entry in event.entries
+    ]
+
+
+def frozen_layout(register: Register) -> Layout:
+    """The columns of a register's frozen list, with those of the projects that it names."""
+    about = (("_code", "项目编号"), ("_name", "项目名称"), ("_org", "责任单位"), ("_stage", "项目阶段"))
+    of_project = (
+        *(FieldRule(key, name, FieldType.TEXT) for key, name in about),
+        FieldRule("_total", "总投资", FieldType.INT_WAN, unit="万元"),
+    )
+    own = (FieldRule(rule.key, rule.name, FieldType.TEXT) for rule in register.fields if rule.key != "project")
+    chain = FieldRule(CHAIN, "所属产业链", FieldType.TEXT)
+    return (chain, *(of_project if "project" in register.by_key else ()), *own)
+
+
+def _frozen_project(project: FrozenProject) -> dict[str, Any]:
+    return {
+        "_code": project.code,
+        "_name": project.name,
+        "_org": project.responsible_org_name,
+        "_stage": STAGE_NAMES[project.stage],
+        "_total": project.total_investment_wan,
+    }
 
 
 async def offered(register: Register, *, conn: AsyncConnection) -> dict[FieldType, list[str]]:

@@ -43,12 +43,30 @@ def register_sheet(
     choices = _choices(layout, offered)
     ranges = _write_choices(book.create_sheet(_LISTS), choices)
     _write_head(page, layout, ranges, last=max(_ROWS, len(rows) + _ROWS))
+    _write_rows(page, layout, rows)
+    _write_notes(book.create_sheet("填写说明"), layout)
+    return _saved(book)
+
+
+def plain_sheet(title: str, layout: Layout, rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """An xlsx to be read and printed, not to be filled in."""
+    book = Workbook()
+    page = book.active
+    page.title = title[:31]
+    _write_head(page, layout, {}, last=1)
+    _write_rows(page, layout, rows)
+    return _saved(book)
+
+
+def _write_rows(page: Worksheet, layout: Layout, rows: Sequence[Mapping[str, Any]]) -> None:
     for at, row in enumerate(rows, 2):
         for column, rule in enumerate(layout, 1):
             cell = put(page, at, column, _shown(rule, row.get(rule.key)))
             cell.alignment = Alignment(vertical="top", wrap_text=True)
-    _write_notes(book.create_sheet("填写说明"), layout)
     fit(page, [width_of([_heading(rule), *(row.get(rule.key) for row in rows[:200])]) + 2 for rule in layout])
+
+
+def _saved(book: Workbook) -> bytes:
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()

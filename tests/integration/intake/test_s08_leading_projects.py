@@ -1,8 +1,10 @@
 """S8: 引领性项目库: nominated by a chain's 专班, reviewed by somebody else, frozen once a year."""
 
+import io
 from typing import Any
 
 import httpx
+import openpyxl
 import pytest
 import pytest_asyncio
 
@@ -80,6 +82,7 @@ async def test_the_list_is_frozen_once_a_year_and_later_edits_do_not_touch_it(
     assert (waiting.status_code, waiting.json()["waiting"]) == (409, 1)
     await review(office, entry, "accept")
 
+    assert (await office.http.get(f"{LIST}/workbook")).status_code == 404
     before = (await office.http.get(LIST)).json()
     assert (before["frozen"], before["present"]["count"]) == (None, 1)
     frozen = (await office.http.post(f"{LIST}:freeze", headers=CHIEF)).json()["frozen"]
@@ -90,6 +93,12 @@ async def test_the_list_is_frozen_once_a_year_and_later_edits_do_not_touch_it(
     assert (await office.http.patch(f"/v1/projects/{first['id']}", json=changes, headers=version)).status_code == 200
     await review(office, await nominated(office, second["id"], task_force), "accept")
     await office.make(f"{ENTRIES}/{entry['id']}:withdraw", reason="转为外地建设")
+
+    sheet = await office.http.get(f"{LIST}/workbook")
+    page = openpyxl.load_workbook(io.BytesIO(sheet.content))["引领性项目库"]
+    headings, *rows = ([cell.value for cell in row] for row in page.iter_rows())
+    assert headings[:3] == ["所属产业链", "项目编号", "项目名称"]
+    assert [row[2:6] for row in rows] == [["显示面板项目", "区商务局", "在谈", 120000]]
 
     after = (await office.http.get(LIST)).json()
     assert after["frozen"] == frozen
