@@ -26,10 +26,14 @@ class RecordMissing(NotFound):
 
 
 class UnknownReference(Invalid):
-    """The input names a record that does not exist (`what` in Chinese, `field` where it was named)."""
+    """The input names a record that does not exist (`what` in Chinese, `field` where it was named).
+
+    A chain that was merged and a 专班 that was dissolved are there for what was, not for what is new.
+    """
 
     def __init__(self, what: str, key: object, *, field: str) -> None:
-        super().__init__(f"所填的{what}不存在", what=what, key=str(key), field=field)
+        ended = "，或已撤并" if what in ("产业链", "责任单位") else ""
+        super().__init__(f"所填的{what}不存在{ended}", what=what, key=str(key), field=field)
 
 
 class VersionRequired(Invalid):

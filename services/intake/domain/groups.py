@@ -108,6 +108,10 @@ def record_park(present: Park | None, wanted: Park) -> list[Event]:
     return [ParkRecorded(organisation_id=wanted.id, chain_ids=wanted.chain_ids, address=wanted.address)]
 
 
+def evolve_park(event: ParkRecorded) -> Park:
+    return Park(event.organisation_id, event.chain_ids, event.address)
+
+
 def _require_not_dissolved(force: TaskForce | None) -> None:
     if force and force.dissolved_from:
         raise TaskForceDissolvedBefore(

@@ -38,7 +38,7 @@ async def list_enterprises(
     """Enterprises by name: of a chain, with a part of a name, those that are 链主企业 (of the chain) on a day."""
     query = select(tables.enterprise).order_by(ENTERPRISE.name, ENTERPRISE.id).limit(limit)
     if chain_id and anchors_on is None:
-        query = query.where(ENTERPRISE.chain_ids.contains([chain_id]))
+        query = query.where(sets.having(ENTERPRISE.chain_ids, chain_id))
     if anchors_on:
         anchor = select(ANCHOR.enterprise_id).where(*_covering(anchors_on))
         query = query.where(ENTERPRISE.id.in_(anchor.where(ANCHOR.chain_id == chain_id) if chain_id else anchor))

@@ -68,10 +68,11 @@ IN_QUESTION = LOAD.format(heads=UNLOCKED, lines=LINES_IN_QUESTION), LOAD.format(
 """To read, and to lock and read."""
 UNKNOWN = """
     SELECT 'chain' AS what, wanted.id FROM unnest({}::uuid[]) AS wanted (id)
-     WHERE NOT EXISTS (SELECT FROM chain WHERE chain.id = wanted.id)
+     WHERE NOT EXISTS (SELECT FROM chain WHERE chain.id = wanted.id AND closed_from IS NULL)
     UNION ALL
     SELECT 'organisation', wanted.id FROM unnest({}::uuid[]) AS wanted (id)
      WHERE NOT EXISTS (SELECT FROM organisation WHERE organisation.id = wanted.id)
+        OR EXISTS (SELECT FROM task_force WHERE task_force.id = wanted.id AND dissolved_from IS NOT NULL)
 """
 UNKNOWN_REFERENCES = UNKNOWN.format("$1", "$2")
 OBSTACLES = """
@@ -136,7 +137,7 @@ async def obstacles(
 async def unknown_references(
     *, chains: Collection[UUID], organisations: Collection[UUID], conn: AsyncConnection
 ) -> list[tuple[str, UUID]]:
-    """Which of these do not exist, as (`chain` or `organisation`, id)."""
+    """Which of these do not exist or take no projects any more, as (`chain` or `organisation`, id)."""
     rows = await fetch(conn, UNKNOWN_REFERENCES, list(chains), list(organisations))
     return [(row["what"], row["id"]) for row in rows]
 

@@ -48,6 +48,11 @@ def one_of(column: ColumnElement[Any], ids: Collection[UUID]) -> ColumnElement[b
     return column == any_(literal(list(ids), ARRAY(Uuid)))
 
 
+def having(column: ColumnElement[Any], id: UUID) -> ColumnElement[bool]:
+    """`column @> ARRAY[id]`: of an array of ids, with the help of an index where there is one."""
+    return column.op("@>", is_comparison=True)(literal([id], ARRAY(Uuid)))
+
+
 @cache
 def _upsert(table: Table) -> str:
     columns = ", ".join(column.name for column in table.columns)
