@@ -5,8 +5,8 @@ Facts of different aggregates come in any order: a post may be known before its 
 
 from bisect import bisect_right, insort
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -17,7 +17,9 @@ from shared.contracts.programme import (
     OrganisationRecorded,
     PersonRecorded,
     PostAssumed,
+    PostChainsAssigned,
     PostEstablished,
+    PostTermsCorrected,
     PostVacated,
     Tier,
 )
@@ -31,7 +33,7 @@ _CHAIN_TIERS = frozenset(LADDER) - {Tier.OFFICER, Tier.UNIT_HEAD}
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """`chain_ids` empty: it answers for every chain, or for its unit (unit_head, officer).
+    """`chain_ids` empty: a 总链长 answers for every chain, a unit_head or officer for their unit, all others for none.
 
     `established_at`: when it was first recorded; not known of those that were recorded before this was kept.
     """
@@ -120,6 +122,10 @@ class Directory:
                 self.posts[event.post_id] = Post(
                     event.post_id, event.title, event.tier, event.organisation_id, event.chain_ids, since
                 )
+            case PostChainsAssigned() if event.post_id in self.posts:
+                self.posts[event.post_id] = replace(self.posts[event.post_id], chain_ids=event.chain_ids)
+            case PostTermsCorrected():
+                self.terms[event.post_id] = list(_corrected(event, self.terms.get(event.post_id, ())))
             case PostAssumed():
                 self._begin_term(event.post_id, Term(event.from_day, event.person_id))
             case PostVacated():
@@ -167,7 +173,7 @@ class Directory:
             return [post] if post else []
         of_tier = self._tier(tier)
         if tier in _CHAIN_TIERS:
-            return [post for post in of_tier if not post.chain_ids or asked.chain_id in post.chain_ids]
+            return [post for post in of_tier if _answers(post, asked.chain_id)]
         return self._unit_heads(of_tier, asked.organisation_id)
 
     def _unit_heads(self, heads: list[Post], organisation_id: UUID | None) -> list[Post]:
@@ -192,6 +198,19 @@ class Directory:
         terms = [one for one in self.terms.get(post_id, []) if one.from_day != term.from_day]
         insort(terms, term)
         self.terms[post_id] = terms
+
+
+def _answers(post: Post, chain_id: UUID) -> bool:
+    return chain_id in post.chain_ids or (post.tier is Tier.CHIEF_GENERAL and not post.chain_ids)
+
+
+def _corrected(event: PostTermsCorrected, known: Iterable[Term]) -> Iterable[Term]:
+    """Who holds the post from each day on that begins a term or ends one, and on each that was thought to do so."""
+    days = {term.from_day for term in event.terms} | {term.from_day for term in known}
+    days |= {term.until_day + timedelta(days=1) for term in event.terms if term.until_day}
+    for day in sorted(days):
+        holders = (term.person_id for term in event.terms if term.from_day <= day <= (term.until_day or date.max))
+        yield Term(day, next(holders, None))
 
 
 def _protocol(post: Post) -> tuple[datetime, str, UUID]:

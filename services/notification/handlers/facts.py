@@ -19,6 +19,7 @@ from shared.contracts.programme import (
     PersonRecorded,
     PostAssumed,
     PostEstablished,
+    PostTermsCorrected,
     PostVacated,
 )
 from shared.contracts.supervision import Addressed, Addressee, CaseClosed, CaseEscalated
@@ -41,7 +42,7 @@ async def _learn(events: Sequence[Event], *, conn: AsyncConnection) -> None:
     await directory.record_persons(_of(PersonRecorded, events), conn=conn)
     await directory.record_chains(_of(ChainRecorded, events), conn=conn)
     await directory.record_posts(_of(PostEstablished, events), conn=conn)
-    terms = [event for event in events if isinstance(event, PostAssumed | PostVacated)]
+    terms = [event for event in events if isinstance(event, PostAssumed | PostVacated | PostTermsCorrected)]
     await directory.record_tenures(terms, conn=conn)
 
 

@@ -1,7 +1,7 @@
 """Who is who, as programme facts tell it: names, posts and their holders, the mobile numbers for mentions."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
 
 from sqlalchemy import TextClause, text
@@ -14,6 +14,7 @@ from shared.contracts.programme import (
     PersonRecorded,
     PostAssumed,
     PostEstablished,
+    PostTermsCorrected,
     PostVacated,
     Tier,
 )
@@ -48,6 +49,8 @@ INSERT INTO tenure (post_id, from_day, person_id)
 SELECT * FROM unnest(CAST(:posts AS uuid[]), CAST(:days AS date[]), CAST(:persons AS uuid[]))
     ON CONFLICT (post_id, from_day) DO UPDATE SET person_id = excluded.person_id
 """)
+
+_FORGET_TENURES = text("DELETE FROM tenure WHERE post_id = ANY (CAST(:posts AS uuid[]))")
 
 # The holder on a day is whoever the latest term up to that day names; a vacancy is a term without a person.
 _NAMES = """
@@ -107,11 +110,28 @@ async def record_posts(facts: Sequence[PostEstablished], *, conn: AsyncConnectio
         )
 
 
-async def record_tenures(facts: Sequence[PostAssumed | PostVacated], *, conn: AsyncConnection) -> None:
-    terms = {(fact.post_id, fact.from_day): fact.person_id if isinstance(fact, PostAssumed) else None for fact in facts}
+async def record_tenures(
+    facts: Sequence[PostAssumed | PostVacated | PostTermsCorrected], *, conn: AsyncConnection
+) -> None:
+    """In the facts' order. A correction says all terms of its post: what was known of it before is forgotten."""
+    terms: dict[tuple[UUID, date], UUID | None] = {}
+    corrected = {fact.post_id for fact in facts if isinstance(fact, PostTermsCorrected)}
+    for fact in facts:
+        if isinstance(fact, PostTermsCorrected):
+            terms = {key: person for key, person in terms.items() if key[0] != fact.post_id} | _tenures(fact)
+        else:
+            terms[fact.post_id, fact.from_day] = fact.person_id if isinstance(fact, PostAssumed) else None
+    if corrected:
+        await conn.execute(_FORGET_TENURES, {"posts": list(corrected)})
     if terms:
         posts, days = zip(*terms, strict=True)
         await conn.execute(_TENURES, {"posts": list(posts), "days": list(days), "persons": list(terms.values())})
+
+
+def _tenures(fact: PostTermsCorrected) -> dict[tuple[UUID, date], UUID | None]:
+    """A vacancy from the day after each end, unless another term begins that day."""
+    vacant = {(fact.post_id, term.until_day + timedelta(days=1)): None for term in fact.terms if term.until_day}
+    return vacant | {(fact.post_id, term.from_day): term.person_id for term in fact.terms}
 
 
 async def names(

@@ -9,7 +9,14 @@ import asyncpg
 from services.notification.domain.messages import State
 from services.notification.handlers import facts
 from shared.contracts.deliveries import Outcome
-from shared.contracts.programme import PersonRecorded, PostAssumed, PostVacated, Tier
+from shared.contracts.programme import (
+    PersonRecorded,
+    PostAssumed,
+    PostTermsCorrected,
+    PostVacated,
+    TermOfOffice,
+    Tier,
+)
 from shared.kit.clock import CHINA
 from shared.kit.database import transaction
 from shared.kit.log import eventlog
@@ -123,6 +130,31 @@ async def test_the_holder_is_whoever_holds_the_post_on_the_day_it_is_sent(desk: 
             await desk.all_in(State.SENT)
     names = [text.split("主送：新型显示项目专员")[1].split("\n")[0] for text in robot.texts]
     assert names == [" 钱芳", " 冯丽", "（空缺）"]
+
+
+async def test_where_terms_were_corrected_the_holder_is_whoever_held_the_post_indeed(
+    desk: Desk, robot: FakeRobot
+) -> None:
+    await desk.learn()
+    await desk.register("display", robot)
+    await desk.route("display", post=post(Tier.OFFICER))
+    successor = PersonRecorded(person_id=some_id("successor"), name="冯丽", organisation_id=UNIT)
+    await desk.hear(
+        successor,
+        PostAssumed(post_id=post(Tier.OFFICER), person_id=some_id("by mistake"), from_day=date(2026, 1, 6)),
+        PostTermsCorrected(
+            post_id=post(Tier.OFFICER),
+            terms=(TermOfOffice(person_id=successor.person_id, from_day=date(2026, 1, 1), until_day=date(2026, 1, 6)),),
+            reason="日期有误",
+        ),
+    )
+    async with desk.sending():
+        for day in (6, 7):
+            desk.clock.move(f"2026-01-0{day}T09:00+08:00")
+            await desk.hear(reminded())
+            await desk.all_in(State.SENT)
+    names = [text.split("主送：新型显示项目专员")[1].split("\n")[0] for text in robot.texts]
+    assert names == [" 冯丽", "（空缺）"]
 
 
 async def test_sending_goes_on_after_the_database_dropped_every_connection(desk: Desk, robot: FakeRobot) -> None:

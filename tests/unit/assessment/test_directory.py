@@ -5,7 +5,16 @@ from uuid import UUID
 from services.assessment.domain.directory import Asked, Directory, Found
 from shared.contracts.event import Event
 from shared.contracts.ids import organisation_id
-from shared.contracts.programme import OrganisationRecorded, PostAssumed, PostEstablished, PostVacated, Tier
+from shared.contracts.programme import (
+    OrganisationRecorded,
+    PostAssumed,
+    PostChainsAssigned,
+    PostEstablished,
+    PostTermsCorrected,
+    PostVacated,
+    TermOfOffice,
+    Tier,
+)
 from tests.support.supervised import CHAIN, UNIT, named, person, post, programme
 
 TODAY = date(2026, 3, 2)
@@ -125,3 +134,33 @@ def test_the_order_of_different_aggregates_does_not_matter() -> None:
         told = [entry for key in (*rest, *order) for entry in blocks[key]]
         found = taught(told).find(ASKED, to=(Tier.TASK_FORCE, Tier.UNIT_HEAD), on=TODAY)
         assert found == reference.find(ASKED, to=(Tier.TASK_FORCE, Tier.UNIT_HEAD), on=TODAY)
+
+
+def test_a_chain_handed_to_another_post_is_answered_for_by_that_one_only() -> None:
+    directory = taught(programme())
+    giving, taking = post(Tier.CHIEF), named("taking")
+    directory.learn(
+        PostEstablished(
+            post_id=taking, title="z", tier=Tier.CHIEF, organisation_id=UNIT, chain_ids=(named("another chain"),)
+        )
+    )
+    directory.learn(PostAssumed(post_id=taking, person_id=named("somebody"), from_day=TODAY))
+    for post_id, chains in ((giving, ()), (taking, (named("another chain"), CHAIN))):
+        directory.learn(PostChainsAssigned(post_id=post_id, chain_ids=chains, from_day=TODAY, reason="分工调整"))
+    found = directory.find(ASKED, to=(Tier.CHIEF,), on=TODAY)
+    assert [one.post_id for one in found.addressees] == [taking]
+
+
+def test_corrected_terms_hold_for_every_day_and_what_stood_before_is_forgotten() -> None:
+    first, second, post_id = named("first"), named("second"), named("a post")
+    directory = Directory()
+    directory.learn(PostAssumed(post_id=post_id, person_id=first, from_day=date(2026, 1, 1)))
+    directory.learn(PostAssumed(post_id=post_id, person_id=second, from_day=date(2026, 2, 1)))
+    terms = (
+        TermOfOffice(person_id=first, from_day=date(2026, 1, 10), until_day=date(2026, 2, 14)),
+        TermOfOffice(person_id=second, from_day=date(2026, 2, 20)),
+    )
+    directory.learn(PostTermsCorrected(post_id=post_id, terms=terms, reason="日期有误"))
+    days = {date(2026, 1, 5): None, date(2026, 1, 10): first, date(2026, 2, 1): first, date(2026, 2, 14): first}
+    days |= {date(2026, 2, 15): None, date(2026, 2, 20): second, TODAY: second}
+    assert {day: directory.holder(post_id, day) for day in days} == days
