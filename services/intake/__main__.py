@@ -6,8 +6,9 @@ from pathlib import Path
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake import api
-from services.intake.api import facts, imports
+from services.intake.api import evidence, facts, imports
 from services.intake.importer import finish_abandoned
+from services.intake.settings import IntakeSettings
 from services.intake.store import imports as store
 from shared.kit.process.declaration import Pending, Service
 from shared.kit.process.service import serve_or_migrate
@@ -25,7 +26,7 @@ def service(settings: ServiceSettings) -> Service:
         routers=api.routers(),
         loops=[finish_abandoned],
         pending=pending,
-        statuses={**imports.STATUSES, **facts.STATUSES},
+        statuses={**imports.STATUSES, **facts.STATUSES, **evidence.STATUSES},
     )
 
 
@@ -36,4 +37,4 @@ async def pending(conn: AsyncConnection, now: datetime) -> Pending:
 
 
 if __name__ == "__main__":
-    serve_or_migrate(NAME, lambda: service(ServiceSettings()), MIGRATIONS)
+    serve_or_migrate(NAME, lambda: service(IntakeSettings()), MIGRATIONS)

@@ -12,6 +12,7 @@ from services.intake.domain import terms
 from services.intake.domain.project import Project
 from services.intake.domain.terms import HoldStatus, MilestoneStatus, ProjectList
 from services.intake.domain.timetable import Milestone
+from services.intake.store.duplicates import REASON_NAMES, Likely, Reason
 from shared.contracts.programme import ChainCategory, OrganisationKind, Tier
 from shared.contracts.projects import ProjectKind, Source, Stage
 
@@ -160,6 +161,35 @@ class ProjectShown(ProjectSummary):
     @classmethod
     def of_project(cls, row: Any, project: Project, next_stages: tuple[Stage, ...]) -> Self:
         return cls.of(row, reached=dict(project.reached), next_stages=next_stages, milestones=milestones_of(project))
+
+
+class DuplicateShown(Shown):
+    """A project that may be the same as another; `reason_names` are for officials."""
+
+    id: UUID
+    code: str
+    name: str
+    responsible_org_name: str
+    stage: Stage
+    stage_name: str
+    hold_status: HoldStatus
+    total_investment_wan: int
+    reasons: tuple[Reason, ...]
+    reason_names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, likely: Likely) -> Self:
+        return cls(
+            **{name: getattr(likely, name) for name in cls.model_fields if hasattr(likely, name)},
+            stage_name=terms.STAGE_NAMES[Stage(likely.stage)],
+            reason_names=tuple(REASON_NAMES[reason] for reason in likely.reasons),
+        )
+
+
+class RecordedShown(ProjectShown):
+    """A project that was just recorded, with those that may be the same."""
+
+    possible_duplicates: tuple[DuplicateShown, ...]
 
 
 class FactShown(Shown):

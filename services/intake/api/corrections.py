@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.api.access import Page, Reader, Reviewer
 from services.intake.api.answers import Shown
-from services.intake.api.bodies import PRINTABLE, Body, CancelBody, Text, Wan
+from services.intake.api.bodies import Body, CancelBody, Text, Wan
 from services.intake.api.record_wording import RECORD_NAMES
+from services.intake.api.register_shapes import OpinionBody
 from services.intake.domain.corrections import STATUS_NAMES, Asked, Correction, CorrectionStatus
 from services.intake.domain.project import Project
 from services.intake.domain.terms import CORRECTION_NAMES
@@ -59,10 +60,6 @@ class CorrectionBody(Body):
     def asked(self) -> Asked:
         replacement = self.replacement.replacement() if self.replacement else None
         return Asked(self.kind, self.sequence, self.reason, replacement)
-
-
-class OpinionBody(Body):
-    opinion: Annotated[str, Field(max_length=2000, pattern=PRINTABLE)] = ""
 
 
 class CorrectionShown(Shown):

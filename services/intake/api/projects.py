@@ -1,5 +1,6 @@
 """Projects and their stages."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -7,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.api.access import Clerk, Page, Reader
-from services.intake.api.answers import ProjectShown, ProjectSummary
+from services.intake.api.answers import DuplicateShown, ProjectShown, ProjectSummary, RecordedShown
 from services.intake.api.bodies import (
     ChainCode,
     DayBody,
@@ -19,7 +20,7 @@ from services.intake.api.bodies import (
 from services.intake.api.showing import answer_with, history_shown, project_shown
 from services.intake.domain.terms import HoldStatus, ProjectList
 from services.intake.handlers import projects as handlers
-from services.intake.store import views
+from services.intake.store import duplicates, views
 from services.intake.store.views import ProjectFilter
 from shared.contracts.projects import Stage
 from shared.kit.web.http import Answer, By, Paging, page, reply
@@ -28,15 +29,27 @@ router = APIRouter(tags=["projects"])
 Code = Annotated[ChainCode | None, Query(description="a chain's code")]
 
 
-@router.post("/v1/projects", status_code=201, response_model=ProjectShown)
+@router.post("/v1/projects", status_code=201, response_model=RecordedShown)
 async def record_project(body: ProjectBody, write: Clerk) -> Response:
-    """Enter a project at the stage it has, with the first lines of its timetable."""
+    """Enter a project at the stage it has, with the first lines of its timetable and its particulars.
+
+    The answer names the projects that may be the same (`possible_duplicates`), each with reasons; nothing is merged.
+    """
 
     async def work(conn: AsyncConnection, by: By) -> Answer:
         project = await handlers.record_project(body.recording(), conn=conn, by=by)
-        return await answer_with(project, conn=conn, status=201)
+        answer = await answer_with(project, conn=conn, status=201)
+        found = [DuplicateShown.of(item) for item in await duplicates.find(project.id, conn=conn)]
+        return replace(answer, body=RecordedShown(**dict(answer.body), possible_duplicates=found))
 
     return await write(work)
+
+
+@router.get("/v1/projects/{project_id}/duplicates")
+async def list_duplicates(project_id: UUID, conn: Reader) -> dict[str, Any]:
+    """The projects that may be the same, by codes, name and parent; one page of fifty at most."""
+    await project_shown(project_id, conn=conn)
+    return page([DuplicateShown.of(item) for item in await duplicates.find(project_id, conn=conn)], None)
 
 
 @router.get("/v1/projects")

@@ -93,7 +93,7 @@ def _text(name: str, value: Any, names: Names) -> str:
 
 def _supported(event: ProjectSupported, names: Names) -> str:
     units = "、".join(names[id] for id in event.org_ids)
-    return f"{event.on}{units}给予{SUPPORT_NAMES[event.kind]}支持：{event.text}"
+    return f"{event.on}{units}给予支持（{SUPPORT_NAMES[event.kind]}）：{event.text}"
 
 
 def _raised(event: ProjectNeedRaised, names: Names) -> str:

@@ -1,6 +1,6 @@
 """What record keeping refuses, named after the rule; each says in Chinese what is wrong and how to mend it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from services.intake.domain.terms import (
     stage_names,
 )
 from shared.contracts.projects import Stage
-from shared.kit.errors import Conflict, Invalid, NotFound
+from shared.kit.errors import Conflict, Invalid, NotAllowed, NotFound
 
 
 class RecordMissing(NotFound):
@@ -34,6 +34,13 @@ class UnknownReference(Invalid):
     def __init__(self, what: str, key: object, *, field: str) -> None:
         ended = "，或已撤并" if what in ("产业链", "责任单位") else ""
         super().__init__(f"所填的{what}不存在{ended}", what=what, key=str(key), field=field)
+
+
+class NotYourChain(NotAllowed):
+    """The caller holds posts of other chains only."""
+
+    def __init__(self, chain_ids: Collection[UUID]) -> None:
+        super().__init__("您任职的岗位不负责这条产业链", chain_ids=sorted(map(str, chain_ids)))
 
 
 class VersionRequired(Invalid):

@@ -13,7 +13,7 @@ from uuid import UUID
 from services.intake.domain import profile as profiles
 from services.intake.domain import project as projects
 from services.intake.domain import timetable
-from services.intake.domain.errors import AlreadyExists, RecordMissing, UnknownReference, VersionRequired
+from services.intake.domain.errors import AlreadyExists, NotYourChain, RecordMissing, UnknownReference, VersionRequired
 from services.intake.domain.profile import Profile
 from services.intake.domain.project import Changes, NewProject, Project, Step
 from services.intake.domain.rules import Rules
@@ -123,13 +123,17 @@ class Done:
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What is so outside the projects themselves. `unknown`: chains and organisations that are named and do not exist,
-    each with what it is called and the field that names it. `new_id` gives the ids of what is recorded."""
+    each with what it is called and the field that names it. `new_id` gives the ids of what is recorded.
+    `files`: whose the evidence files are that are named, project by file. `own_chains`: those that the caller may write
+    for, where not for all."""
 
     rules: Rules
     today: date
     holders: Holders
     new_id: Callable[[], UUID]
     unknown: Mapping[UUID, tuple[str, str]] = field(default_factory=dict)
+    files: Mapping[UUID, UUID] = field(default_factory=dict)
+    own_chains: frozenset[UUID] | None = None
 
 
 class Books:
@@ -171,6 +175,7 @@ class Books:
 
     def _record(self, operation: Record) -> Project:
         new = operation.project
+        self._require_own(new.chain_id)
         named = (id for _, id in profiles.named_by(operation.particulars))
         self._require_references(new.chain_id, new.responsible_org_id, *named)
         self._require_free(new.code, (new.name, new.responsible_org_id), None)
@@ -197,11 +202,13 @@ class Books:
             raise VersionRequired(id)
 
     def _decide(self, project: Project, verb: Verb) -> tuple[list[Event], UUID | None]:
+        self._require_own(project.chain_id)
         today = self._around.today
         match verb:
             case Revise(changes):
                 return self._revise(project, changes), None
             case Advance(step):
+                require_files(project.id, step, self._around.files)
                 return projects.advance(project, step, rules=self._around.rules, today=today), None
             case Hold(reason, on):
                 return projects.hold(project, reason=reason, on=on, today=today), None
@@ -236,7 +243,14 @@ class Books:
             case Delay(id, reason, expected_on):
                 return timetable.declare_delay(project.id, lines, id, reason=reason, expected_on=expected_on)
             case ReviseLine():
+                if verb.due_on:
+                    timetable.require_replanning_alone(approved=self._around.rules.replanning_approved)
                 return revise_line(project, verb, holders=self._around.holders)
+
+    def _require_own(self, chain_id: UUID) -> None:
+        own = self._around.own_chains
+        if own is not None and chain_id not in own:
+            raise NotYourChain([chain_id])
 
     def _require_references(self, *ids: UUID | None) -> None:
         for id in ids:
@@ -280,6 +294,13 @@ def enter(recording: Record, *, holders: Holders, today: date, new_id: Callable[
         project = projects.fold(project, more)
         events += more
     return events
+
+
+def require_files(project_id: UUID, step: Step, owners: Mapping[UUID, UUID]) -> None:
+    """Raises UnknownReference where a file that the step rests on is none of the project's."""
+    for file_id in step.files:
+        if owners.get(file_id) != project_id:
+            raise UnknownReference("材料文件", file_id, field="files")
 
 
 def profiles_of(decided: Iterable[Sequence[Event]]) -> list[Profile]:

@@ -49,11 +49,13 @@ class EvidenceNeed:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """`minimum_output_ratio`: output against the design from which a project is 达产."""
+    """`minimum_output_ratio`: output against the design from which a project is 达产. `replanning_approved`: another
+    due day needs a second person's approval; otherwise the reason alone."""
 
     routes: Mapping[ProjectKind, Route]
     evidence: Mapping[Stage, EvidenceNeed] = field(default_factory=dict)
     minimum_output_ratio: Decimal = Decimal(1)
+    replanning_approved: bool = False
 
     def need(self, target: Stage) -> EvidenceNeed:
         return self.evidence.get(target, EvidenceNeed())
@@ -81,4 +83,5 @@ def rules_from(data: Mapping[str, Any]) -> Rules:
             for stage, need in data["evidence"].items()
         },
         minimum_output_ratio=Decimal(data["minimum_output_ratio"]),
+        replanning_approved=bool(data.get("replanning_approved", False)),
     )

@@ -6,6 +6,7 @@ Lines are events of their project. A line that names a stage is met by reaching 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from enum import StrEnum
 from typing import cast, get_args
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from services.intake.domain.errors import (
 )
 from services.intake.domain.terms import STAGE_NAMES, STAGES, MilestoneStatus
 from shared.contracts.event import Event
-from shared.contracts.project_records import MilestoneReopened
+from shared.contracts.project_records import MilestoneReopened, ReplanningRefused, ReplanningRequested
 from shared.contracts.projects import (
     MilestoneCancelled,
     MilestoneMet,
@@ -29,8 +30,23 @@ from shared.contracts.projects import (
     Source,
     Stage,
 )
+from shared.kit.errors import NotAllowed
 
 SKIPPED = "本项目未经过该阶段"
+
+
+class OwnReplanning(NotAllowed):
+    """Whoever asked for another due day does not approve it."""
+
+    def __init__(self) -> None:
+        super().__init__("调整申请须由申请人以外的人审核")
+
+
+class ReplanningStatus(StrEnum):
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    REFUSED = "refused"
+
 
 LineEvent = (
     MilestonePlanned
@@ -116,6 +132,79 @@ def replan(project_id: UUID, milestones: Milestones, milestone_id: UUID, *, due_
         return []
     _require_text(reason, field="reason", what="调整原因")
     return [MilestoneReplanned(project_id=project_id, milestone_id=milestone_id, due_on=due_on, reason=reason)]
+
+
+@dataclass(frozen=True, slots=True)
+class Replanning:
+    """Another due day that somebody asked for. `requester`: the subject that called; `*_by`: as history has it."""
+
+    id: UUID
+    project_id: UUID
+    milestone_id: UUID
+    due_on: date
+    reason: str
+    requested_on: date
+    requested_by: str
+    requester: str
+    requester_person: UUID | None
+    status: ReplanningStatus = ReplanningStatus.REQUESTED
+    decided_on: date | None = None
+    decided_by: str | None = None
+    opinion: str = ""
+
+
+def request_replanning(milestones: Milestones, asked: Replanning) -> list[Event]:
+    """Ask for another due day; the present one stands until a second person agrees.
+
+    Raises:
+        MilestoneNotOpen, RecordMissing, FieldMissing, MilestoneNotAllowed: it is due that day already.
+    """
+    _moved(milestones, asked)
+    return [
+        ReplanningRequested(
+            project_id=asked.project_id,
+            milestone_id=asked.milestone_id,
+            replanning_id=asked.id,
+            due_on=asked.due_on,
+            reason=asked.reason,
+        )
+    ]
+
+
+def approve_replanning(milestones: Milestones, asked: Replanning, *, subject: str, person: UUID | None) -> list[Event]:
+    """Raises OwnReplanning, MilestoneNotOpen, MilestoneNotAllowed: it is due that day already."""
+    _require_other(asked, subject=subject, person=person)
+    return _moved(milestones, asked)
+
+
+def refuse_replanning(asked: Replanning, *, reason: str, subject: str, person: UUID | None) -> list[Event]:
+    _require_other(asked, subject=subject, person=person)
+    _require_text(reason, field="reason", what="不同意的理由")
+    return [
+        ReplanningRefused(
+            project_id=asked.project_id, milestone_id=asked.milestone_id, replanning_id=asked.id, reason=reason
+        )
+    ]
+
+
+def require_replanning_alone(*, approved: bool) -> None:
+    """Raises MilestoneNotAllowed where another due day needs a second person's approval."""
+    if approved:
+        raise MilestoneNotAllowed("调整时限须经审核，请提交调整申请")
+
+
+def _moved(milestones: Milestones, asked: Replanning) -> list[Event]:
+    events = replan(asked.project_id, milestones, asked.milestone_id, due_on=asked.due_on, reason=asked.reason)
+    if not events:
+        raise MilestoneNotAllowed(f"该节点的时限已是{asked.due_on}")
+    return events
+
+
+def _require_other(asked: Replanning, *, subject: str, person: UUID | None) -> None:
+    if asked.status is not ReplanningStatus.REQUESTED:
+        raise MilestoneNotAllowed("该调整申请已审核")
+    if subject == asked.requester or (person is not None and person == asked.requester_person):
+        raise OwnReplanning()
 
 
 def reassign(

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake import reference
 from services.intake.domain.operations import (
+    Advance,
     Books,
     Change,
     Done,
@@ -25,8 +26,9 @@ from services.intake.domain.profile import REFERENCES as PARTICULARS
 from services.intake.domain.project import Changes, NewProject, Project
 from services.intake.domain.timetable import Lines
 from services.intake.handlers.projects import REFERENCES, holders_of
+from services.intake.handlers.standing import own_chains
 from services.intake.handlers.writing import append, lock_register, today
-from services.intake.store import profiles
+from services.intake.store import evidence, profiles
 from services.intake.store import projects as store
 from shared.kit.errors import DomainError
 from shared.kit.web.http import By
@@ -124,4 +126,12 @@ async def _surroundings(
         holders=await holders_of(posts_named(operations), conn=conn, day=today(by)),
         new_id=uuid4,
         unknown=unknown,
+        own_chains=await own_chains(conn=conn, by=by),
+        files=await evidence.owners(_files(operations), conn=conn),
     )
+
+
+def _files(operations: Sequence[Operation]) -> set[UUID]:
+    """The evidence files that steps rest on."""
+    verbs = [item.verb for item in operations if isinstance(item, Change)]
+    return {file for verb in verbs if isinstance(verb, Advance) for file in verb.step.files}

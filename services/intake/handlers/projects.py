@@ -12,12 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.intake import reference
 from services.intake.domain import project as domain
 from services.intake.domain.errors import AlreadyExists, RecordMissing, UnknownReference
-from services.intake.domain.operations import Record, enter, posts_named, profiles_of
+from services.intake.domain.operations import Record, enter, posts_named, profiles_of, require_files
 from services.intake.domain.profile import REFERENCES as PARTICULARS
 from services.intake.domain.project import Changes, Project, Step
 from services.intake.domain.timetable import Lines
+from services.intake.handlers.standing import require_chains
 from services.intake.handlers.writing import append, lock_names, lock_register, require_version, today
-from services.intake.store import profiles, sets
+from services.intake.store import evidence, profiles, sets
 from services.intake.store import programme as programme_store
 from services.intake.store import projects as store
 from shared.contracts.event import Event
@@ -38,7 +39,9 @@ async def record_projects(recordings: Sequence[Record], *, conn: AsyncConnection
     Raises:
         AlreadyExists: a code, or a name with its responsible organisation, is recorded already.
         UnknownReference: a chain, organisation or post does not exist.
+        NotYourChain: the caller holds posts of other chains only.
     """
+    await require_chains({item.project.chain_id for item in recordings}, conn=conn, by=by)
     await _lock_for(recordings, conn=conn)
     await _require_recordable(recordings, conn=conn)
     holders = await holders_of(posts_named(recordings), conn=conn, day=today(by))
@@ -57,6 +60,7 @@ async def revise_project(
     """Change master data. Names are unique for each responsible organisation."""
     await lock_register(conn=conn)
     project = await locked(project_id, expected=expected, conn=conn)
+    await require_chains({project.chain_id}, conn=conn, by=by)
     wanted = (changes.name or project.name, changes.responsible_org_id or project.responsible_org_id)
     namesakes = await store.find(codes=[], names=[wanted], conn=conn)
     if set(namesakes) - {project_id}:
@@ -68,6 +72,7 @@ async def revise_project(
 async def advance_project(project_id: UUID, step: Step, *, expected: int, conn: AsyncConnection, by: By) -> Project:
     """Move a project on to a stage, and settle what the stage settles of its timetable, in the same transaction."""
     rules = reference.lifecycle_rules()
+    require_files(project_id, step, await evidence.owners(step.files, conn=conn))
     return await change(
         project_id,
         lambda project: domain.advance(project, step, rules=rules, today=today(by)),
@@ -114,6 +119,7 @@ async def terminate_project(
 async def change(project_id: UUID, decide: Decide, *, expected: int | None, conn: AsyncConnection, by: By) -> Project:
     """Lock a project, decide about it, and write what was decided. `expected`: the version its caller read."""
     project = await locked(project_id, expected=expected, conn=conn)
+    await require_chains({project.chain_id}, conn=conn, by=by)
     return await save(project, decide(project), conn=conn, by=by)
 
 

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.intake.domain.errors import NotYourChain
 from services.intake.handlers.writing import today
 from shared.kit.database import fetch
-from shared.kit.errors import NotAllowed
 from shared.kit.web.http import By
 
 OWN_CHAINS = """
@@ -23,13 +23,6 @@ OWN_CHAINS = """
     SELECT chain_id, bool_or(own) AS own
       FROM acting JOIN post ON post.id = post_id CROSS JOIN unnest(chain_ids) AS chain_id GROUP BY chain_id
 """
-
-
-class NotYourChain(NotAllowed):
-    """The caller holds posts of other chains only."""
-
-    def __init__(self, chain_ids: Collection[UUID]) -> None:
-        super().__init__("您任职的岗位不负责这条产业链", chain_ids=sorted(map(str, chain_ids)))
 
 
 async def own_chains(*, conn: AsyncConnection, by: By) -> frozenset[UUID] | None:

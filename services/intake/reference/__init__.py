@@ -8,6 +8,7 @@ from importlib.resources import files
 from services.intake.domain.registers import Register, registers_from
 from services.intake.domain.rules import Rules, rules_from
 from services.intake.domain.statistics import Policy, policy_from
+from services.intake.domain.templates import Templates, templates_from
 
 
 @cache
@@ -15,6 +16,13 @@ def lifecycle_rules() -> Rules:
     """The lifecycle's rules (`lifecycle.json`), read once."""
     text = files(__package__).joinpath("lifecycle.json").read_text(encoding="utf-8")
     return rules_from(json.loads(text))
+
+
+@cache
+def timetable_templates() -> Templates:
+    """A timetable for each kind of project (`timetables.json`), read and checked once."""
+    text = files(__package__).joinpath("timetables.json").read_text(encoding="utf-8")
+    return templates_from(json.loads(text))
 
 
 @cache

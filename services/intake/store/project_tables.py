@@ -58,7 +58,7 @@ project_file = Table(
     Column("media_type", Text),
     Column("size", Integer),
     Column("kind", Text),
-    Column("on", Date),
+    Column("dated_on", Date),
     Column("filed_at", DateTime(timezone=True)),
     Column("actor", Text),
 )

@@ -12,10 +12,10 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.intake.__main__ import service
+from services.intake.settings import IntakeSettings
 from shared.contracts.ids import chain_id
 from shared.kit.database import open_engine
 from shared.kit.process.declaration import Platform
-from shared.kit.settings import ServiceSettings
 from shared.kit.web.http import By, create_app
 from shared.kit.web.security import Principal, Role, make_token
 from tests.support.clock import MovableClock
@@ -42,7 +42,7 @@ def by(clock: MovableClock) -> By:
 def platform(engine: AsyncEngine, clock: MovableClock, tmp_path: Path) -> Platform:
     secret_file = tmp_path / "jwt"
     secret_file.write_text(SECRET)
-    settings = ServiceSettings(
+    settings = IntakeSettings(
         env="test",
         database_url=SecretStr("postgresql://nobody:none@127.0.0.1:1/none"),
         kafka_bootstrap="127.0.0.1:1",

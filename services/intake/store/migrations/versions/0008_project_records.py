@@ -68,7 +68,7 @@ CREATE TABLE project_file (
     media_type text NOT NULL,
     size integer NOT NULL CHECK (size > 0),
     kind text NOT NULL,
-    "on" date NOT NULL,
+    dated_on date NOT NULL,
     filed_at timestamptz NOT NULL,
     actor text NOT NULL
 );
