@@ -111,13 +111,20 @@ async def drop_lead(lead_id: UUID, body: WithdrawBody, write: Clerk) -> Response
 
 @router.post(ONE + ":convert", status_code=201, response_model=ConvertedShown)
 async def convert_lead(lead_id: UUID, body: ConvertBody, write: Clerk) -> Response:
-    """Record the project that the lead becomes, in 线索 or 在谈; each names the other from then on."""
+    """Record the project that the lead becomes, in 线索 or 在谈; each names the other from then on.
+
+    Or name the project that it turned out to be, where somebody recorded it before (`project_id`).
+    """
 
     async def work(conn: AsyncConnection, by: By) -> Answer:
         present = (await routes.one(Kind.LEAD, lead_id, conn=conn)).content
         assert isinstance(present, Lead)
-        recording = body.recording(present)
-        done = await handlers.convert_lead(lead_id, recording, expected=write.expected_version, conn=conn, by=by)
+        project_id, expected = body.present_project(), write.expected_version
+        done = (
+            await handlers.link_lead(lead_id, project_id, expected=expected, conn=conn, by=by)
+            if project_id
+            else await handlers.convert_lead(lead_id, body.recording(present), expected=expected, conn=conn, by=by)
+        )
         (lead,) = await shown([done.lead], conn=conn)
         project = await project_shown(done.project.id, conn=conn)
         return Answer({"lead": lead, "project": project}, status=201, location=f"/v1/projects/{project.id}")

@@ -26,6 +26,7 @@ from shared.contracts.promotion import (
     Visit,
 )
 from shared.contracts.registers import Partner
+from shared.kit.errors import Invalid
 
 Word = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=PRINTABLE)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=PRINTABLE)]
@@ -35,6 +36,13 @@ Count = Annotated[
     str, Field(min_length=1, max_length=40, pattern=PRINTABLE, description="as it was given: 160余家, 近200家, 35家")
 ]
 Mobile = Annotated[str, Field(pattern=r"^\+?[0-9][0-9 -]{5,19}$", description="shown masked, and whole for a purpose")]
+
+
+class ProjectGiven(Invalid):
+    """A project that is recorded already is named, and what it would be recorded with as well."""
+
+    def __init__(self) -> None:
+        super().__init__("已指明登记过的项目，不能同时填写项目内容", field="project_id")
 
 
 class PlaceBody(Body):
@@ -165,8 +173,10 @@ class LeadBody(Body):
 
 
 class ConvertBody(Body):
-    """The project that a lead becomes; what is not given is the lead's. It begins in 线索 or 在谈."""
+    """The project that a lead becomes; what is not given is the lead's. It begins in 线索 or 在谈. `project_id`, and
+    then nothing else: a project that is recorded already."""
 
+    project_id: UUID | None = None
     code: Annotated[Name, StringConstraints(max_length=40)] | None = None
     name: Name | None = None
     responsible_org_id: UUID | None = None
@@ -174,6 +184,12 @@ class ConvertBody(Body):
     total_investment_wan: Wan | None = None
     stage: Stage = Stage.NEGOTIATING
     milestones: tuple[MilestoneBody, ...] = Field(default=(), max_length=100)
+
+    def present_project(self) -> UUID | None:
+        """The project that is recorded already, where the lead is one. Raises ProjectGiven."""
+        if self.project_id and self.model_fields_set != {"project_id"}:
+            raise ProjectGiven
+        return self.project_id
 
     def recording(self, lead: Lead) -> Record:
         new = NewProject(

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.domain import promotion as domain
-from services.intake.domain.errors import RecordMissing, UnknownReference
+from services.intake.domain.errors import AlreadyExists, RecordMissing, UnknownReference
 from services.intake.domain.operations import Record
 from services.intake.domain.programme import require_open_chain
 from services.intake.domain.project import Project
@@ -15,7 +15,7 @@ from services.intake.domain.promotion import WORDS, Content, Kind, PromotionReco
 from services.intake.handlers.projects import record_project
 from services.intake.handlers.standing import require_chains
 from services.intake.handlers.writing import append, require_version, today
-from services.intake.store import programme
+from services.intake.store import programme, projects
 from services.intake.store import promotion as store
 from services.intake.store.promotion import References
 from shared.contracts.event import Event
@@ -95,6 +95,30 @@ async def convert_lead(
     lead = await locked(Kind.LEAD, lead_id, expected=lead.version, conn=conn)
     who = by.principal.subject
     events = domain.convert(lead, project_id=project.id, stage=project.stage, on=today(by), by=who)
+    return Converted(await _save(lead, events, conn=conn, by=by), project)
+
+
+async def link_lead(
+    lead_id: UUID, project_id: UUID, *, expected: int | None, conn: AsyncConnection, by: By
+) -> Converted:
+    """The lead turned out to be a project that is recorded already, and is not signed yet.
+
+    Raises:
+        AlreadyExists: another lead became this project.
+        RecordNotStanding, StageTooFar, UnknownReference, NotYourChain.
+    """
+    await lock_heads([lead_id, project_id], conn=conn)
+    lead = await _present(Kind.LEAD, lead_id, conn=conn)
+    require_version(lead_id, expected=expected, actual=lead.version)
+    project = (await projects.load_many([project_id], conn=conn)).get(project_id)
+    if project is None:
+        raise UnknownReference("项目", project_id, field="project_id")
+    await require_chains({project.chain_id, *domain.chains_of(lead.content)}, conn=conn, by=by)
+    for other in await store.of_project(project_id, conn=conn):
+        if other.kind is Kind.LEAD:
+            raise AlreadyExists(f"项目 {project.code} 已由另一条线索转来", lead_id=str(other.id))
+    who = by.principal.subject
+    events = domain.convert(lead, project_id=project_id, stage=project.stage, on=today(by), by=who)
     return Converted(await _save(lead, events, conn=conn, by=by), project)
 
 

@@ -2,6 +2,7 @@
 contract, so its project stays 在谈.
 """
 
+import asyncio
 from typing import Any
 from uuid import uuid4
 
@@ -224,3 +225,29 @@ async def test_clerks_write_and_officials_read(
     assert (await http.post(f"{LEADS}/{lead['id']}:convert", json={}, headers=headers)).status_code == wanted
     for path in (VISITS, LEADS, f"{LEADS}/figures", f"{LEADS}/{lead['id']}/history"):
         assert (await http.get(path, headers=headers)).status_code == (403 if role is Role.ENTERPRISE else 200)
+
+
+async def test_two_who_convert_a_lead_at_once_make_one_project_of_it(office: Office, team: list[str]) -> None:
+    visit = await office.make(VISITS, **europe(team))
+    lead = await office.make(LEADS, **a_lead(visit, team[1]))
+    path = f"{LEADS}/{lead['id']}:convert"
+    both = await asyncio.gather(*(office.http.post(path, json={"name": name}) for name in ("一期", "二期")))
+    assert sorted(answer.status_code for answer in both)[0] == 201
+    assert sorted(answer.status_code for answer in both)[1] in (409, 412)
+    assert len((await office.http.get("/v1/projects")).json()["items"]) == 1
+
+
+async def test_a_lead_may_turn_out_to_be_a_project_that_is_recorded_already(office: Office, team: list[str]) -> None:
+    visit = await office.make(VISITS, **europe(team))
+    lead = await office.make(LEADS, **a_lead(visit, team[1]))
+    path = f"{LEADS}/{lead['id']}:convert"
+    project = await office.project(team[1])
+    unknown = await office.http.post(path, json={"project_id": str(uuid4())})
+    assert (unknown.status_code, unknown.json()["field"]) == (422, "project_id")
+    mixed = await office.http.post(path, json={"project_id": project["id"], "name": "另一个名称"})
+    assert mixed.status_code == 422
+    done = await office.make(path, project_id=project["id"])
+    assert (done["lead"]["project_id"], done["project"]["version"]) == (project["id"], project["version"])
+    second = await office.make(LEADS, **a_lead(visit, team[1], name="同一企业的另一条线索"))
+    taken = await office.http.post(f"{LEADS}/{second['id']}:convert", json={"project_id": project["id"]})
+    assert (taken.status_code, taken.json()["lead_id"]) == (409, lead["id"])
