@@ -1,6 +1,7 @@
 """Enterprise requests (企业诉求, S5): an enterprise raises, confirms and withdraws its own and sees no other."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import date
 from typing import Annotated, Any, Self
 from uuid import UUID
@@ -29,7 +30,7 @@ from services.intake.handlers.requests import AssignmentDraft, enterprise_of
 from services.intake.handlers.writing import today as day_of
 from services.intake.store import requests as store
 from services.intake.store import views
-from services.intake.store.requests import RequestFilter
+from services.intake.store.requests import Grouping, RequestFigures, RequestFilter
 from shared.contracts.projects import Source
 from shared.contracts.requests import Satisfaction
 from shared.kit.web.http import Answer, By, Write, page, reading, reply, writing
@@ -153,6 +154,27 @@ class RequestShown(Shown):
         return self.model_copy(update=nobody)
 
 
+class FiguresShown(Shown):
+    """`late`: being dealt with, past their due day; `in_time`: of those `answered`; `satisfied`, `dissatisfied`: of
+    those `closed`."""
+
+    key: str | None
+    name: str
+    raised: int
+    open: int
+    late: int
+    answered: int
+    in_time: int
+    closed: int
+    withdrawn: int
+    satisfied: int
+    dissatisfied: int
+
+    @classmethod
+    def of(cls, item: RequestFigures, names: Mapping[str, str]) -> Self:
+        return cls(**asdict(item), name=names.get(item.key, item.key) if item.key else "未交办")
+
+
 @router.post("/v1/requests", status_code=201, response_model=RequestShown)
 async def raise_request(body: RequestBody, write: Raiser) -> Response:
     """An enterprise raises a request, or a clerk does so for it."""
@@ -188,6 +210,21 @@ async def list_requests(
     found = await store.list_requests(wanted, conn=conn, after=after[0] if after else None, limit=paging.limit)
     shown = await requests_shown([request for _, request in found], caller=caller, today=today, conn=conn)
     return page(shown, (found[-1][0],) if len(found) == paging.limit else None)
+
+
+@router.get("/v1/requests/figures")
+async def show_figures(
+    conn: Reader,
+    today: Today,
+    by: Grouping = Grouping.CHAIN,
+    from_day: date | None = None,
+    until_day: date | None = None,
+) -> dict[str, Any]:
+    """How the requests that were raised in a period stand: by chain, responsible unit or month."""
+    found = await store.figures(by, from_day=from_day, until_day=until_day, on=today, conn=conn)
+    ids = [UUID(item.key) for item in found if item.key] if by is not Grouping.MONTH else []
+    names = {str(id): name for id, name in (await views.names(ids, conn=conn)).items()} if ids else {}
+    return page([FiguresShown.of(item, names) for item in found], None)
 
 
 @router.get(ONE, response_model=RequestShown)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -76,6 +77,62 @@ async def list_requests(
     """Requests in the order in which they were raised, each with its place in it."""
     rows = await _in_order(tables.enterprise_request, wanted.conditions(), conn=conn, after=after, limit=limit)
     return [(row.position, _request(row)) for row in rows]
+
+
+class Grouping(StrEnum):
+    """What figures about requests are told by; ORGANISATION: the unit that is to answer, or answered last."""
+
+    CHAIN = "chain"
+    ORGANISATION = "organisation"
+    MONTH = "month"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFigures:
+    """`key`: an id or the month in which they were raised (2026-04); None: with no unit yet. `late`: being dealt with,
+    past their due day; `in_time`: answered, the last time, by their due day, of `answered`."""
+
+    key: str | None
+    raised: int
+    open: int
+    late: int
+    answered: int
+    in_time: int
+    closed: int
+    withdrawn: int
+    satisfied: int
+    dissatisfied: int
+
+
+KEYS: dict[Grouping, ColumnElement[Any]] = {
+    Grouping.CHAIN: REQUEST.chain_id,
+    Grouping.ORGANISATION: REQUEST.responsible_org_id,
+    Grouping.MONTH: func.to_char(REQUEST.raised_on, literal_column("'YYYY-MM'")),
+}
+
+
+async def figures(
+    by: Grouping, *, from_day: date | None, until_day: date | None, on: date, conn: AsyncConnection
+) -> list[RequestFigures]:
+    """How the requests that were raised in a period stand; `late`: on a day."""
+    key = KEYS[by]
+    ended = (RequestStatus.CLOSED, RequestStatus.WITHDRAWN)
+    answered = REQUEST.answered_on.is_not(None)
+    counted = (
+        REQUEST.status.not_in(ended),
+        (REQUEST.status == RequestStatus.ASSIGNED) & (REQUEST.due_on < on),
+        answered,
+        answered & (REQUEST.answered_on <= REQUEST.due_on),
+        REQUEST.status == RequestStatus.CLOSED,
+        REQUEST.status == RequestStatus.WITHDRAWN,
+        REQUEST.satisfaction.is_not(None) & (REQUEST.satisfaction != Satisfaction.DISSATISFIED),
+        REQUEST.satisfaction == Satisfaction.DISSATISFIED,
+    )
+    query = select(key.label("key"), func.count(), *(func.count().filter(condition) for condition in counted))
+    query = query.where(*([REQUEST.raised_on >= from_day] if from_day else []))
+    query = query.where(*([REQUEST.raised_on <= until_day] if until_day else []))
+    rows = await conn.execute(query.group_by(key).order_by(key))
+    return [RequestFigures(str(row.key) if row.key else None, *row[1:]) for row in rows]
 
 
 async def members(problem_id: UUID, *, conn: AsyncConnection) -> list[UUID]:

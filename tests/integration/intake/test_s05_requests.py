@@ -318,3 +318,28 @@ async def test_the_key_problems_of_anchor_enterprises_are_seen_apart(
     assert made["enterprise_name"] == "显示链主公司"
     found = (await office.http.get(REQUESTS, params={"anchors": True})).json()["items"]
     assert [item["title"] for item in found] == ["关键配套缺失"]
+
+
+async def test_figures_tell_how_the_requests_of_a_period_stand(
+    office: Office, firm: Enterprise, post: str, clock: MovableClock
+) -> None:
+    for number in range(4):
+        made = await firm.raises(f"诉求{number}")
+        if number > 0:
+            await assign(office, made, post)
+        if number > 1:
+            await office.make(f"{REQUESTS}/{made['id']}:answer", answer="好")
+        if number > 2:
+            await firm.post(f"{REQUESTS}/{made['id']}:confirm", satisfaction="acceptable")
+    clock.move("2026-02-02T09:00+08:00")
+    await firm.raises("下月的诉求")
+
+    async def figures(**params: str) -> list[tuple[Any, ...]]:
+        items = (await office.http.get(f"{REQUESTS}/figures", params=params)).json()["items"]
+        names = ("name", "raised", "open", "late", "answered", "in_time", "closed", "satisfied")
+        return sorted(tuple(item[name] for name in names) for item in items)
+
+    assert await figures() == [("新型显示", 5, 4, 1, 2, 2, 1, 1)]
+    assert await figures(by="month") == [("2026-01", 4, 3, 1, 2, 2, 1, 1), ("2026-02", 1, 1, 0, 0, 0, 0, 0)]
+    assert await figures(by="organisation") == [("区商务局", 3, 2, 1, 2, 2, 1, 1), ("未交办", 2, 2, 0, 0, 0, 0, 0)]
+    assert await figures(from_day="2026-02-01") == [("新型显示", 1, 1, 0, 0, 0, 0, 0)]
