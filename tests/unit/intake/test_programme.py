@@ -7,10 +7,10 @@ from uuid import UUID
 import pytest
 
 from services.intake.domain import programme
-from services.intake.domain.errors import FieldMissing, ParentNotAllowed, TermNotAllowed
-from services.intake.domain.programme import Organisation, Post
+from services.intake.domain.errors import DateNotAllowed, FieldMissing, ParentNotAllowed, TermNotAllowed
+from services.intake.domain.programme import Organisation, Post, Term
 from shared.contracts.programme import PostAssumed, PostVacated, Tier
-from tests.unit.intake.factories import BUREAU, DISPLAY, LI, PARK, ZHANG, an_id
+from tests.unit.intake.factories import AUTO, BUREAU, DISPLAY, LI, PARK, ZHANG, an_id
 
 MAY = date(2026, 5, 1)
 
@@ -96,3 +96,82 @@ def test_a_renamed_chain_keeps_its_code() -> None:
     (event,) = programme.record_chain(DISPLAY, replace(DISPLAY, name="新型显示与光电"))
     renamed = programme.evolve_chain(DISPLAY, event)
     assert (renamed.id, renamed.code, renamed.version) == (DISPLAY.id, DISPLAY.code, 2)
+
+
+def test_a_post_answers_on_each_day_for_the_chains_it_had_then() -> None:
+    post, today = a_post(), date(2026, 6, 1)
+    for day, chains in ((MAY, (DISPLAY.id, AUTO.id)), (date(2026, 5, 20), (AUTO.id,))):
+        post = programme.fold_post(
+            post, programme.assign_chains(post, chains, from_day=day, reason="分工调整", today=today)
+        )
+    assert post.chains_on(date(2026, 4, 30)) == (DISPLAY.id,)
+    assert post.chains_on(MAY) == (DISPLAY.id, AUTO.id)
+    assert post.chains_on(date(2026, 5, 20)) == (AUTO.id,)
+    with pytest.raises(DateNotAllowed):
+        programme.assign_chains(post, (), from_day=date(2026, 5, 19), reason="分工调整", today=today)
+    with pytest.raises(DateNotAllowed):
+        programme.assign_chains(post, (), from_day=date(2026, 6, 2), reason="分工调整", today=today)
+
+
+def test_a_second_change_on_one_day_leaves_nothing_of_the_first() -> None:
+    post = a_post()
+    for chains in ((), (AUTO.id,)):
+        events = programme.assign_chains(post, chains, from_day=MAY, reason="分工调整", today=MAY)
+        post = programme.fold_post(post, events)
+    assert post.former == (programme.FormerCharge(MAY - timedelta(days=1), (DISPLAY.id,)),)
+
+
+def test_a_post_was_there_from_its_day_or_from_its_first_term_if_that_was_before() -> None:
+    post = replace(a_post(), established_on=MAY)
+    assert not post.existed(MAY - timedelta(days=1))
+    held = assumed(post, ZHANG.id, date(2026, 1, 1))
+    assert held.existed(date(2026, 1, 1))
+    assert not held.existed(date(2025, 12, 31))
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        (Term(ZHANG.id, MAY, MAY - timedelta(days=1)),),
+        (Term(ZHANG.id, date(2026, 1, 1)), Term(LI.id, MAY)),
+        (Term(ZHANG.id, date(2026, 1, 1), MAY), Term(LI.id, MAY)),
+    ],
+)
+def test_terms_that_overlap_or_end_before_they_begin_are_no_correction(terms: tuple[Term, ...]) -> None:
+    with pytest.raises(TermNotAllowed):
+        programme.correct_terms(a_post(), terms, reason="录入有误")
+
+
+def test_corrected_terms_stand_in_order_and_the_same_again_is_nothing() -> None:
+    terms = (Term(LI.id, MAY), Term(ZHANG.id, date(2026, 1, 1), date(2026, 3, 31)))
+    post = programme.fold_post(a_post(), programme.correct_terms(a_post(), terms, reason="录入有误"))
+    assert (post.holder(date(2026, 3, 31)), post.holder(date(2026, 4, 1)), post.holder(MAY)) == (ZHANG.id, None, LI.id)
+    assert programme.correct_terms(post, terms, reason="录入有误") == []
+
+
+def test_an_organisation_moves_below_none_of_its_own() -> None:
+    child = replace(PARK, parent_id=BUREAU.id)
+    with pytest.raises(ParentNotAllowed, match=f"{BUREAU.name}→{PARK.name}"):
+        programme.record_organisation(BUREAU, replace(BUREAU, parent_id=PARK.id), above=(child, BUREAU))
+
+
+def test_a_renamed_organisation_is_found_by_every_name_it_bore() -> None:
+    (event,) = programme.rename(BUREAU, "区投资促进局", from_day=MAY, today=MAY)
+    renamed = programme.evolve_organisation(BUREAU, event)
+    assert programme.ids_by_name([renamed]) == {BUREAU.name: BUREAU.id, "区投资促进局": BUREAU.id}
+    assert (renamed.name_on(MAY - timedelta(days=1)), renamed.name_on(MAY)) == (BUREAU.name, "区投资促进局")
+    assert programme.rename(renamed, "区投资促进局", from_day=MAY, today=MAY) == []
+
+
+def test_a_chain_is_on_each_day_what_it_was_then() -> None:
+    (event,) = programme.record_chain(DISPLAY, replace(DISPLAY, name="光电"), since=MAY, today=MAY)
+    chain = programme.evolve_chain(DISPLAY, event)
+    before, after = chain.on(MAY - timedelta(days=1)), chain.on(MAY)
+    assert before is not None
+    assert after is not None
+    assert (before.name, after.name) == ("新型显示", "光电")
+    closed = replace(chain, opened_from=date(2026, 1, 1), closed_from=date(2026, 6, 1))
+    assert closed.on(date(2025, 12, 31)) is None
+    assert closed.on(date(2026, 6, 1)) is None
+    with pytest.raises(programme.ChainNotOpen):
+        programme.record_chain(closed, replace(closed, name="显示"), since=MAY, today=MAY)
