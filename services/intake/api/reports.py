@@ -4,13 +4,13 @@ from datetime import date
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.api.access import Page, Reader
 from services.intake.api.answers import Shown
-from services.intake.api.bodies import Body, Text
+from services.intake.api.bodies import Body, ChainCode, Text
 from services.intake.domain import reports as domain
 from services.intake.domain.errors import RecordMissing
 from services.intake.domain.project import Project
@@ -19,6 +19,7 @@ from services.intake.domain.timetable import Lines
 from services.intake.handlers import reports as handlers
 from services.intake.store import profiles, projects
 from services.intake.store import reports as store
+from services.intake.store.reports import Due
 from shared.kit.web.http import Answer, By, Write, page, reply, writing
 from shared.kit.web.security import Role
 
@@ -88,6 +89,52 @@ class ReportShown(Shown):
             reported_by=made and made.actor,
             version=project.version,
         )
+
+
+class DueShown(Shown):
+    """A project's line in a month's table; `submitted`: false where the figures are only offered."""
+
+    project_id: UUID
+    code: str
+    name: str
+    responsible_org_name: str
+    total_investment_wan: int
+    annual_plan_wan: int | None
+    reporting_post_id: UUID | None
+    submitted: bool
+    completed_in_month_wan: int
+    completed_to_date_wan: int
+    funds_in_place_wan: int
+    visual_progress: str
+
+    @classmethod
+    def of(cls, due: Due) -> Self:
+        figures = due.report or domain.prefilled(due.last)
+        return cls(
+            **{name: getattr(due, name) for name in cls.model_fields if hasattr(due, name)},
+            submitted=due.report is not None,
+            completed_in_month_wan=figures.completed_in_month_wan,
+            completed_to_date_wan=figures.completed_to_date_wan or 0,
+            funds_in_place_wan=figures.funds_in_place_wan,
+            visual_progress=figures.visual_progress,
+        )
+
+
+@router.get("/v1/reports/{month}")
+async def list_month(
+    month: Month,
+    conn: Reader,
+    paging: Page,
+    chain: Annotated[ChainCode | None, Query(description="a chain's code")] = None,
+    submitted: Annotated[bool | None, Query(description="false: those that have not reported yet")] = None,
+) -> dict[str, Any]:
+    """The projects that report a month, by code: each with its report, or what is offered to be filled in."""
+    after = paging.start(tuple[str])
+    found = await store.due(
+        month, chain=chain, submitted=submitted, after=after[0] if after else None, limit=paging.limit, conn=conn
+    )
+    shown = [DueShown.of(item) for item in found]
+    return page(shown, (found[-1].code,) if len(found) == paging.limit else None)
 
 
 @router.get(OF_PROJECT)

@@ -16,6 +16,7 @@ from services.intake.domain.programme import Chain, Organisation, Post
 from services.intake.domain.project import Changes, NewProject, Project, Step
 from services.intake.domain.rules import Rules
 from services.intake.domain.terms import KIND_NAMES, STAGE_NAMES, STAGES, MilestoneStatus
+from services.intake.domain.tidy import tidy
 from services.intake.domain.timetable import Milestone, NewMilestone
 from shared.contracts.event import Event
 from shared.contracts.projects import ProjectRecorded, Stage
@@ -198,18 +199,47 @@ def _change(located: Located, before: Project, context: Context) -> list[Event]:
     if step_to:
         context.rules.routes[before.kind].require_next(before.stage, step_to)
     changes = Changes(
-        name=draft.name.strip(),
+        name=_name(draft, before),
         chain_id=located.chain.id,
         responsible_org_id=located.organisation.id,
         total_investment_wan=draft.total_investment_wan,
         signed_on=draft.signed_on if Stage.SIGNED is not step_to else None,
         started_on=draft.started_on if Stage.STARTED is not step_to else None,
     )
-    events = projects.revise(before, changes, today=context.today)
+    events = [] if _stands(before, changes) else projects.revise(before, changes, today=context.today)
     if step_to is None:
+        _require_same_results(draft, before)
         return events
     step = _step(draft)
     return events + projects.advance(projects.fold(before, events), step, rules=context.rules, today=context.today)
+
+
+def _name(draft: ProjectDraft, before: Project) -> str:
+    """The draft's name; the record's, where they differ only as lists are read: in blanks and full-width letters."""
+    name = draft.name.strip()
+    return before.name if name == tidy(before.name) else name
+
+
+def _stands(before: Project, changes: Changes) -> bool:
+    """Whether all of it stands so already: then the list of a project that has ended is the same as any other."""
+    days = ((Stage.SIGNED, changes.signed_on), (Stage.STARTED, changes.started_on))
+    return (
+        changes.name == before.name
+        and changes.chain_id == before.chain_id
+        and changes.responsible_org_id == before.responsible_org_id
+        and changes.total_investment_wan == before.total_investment_wan
+        and all(day is None or day == before.reached.get(stage) for stage, day in days)
+    )
+
+
+def _require_same_results(draft: ProjectDraft, before: Project) -> None:
+    """Refuse what came with a stage and is another now: nothing but a correction changes it, and nobody may overlook it."""
+    amount, known = draft.signed_amount_wan, before.signed_amount_wan
+    if amount is not None and known is not None and amount != known:
+        raise Refused(Refusal(Field.SIGNED_AMOUNT, f"签约金额已登记为{known}万元，不能由导入更改，请申请更正"))
+    ratio = _ratio(draft.output_ratio) if draft.output_ratio else None
+    if ratio is not None and before.output_ratio is not None and ratio != before.output_ratio:
+        raise Refused(Refusal(Field.OUTPUT_RATIO, f"达产倍数已登记为{before.output_ratio}，不能由导入更改，请申请更正"))
 
 
 def _step(draft: ProjectDraft) -> Step:
@@ -254,6 +284,7 @@ def _line_changes(
         if standing.status is MilestoneStatus.OPEN and not draft.replan_reason.strip():
             message = f"节点“{line.name}”的时限由{standing.due_on}改为{line.due_on}，须填写调整原因"
             raise Refused(Refusal(Field.REPLAN_REASON, message, line.name))
+        timetable.require_replanning_alone(approved=context.rules.replanning_approved)
         yield from timetable.replan(
             project.id, project.milestones, standing.id, due_on=line.due_on, reason=draft.replan_reason
         )

@@ -115,6 +115,32 @@ async def test_the_latest_report_is_taken_back_by_a_correction(office: Office, p
     assert (await report(office, project, "2026-02", funds_in_place_wan=6000)).status_code == 200
 
 
+async def test_a_months_table_has_whoever_is_building_with_what_is_reported_or_offered(
+    office: Office, bureau: str, project: dict[str, Any]
+) -> None:
+    talks = await office.project(bureau, name="在谈项目")
+    later = await office.project(bureau, name="三月开工", stage="started", started_on="2026-03-01")
+    await report(office, project, "2026-01")
+    await report(office, project, "2026-02", completed_in_month_wan=1000)
+
+    async def table(month: str, **params: Any) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = (await office.http.get(f"/v1/reports/{month}", params=params)).json()["items"]
+        return found
+
+    (line,) = await table("2026-02")
+    assert (line["code"], line["submitted"], line["completed_to_date_wan"]) == (project["code"], True, 6000)
+    march = await table("2026-03")
+    assert [(item["code"], item["submitted"]) for item in march] == [(project["code"], False), (later["code"], False)]
+    assert [item["completed_to_date_wan"] for item in march] == [6000, 0]
+    assert await table("2026-02", submitted=False) == []
+    assert await table("2026-03", chain="AUTO") == []
+    assert len(await table("2026-03", chain="DISPLAY", submitted=False)) == 2
+    first = (await office.http.get("/v1/reports/2026-03", params={"limit": 1})).json()
+    rest = await table("2026-03", limit=1, after=first["next_after"])
+    assert [item["code"] for item in first["items"] + rest] == [project["code"], later["code"]]
+    assert talks["code"] not in {item["code"] for item in march}
+
+
 @pytest.mark.parametrize("role", list(Role))
 async def test_who_reports_and_who_reads(office: Office, project: dict[str, Any], role: Role) -> None:
     headers = {"authorization": f"Bearer {a_token(role)}"}

@@ -188,6 +188,15 @@ def test_another_due_day_needs_a_reason() -> None:
     assert kinds(take(replace(moved, replan_reason="等批复"), imported())) == [MilestoneReplanned]
 
 
+def test_another_due_day_is_not_a_lists_to_give_where_a_second_person_must_agree() -> None:
+    strict = replace(CONTEXT, rules=replace(CONTEXT.rules, replanning_approved=True))
+    moved = a_draft(milestones=(a_line(due_on=date(2026, 5, 31)),))
+    located = importing.locate(replace(moved, replan_reason="等批复"), strict.directory)
+    with pytest.raises(Refused) as caught:
+        importing.reconcile(located, known(imported()), strict)
+    assert [refusal.message for refusal in caught.value.refusals] == ["调整时限须经审核，请提交调整申请"]
+
+
 def test_another_officer_takes_the_line_over() -> None:
     taken = take(a_draft(responsible_post="局长", milestones=(a_line(),)), imported())
     assert kinds(taken) == [MilestoneReassigned]
