@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
 
 from services.intake.api.access import READERS, Reader, Today
-from services.intake.api.lists import Code, KnownOn, On, wanted_of
+from services.intake.api.lists import Code, KnownOn, On, page_of, wanted_of
 from services.intake.api.statistics import Of, issue_of
 from services.intake.domain import terms
 from services.intake.domain.statistics import (
@@ -28,7 +28,7 @@ from services.intake.domain.statistics import (
 )
 from services.intake.domain.terms import HoldStatus, ProjectList
 from services.intake.handlers import statistics as handlers
-from services.intake.store import standings, views
+from services.intake.store import views
 from services.intake.store.views import ProjectFilter
 from services.intake.workbook.tables import MEDIA_TYPES, Format, Heading, Row, TableWriter, table_writer
 from shared.contracts.projects import Stage
@@ -37,14 +37,14 @@ from shared.kit.web.security import require
 
 AT_ONCE = 1000
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
-_FILES: dict[int | str, dict[str, Any]] = {
+FILES: dict[int | str, dict[str, Any]] = {
     200: {"content": {media_type.partition(";")[0]: _BINARY for media_type in MEDIA_TYPES.values()}}
 }
 
 router = APIRouter(
     tags=["exports"],
     dependencies=[Depends(require(*READERS))],
-    responses=_FILES,
+    responses=FILES,
     default_response_class=StreamingResponse,
 )
 As = Annotated[Format, Query(alias="format")]
@@ -100,7 +100,7 @@ async def export_projects(
                 return
             after = found[-1].code
 
-    return _sent(made, PROJECTS, pages(), name="项目清单", day=today)
+    return await sent(made, PROJECTS, pages(), name="项目清单", day=today)
 
 
 @router.get("/v1/exports/lists/{name}")
@@ -123,13 +123,13 @@ async def export_list(
         after: str | None = None
         while True:
             async with platform.engine.connect() as own:
-                found = await standings.page(wanted, conn=own, after=after, limit=AT_ONCE)
+                found = await page_of(wanted, after=after, limit=AT_ONCE, today=today, conn=own)
             yield [_project(row) for row in found]
             if len(found) < AT_ONCE:
                 return
             after = found[-1].code
 
-    return _sent(made, PROJECTS, pages(), name=f"{terms.LIST_NAMES[name]}项目清单", day=wanted.on)
+    return await sent(made, PROJECTS, pages(), name=f"{terms.LIST_NAMES[name]}项目清单", day=wanted.on)
 
 
 @router.get("/v1/exports/signings")
@@ -144,10 +144,10 @@ async def export_signings(
     found = await handlers.present_report(period, conn=conn)
     if counted:
         rows = [_signing(signing) for signing in found.counted]
-        return _sent(made, SIGNINGS, _in_runs(rows), name=f"{period.words}新签约项目", day=today)
+        return await sent(made, SIGNINGS, _in_runs(rows), name=f"{period.words}新签约项目", day=today)
     rows = [[*_signing(signing), REASON_NAMES[reason]] for signing, reason in found.left_out]
     headings = (*SIGNINGS, Heading("未计入原因", 24))
-    return _sent(made, headings, _in_runs(rows), name=f"{period.words}未计入项目", day=today)
+    return await sent(made, headings, _in_runs(rows), name=f"{period.words}未计入项目", day=today)
 
 
 @router.get("/v1/exports/statistics")
@@ -164,7 +164,7 @@ async def export_statistics(
         *FIGURES,
         *(Heading(f"{terms.wan_as_yi(tier)}亿元及以上（个）", 20) for tier in found.policy.tiers_wan[1:]),
     )
-    return _sent(made, headings, _in_runs(list(_figures(found, by))), name=f"{period.words}签约统计", day=today)
+    return await sent(made, headings, _in_runs(list(_figures(found, by))), name=f"{period.words}签约统计", day=today)
 
 
 @router.get("/v1/exports/publications/{publication_id}")
@@ -179,23 +179,31 @@ async def export_publication(
     issue = issue_of(publication, correction)
     rows = [_signing(signing) for signing in issue.signings]
     name = f"{publication.period.words}第{publication.number}号" + (f"更正第{correction}号" if correction else "")
-    return _sent(made, SIGNINGS, _in_runs(rows), name=name, day=issue.issued_on)
+    return await sent(made, SIGNINGS, _in_runs(rows), name=name, day=issue.issued_on)
 
 
-def _sent(
+async def sent(
     made: Format, headings: Sequence[Heading], pages: AsyncIterator[Sequence[Row]], *, name: str, day: date
 ) -> StreamingResponse:
+    """A file of these rows, sent while it is made. `name`, `day`: of the file."""
     file_name = f"{name}-{day:%Y%m%d}.{made}"
     headers = {
         "content-disposition": f"attachment; filename*=UTF-8''{quote(file_name)}",
         "x-content-type-options": "nosniff",
     }
+    first: Sequence[Row] = ()
+    async for rows in pages:  # what fails fails before the answer has begun
+        first = rows
+        break
     writer = table_writer(made, headings, name=name[:31])
-    return StreamingResponse(_written(writer, pages), headers=headers, media_type=MEDIA_TYPES[made])
+    return StreamingResponse(_written(writer, first, pages), headers=headers, media_type=MEDIA_TYPES[made])
 
 
-async def _written(writer: TableWriter, pages: AsyncIterator[Sequence[Row]]) -> AsyncIterator[bytes]:
+async def _written(
+    writer: TableWriter, first: Sequence[Row], pages: AsyncIterator[Sequence[Row]]
+) -> AsyncIterator[bytes]:
     try:
+        yield await asyncio.to_thread(writer.write, first)
         async for rows in pages:
             if chunk := await asyncio.to_thread(writer.write, rows):
                 yield chunk

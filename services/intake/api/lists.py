@@ -1,5 +1,6 @@
 """The three lists 在谈, 签约, 在建 (S7): derived from the projects' stages, now or as of a past day."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any, Self
 from uuid import UUID
@@ -14,8 +15,9 @@ from services.intake.api.bodies import ChainCode
 from services.intake.domain.errors import DateNotAllowed
 from services.intake.domain.statistics import Tier
 from services.intake.domain.terms import LIST_NAMES, ProjectList, wan_as_yi
-from services.intake.store import standings
+from services.intake.store import standings, views
 from services.intake.store.standings import Wanted
+from services.intake.store.views import ProjectFilter
 from shared.kit.web.http import Answer, page, reply
 
 router = APIRouter(tags=["lists"])
@@ -66,10 +68,9 @@ async def show_list(
 ) -> Response:
     """How many projects, how much, from which amounts on, and a page of them. What ended stands in no list."""
     wanted = await wanted_of(name, on or today, known_on, chain, responsible_org_id, today=today, conn=conn)
-    whole, *tiers = await standings.totals(wanted, (0, *reference.statistics_policy().tiers_wan), conn=conn)
+    (_, count, total_wan), *tiers = await _totals(wanted, today=today, conn=conn)
     after = paging.start(tuple[str])
-    rows = await standings.page(wanted, conn=conn, after=after[0] if after else None, limit=paging.limit)
-    _, count, total_wan = whole
+    rows = await page_of(wanted, after=after[0] if after else None, limit=paging.limit, today=today, conn=conn)
     shown: dict[str, Any] = {
         "list": name,
         "name": LIST_NAMES[name],
@@ -82,6 +83,26 @@ async def show_list(
     }
     next_after = (rows[-1].code,) if len(rows) == paging.limit else None
     return reply(Answer({**shown, **page([ProjectSummary.of(row) for row in rows], next_after)}))
+
+
+async def page_of(
+    wanted: Wanted, *, after: str | None, limit: int, today: date, conn: AsyncConnection
+) -> Sequence[Any]:
+    """Projects of a list in order of their codes; today's are read from where they stand, without looking back."""
+    if wanted.is_present(today):
+        return await views.projects(_present(wanted), conn=conn, after=after, limit=limit)
+    return await standings.page(wanted, conn=conn, after=after, limit=limit)
+
+
+async def _totals(wanted: Wanted, *, today: date, conn: AsyncConnection) -> Sequence[tuple[int, int, int]]:
+    tiers = (0, *reference.statistics_policy().tiers_wan)
+    if wanted.is_present(today):
+        return await views.totals(_present(wanted), tiers, conn=conn)
+    return await standings.totals(wanted, tiers, conn=conn)
+
+
+def _present(wanted: Wanted) -> ProjectFilter:
+    return ProjectFilter(in_list=wanted.in_list, chain=wanted.chain, responsible_org_id=wanted.org_id)
 
 
 async def wanted_of(

@@ -56,26 +56,35 @@ KNOWN = """
 """
 LISTED = """
     WITH {known} dated AS (
-        SELECT project_id, stage FROM {day} WHERE reached_on <= $1
-        UNION ALL
-        SELECT project.id, data ->> 'stage'
-          FROM {project} AS project JOIN event_log ON aggregate_id = project.id AND seq = 1
-         WHERE (at AT TIME ZONE 'Asia/Shanghai')::date <= $1
-    ), reached AS (
-        SELECT project_id, max(array_position($2::text[], stage)) AS place FROM dated GROUP BY project_id
-    ), placed AS (
-        SELECT project.*, least(place, array_position($2::text[], project.stage)) AS place,
+        SELECT project_id, max(array_position($2::text[], stage)) AS place
+          FROM {day} WHERE reached_on <= $1::date GROUP BY project_id
+    ), present AS (
+        SELECT project.*, array_position($2::text[], project.stage) AS present_place, dated.place AS dated_place
+          FROM {project} AS project LEFT JOIN dated ON project_id = project.id
+         WHERE hold_status <> 'struck_off' AND (hold_status <> 'terminated' OR hold_status_on > $1::date)
+    ), placed AS MATERIALIZED (
+        SELECT present.*, least(coalesce(greatest(dated_place, entered.place), 0), present_place) AS place,
                coalesce((SELECT former.chain_id FROM {former_chain} AS former
-                          WHERE former.project_id = project.id AND until_day >= $1 ORDER BY until_day LIMIT 1),
-                        project.chain_id) AS chain_then
-          FROM {project} AS project JOIN reached ON project_id = project.id
-         WHERE hold_status <> 'struck_off' AND (hold_status <> 'terminated' OR hold_status_on > $1)
+                          WHERE former.project_id = present.id AND until_day >= $1::date ORDER BY until_day LIMIT 1),
+                        present.chain_id) AS chain_then
+          FROM present
+          LEFT JOIN LATERAL (
+                SELECT array_position($2::text[], data ->> 'stage') AS place FROM event_log
+                 WHERE aggregate_id = present.id AND seq = 1
+                   AND at < ($1::date + 1)::timestamp AT TIME ZONE 'Asia/Shanghai'
+               ) AS entered ON dated_place IS DISTINCT FROM present_place
+         WHERE present_place >= ($3::integer[])[1]
+           AND coalesce(dated_place, 0) <= ($3::integer[])[cardinality($3::integer[])]
+           AND ($5::uuid IS NULL OR responsible_org_id = $5)
     ), listed AS (
         SELECT placed.*, chain.code AS chain_code, chain.name AS chain_name
           FROM placed JOIN chain ON chain.id = chain_then
          WHERE place = ANY ($3::integer[]) AND ($4::text IS NULL OR chain.code = $4)
-           AND ($5::uuid IS NULL OR responsible_org_id = $5)
     )
+"""
+"""$1 day, $2 all stages in order, $3 the places of the list's stages in it, rising, $4 chain, $5 organisation.
+
+Where a project was entered is looked up only where its days do not lead to where it stands now.
 """
 PAGE = """{listed}
     SELECT listed.*, chain_then AS chain_id, organisation.name AS responsible_org_name,
@@ -115,6 +124,10 @@ class Wanted:
     chain: str | None = None
     org_id: UUID | None = None
     known: Known | None = None
+
+    def is_present(self, today: date) -> bool:
+        """Whether it is what stands in the books now."""
+        return self.on == today and self.known is None
 
     @property
     def arguments(self) -> list[object]:

@@ -1,6 +1,6 @@
 """What people read: projects with the names around them, the three lists, posts with their holders."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from types import SimpleNamespace
@@ -71,12 +71,16 @@ async def project(project_id: UUID, *, conn: AsyncConnection) -> Any:
     return SimpleNamespace(**found)
 
 
-async def totals(wanted: ProjectFilter, *, conn: AsyncConnection) -> tuple[int, int]:
-    """How many projects, and their total investment in whole 万元."""
-    query = select(func.count(), func.coalesce(func.sum(PROJECT.total_investment_wan), 0))
+async def totals(
+    wanted: ProjectFilter, tiers_wan: Sequence[int], *, conn: AsyncConnection
+) -> list[tuple[int, int, int]]:
+    """For each of these amounts: the amount, how many projects reach it, and their total investment, whole 万元."""
+    amount = PROJECT.total_investment_wan
+    reaching = [(func.count().filter(amount >= least), func.sum(amount).filter(amount >= least)) for least in tiers_wan]
+    query = select(*(figure for pair in reaching for figure in pair))
     query = query.select_from(tables.project.join(tables.chain, CHAIN.id == PROJECT.chain_id))
-    count, total = (await conn.execute(query.where(*wanted.conditions()))).one()
-    return count, int(total)
+    figures = list((await conn.execute(query.where(*wanted.conditions()))).one())
+    return [(least, figures[2 * at], int(figures[2 * at + 1] or 0)) for at, least in enumerate(tiers_wan)]
 
 
 @dataclass(frozen=True, slots=True)
