@@ -45,6 +45,12 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 AROUND_A_FILE = 64 * 1024
 LAYOUTS = {MEASURES_KEY: MEASURES, LEADS_KEY: LEADS}
 """The columns of lists that are no register's, by what their rows name as their list."""
+OUTCOME_NAMES = {
+    RowOutcome.IMPORTED: "新增",
+    RowOutcome.CHANGED: "变更",
+    RowOutcome.UNCHANGED: "未变",
+    RowOutcome.REFUSED: "退回",
+}
 _BINARY = {"type": "string", "format": "binary"}
 BODY = {
     "required": True,
@@ -112,8 +118,7 @@ async def list_imports(conn: Reader, paging: Page) -> dict[str, Any]:
 @router.get("/v1/imports/template", responses=SHEET, response_class=Response)
 async def get_template(conn: Reader) -> Response:
     """The workbook to fill in, with drop-downs and notes."""
-    chains = sorted((await programme.chains(conn=conn)).values(), key=lambda chain: (chain.category, chain.code))
-    content = await asyncio.to_thread(template, [chain.name for chain in chains])
+    content = await asyncio.to_thread(template, await chain_names(conn))
     return download(content, "链督导入模板.xlsx")
 
 
@@ -183,6 +188,12 @@ async def _read(upload: Upload) -> ReadWorkbook:
         raise
 
 
+async def chain_names(conn: AsyncConnection) -> list[str]:
+    """The chains that the template offers to choose from."""
+    chains = [chain for chain in (await programme.chains(conn=conn)).values() if chain.closed_from is None]
+    return [chain.name for chain in sorted(chains, key=lambda chain: (chain.category, chain.code))]
+
+
 def _plain_name(name: str) -> str:
     return PurePath(name.replace("\\", "/")).name[:255]
 
@@ -217,11 +228,17 @@ def import_shown(kept: KeptImport) -> dict[str, Any]:
     return {
         **_about(kept),
         **counts,
+        "summary": _summary(counts, dry_run=kept.dry_run),
         "by_kind": {str(kind): _counts(row for row in kept.rows if row["kind"] == kind) for kind in RowKind},
         "notices": kept.notices,
         "error_sheet": f"/v1/imports/{kept.id}/error-sheet" if counts[RowOutcome.REFUSED] else None,
         "rows": kept.rows,
     }
+
+
+def _summary(counts: dict[str, int], *, dry_run: bool) -> str:
+    told = "、".join(f"{OUTCOME_NAMES[outcome]}{counts[outcome]}行" for outcome in RowOutcome)
+    return f"预览（未导入）：{told}" if dry_run else f"导入结果：{told}"
 
 
 def _counts(rows: Iterable[dict[str, Any]]) -> dict[str, int]:

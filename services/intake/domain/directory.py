@@ -75,7 +75,21 @@ class Directory:
 
     def _posts(self, text: str, organisation: Organisation) -> list[Post]:
         own = [post for post in self.posts_of.get(organisation.id, ()) if text in self._names(post)]
-        return own or [post for posts in self.posts_of.values() for post in posts if post.title == text]
+        titled = own or [post for posts in self.posts_of.values() for post in posts if post.title == text]
+        return titled or self._written_out(text)
+
+    def _written_out(self, text: str) -> list[Post]:
+        """The post that `单位/岗位` means."""
+        unit, _, title = text.partition("/")
+        organisation = self.organisations.get(unit)
+        return [post for post in self.posts_of.get(organisation.id, ()) if post.title == title] if organisation else []
+
+    def name_of(self, post: Post, organisation: Organisation) -> str:
+        """What leads to this post in a list of the organisation's: its title, its unit before it where needed."""
+        if self.find_post(post.title, organisation) == post:
+            return post.title
+        unit = next((own.name for own in self.organisations.values() if own.id == post.organisation_id), "")
+        return f"{unit}/{post.title}"
 
     def _names(self, post: Post) -> tuple[str, ...]:
         holder = self.holders.get(post.id)

@@ -109,11 +109,26 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """A field that changes, `name` as officials call it, from `old` to `new` (Chinese; empty: nothing)."""
+
+    field: Field
+    name: str
+    old: str
+    new: str
+    milestone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a draft. Refused: with refusals and nothing written; otherwise the project's id and code."""
+    """What became of a draft. Refused: with refusals and nothing written; otherwise the project's id and code.
+
+    `differences`: of a project that was known, what changes.
+    """
 
     row: str
     verdict: Verdict
     project_id: UUID | None = None
     code: str | None = None
     refusals: tuple[Refusal, ...] = ()
+    differences: tuple[Difference, ...] = ()

@@ -233,7 +233,7 @@ def _stands(before: Project, changes: Changes) -> bool:
 
 
 def _require_same_results(draft: ProjectDraft, before: Project) -> None:
-    """Refuse what came with a stage and is another now: nothing but a correction changes it, and nobody may overlook it."""
+    """Refuse another figure for what came with a stage: only a correction changes it, and it must not pass unseen."""
     amount, known = draft.signed_amount_wan, before.signed_amount_wan
     if amount is not None and known is not None and amount != known:
         raise Refused(Refusal(Field.SIGNED_AMOUNT, f"签约金额已登记为{known}万元，不能由导入更改，请申请更正"))

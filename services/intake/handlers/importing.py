@@ -6,6 +6,7 @@ What is decided row by row is decided in a thread, so that a long list does not 
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from itertools import chain
 from uuid import UUID, uuid4
 
@@ -14,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.intake import reference
 from services.intake.domain import project as domain
 from services.intake.domain.additions import Addition, extended, missing
+from services.intake.domain.differences import differences
 from services.intake.domain.directory import Directory, directory_of
 from services.intake.domain.drafts import Field, Outcome, ProjectDraft, Refusal, RowNames, Verdict
 from services.intake.domain.importing import (
@@ -53,7 +55,7 @@ async def import_projects(
     results = await asyncio.to_thread(_reconcile_all, located, known, context)
     numbered = await _number(results, conn=conn, by=by)
     await _write(numbered, _used(additions, located, numbered), conn=conn, by=by)
-    return [_outcome(draft, result) for draft, result in zip(drafts, numbered, strict=True)]
+    return [_outcome(draft, result, context.directory) for draft, result in zip(drafts, numbered, strict=True)]
 
 
 async def rehearse_projects(
@@ -64,7 +66,7 @@ async def rehearse_projects(
     located = await asyncio.to_thread(_locate_all, drafts, directory)
     found = await store.load_many(await _find(located, conn=conn), conn=conn)
     results = await asyncio.to_thread(_reconcile_all, located, _known(found.values()), context)
-    return [_outcome(draft, result) for draft, result in zip(drafts, results, strict=True)]
+    return [_outcome(draft, result, directory) for draft, result in zip(drafts, results, strict=True)]
 
 
 def check_names(names: Sequence[RowNames], directory: Directory) -> list[tuple[Refusal, ...]]:
@@ -74,12 +76,17 @@ def check_names(names: Sequence[RowNames], directory: Directory) -> list[tuple[R
 
 async def read_directory(*, conn: AsyncConnection, by: By) -> Directory:
     """Who and what there is today."""
+    return await directory_on(today(by), conn=conn)
+
+
+async def directory_on(day: date, *, conn: AsyncConnection) -> Directory:
+    """Who and what there is on a day."""
     return directory_of(
         chains=(await programme_store.chains(conn=conn)).values(),
         organisations=(await programme_store.organisations(conn=conn)).values(),
         posts=(await programme_store.posts(conn=conn)).values(),
         people=(await programme_store.people(conn=conn)).values(),
-        today=today(by),
+        today=day,
     )
 
 
@@ -182,8 +189,13 @@ async def _save_additions(additions: Collection[Addition], *, conn: AsyncConnect
     await programme_store.save_posts([item for item in records if isinstance(item, Post)], conn=conn)
 
 
-def _outcome(draft: ProjectDraft, result: Taken | Refused) -> Outcome:
+def _outcome(draft: ProjectDraft, result: Taken | Refused, directory: Directory) -> Outcome:
     if isinstance(result, Refused):
         return Outcome(draft.row, Verdict.REFUSED, refusals=result.refusals)
-    verdict = Verdict.RECORDED if result.before is None else Verdict.CHANGED if result.events else Verdict.UNCHANGED
-    return Outcome(draft.row, verdict, result.project_id, result.code)
+    if result.before is None:
+        return Outcome(draft.row, Verdict.RECORDED, result.project_id, result.code)
+    if not result.events:
+        return Outcome(draft.row, Verdict.UNCHANGED, result.project_id, result.code)
+    after = domain.fold(result.before, result.events)
+    changes = differences(result.before, after, directory)
+    return Outcome(draft.row, Verdict.CHANGED, result.project_id, result.code, differences=changes)

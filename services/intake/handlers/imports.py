@@ -12,7 +12,7 @@ from uuid import uuid4
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.domain.directory import Directory
-from services.intake.domain.drafts import Outcome, Refusal, Verdict
+from services.intake.domain.drafts import Difference, Field, Outcome, Refusal, Verdict
 from services.intake.domain.roster import RosterOutcome
 from services.intake.handlers.importing import check_names, import_projects, read_directory, rehearse_projects
 from services.intake.handlers.roster import import_roster, rehearse_roster
@@ -55,8 +55,21 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
+class RowChange:
+    """A field that changes: what officials call it, its cell (empty where none says so), the texts before and after."""
+
+    name: str
+    cell: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
 class RowResult:
-    """What became of a row; `code` and `project_id` where it is a project that was taken."""
+    """What became of a row; `code` and `project_id` where it is a project that was taken.
+
+    `changes`: of a project that was known, field by field; of a dry run, what would change.
+    """
 
     sheet: str
     row: int
@@ -65,6 +78,7 @@ class RowResult:
     code: str | None = None
     project_id: str | None = None
     reasons: tuple[Reason, ...] = ()
+    changes: tuple[RowChange, ...] | None = None
 
 
 async def accept_workbook(
@@ -178,7 +192,8 @@ def _result(row: ReadRow, roster: RosterOutcome | None, project: Outcome | None)
     if project:
         reasons = tuple(_project_reasons(row, project.refusals))
         id = str(project.project_id) if project.project_id else None
-        return RowResult(row.sheet, row.row, kind, OUTCOMES[project.verdict], project.code, id, reasons)
+        changes = tuple(_change(row, difference) for difference in project.differences) or None
+        return RowResult(row.sheet, row.row, kind, OUTCOMES[project.verdict], project.code, id, reasons, changes)
     return RowResult(row.sheet, row.row, kind, RowOutcome.REFUSED, reasons=row.reasons)
 
 
@@ -188,6 +203,12 @@ def _project_reasons(row: ReadRow, refusals: Sequence[Refusal]) -> Iterator[Reas
         milestone = refusal.milestone if refusal.field == "milestone" else None
         reason = _reason(row, place_key(refusal.field, milestone), refusal.message)
         yield reason if reason.cell or not reason.column else replace(reason, reason=_with_column(reason))
+
+
+def _change(row: ReadRow, difference: Difference) -> RowChange:
+    milestone = difference.milestone if difference.field is Field.MILESTONE else None
+    place = row.places.get(place_key(difference.field, milestone))
+    return RowChange(difference.name, place.cell if place else "", difference.old, difference.new)
 
 
 def _with_column(reason: Reason) -> str:

@@ -104,6 +104,11 @@ def wan(value: Raw, *, stated: UnitStated) -> int:
     return _whole_wan(_written(compact(value), stated))
 
 
+def as_cell(amount_wan: int) -> int | str:
+    """An amount for a column in 万元: a small one says its unit, lest rule 3 refuses it."""
+    return f"{amount_wan}万元" if amount_wan < _DOUBTFUL_WAN else amount_wan
+
+
 def _written(text: str, stated: UnitStated) -> Decimal:
     if text.startswith("#"):
         raise Unreadable(f"公式出错（{text}），请改为数值")

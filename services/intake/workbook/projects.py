@@ -65,6 +65,8 @@ _EVIDENCE_DAYS = {
 }
 _AMOUNTS = (Column.TOTAL, Column.SIGNED_AMOUNT)
 _RATIO = re.compile(r"(\d+(?:\.\d+)?)(倍|%)?")
+_BETWEEN_STEPS = re.compile(r"[;；]")
+_OF_STEP = re.compile(rf"({'|'.join(_STEP_STAGES)})[:：](.+)")
 _PLACES = {
     Field.CODE: Column.CODE,
     Field.NAME: Column.NAME,
@@ -128,7 +130,7 @@ def _unread(line: Line, reasons: tuple[Reason, ...]) -> ReadRow:
     names = RowNames(
         entry.take(Column.CHAIN, words) or "",
         entry.take(Column.ORG, words) or "",
-        post if planned and not told else None,
+        post if planned and not told and not _by_step(post) else None,
     )
     for field in (Field.CHAIN, Field.RESPONSIBLE_ORG, Field.RESPONSIBLE_POST):
         entry.locate(field, _PLACES[field])
@@ -145,10 +147,12 @@ def _draft(entry: Entry, reading: Reading) -> ProjectDraft | None:
     kind = _kind(entry, name or "")
     days = {stage: entry.take(column, reading.happened) for stage, column in _ACTUAL.items()}
     reached_on = entry.take(Column.REACHED_ON, reading.happened)
-    milestones = _milestones(entry, reading)
+    responsible = entry.take(Column.RESPONSIBLE, words) or ""
+    by_step = _by_step(responsible)
+    milestones = _milestones(entry, reading, by_step)
     details = {
         "code": entry.take(Column.CODE, words),
-        "responsible_post": entry.take(Column.RESPONSIBLE, words) or "",
+        "responsible_post": "" if by_step else responsible,
         "signed_amount_wan": entry.take_cell(Column.SIGNED_AMOUNT, reading.amount),
         "output_ratio": entry.take(Column.OUTPUT_RATIO, ratio),
         "replan_reason": entry.take(Column.REPLAN_REASON, note) or "",
@@ -203,13 +207,20 @@ def _kind(entry: Entry, name: str) -> ProjectKind:
     return kind or ProjectKind.NEW
 
 
-def _milestones(entry: Entry, reading: Reading) -> tuple[MilestoneDraft, ...]:
+def _by_step(responsible: str) -> dict[str, str]:
+    """Who answers for each step, where a cell says `签约：甲岗；开工：乙单位/乙岗`; none where it names one for all."""
+    parts = [part.strip() for part in _BETWEEN_STEPS.split(responsible) if part.strip()]
+    found = [_OF_STEP.fullmatch(part) for part in parts]
+    return {item[1]: item[2].strip() for item in found if item} if all(found) else {}
+
+
+def _milestones(entry: Entry, reading: Reading, by_step: Mapping[str, str]) -> tuple[MilestoneDraft, ...]:
     document = entry.take(Column.SOURCE_DOCUMENT, note) or ""
     lines = []
     for step, stage in _STEP_STAGES.items():
         planned = STEPS[step][1]
         if due_on := entry.take(planned, reading.deadline):
-            lines.append(MilestoneDraft(step, due_on, stage, source=_source(document), source_document=document))
+            lines.append(MilestoneDraft(step, due_on, stage, by_step.get(step, ""), _source(document), document))
             entry.locate(Field.MILESTONE, planned, milestone=step)
     _refuse_disorder(entry, lines)
     return tuple(lines)

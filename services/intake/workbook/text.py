@@ -1,15 +1,13 @@
 """Text of cells: full-width digits, stray blanks, and what offices write where nothing is to be said."""
 
-import re
 import unicodedata
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 
+from services.intake.domain.tidy import INVISIBLE, tidy
+
 Raw = str | int | float | bool | date | datetime | time | timedelta | None
 
-_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"), None)
-_FULL_WIDTH = {code: code - 0xFEE0 for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))}
-_BETWEEN_CJK = re.compile(r"(?<=[\u4e00-\u9fff])\s+(?=[\u4e00-\u9fff])")
 _NOTHING = {"", "/", "\\", "-", "--", "—", "——", "–", "无", "暂无", "N/A", "n/a", "NA"}
 
 
@@ -25,9 +23,8 @@ def shown(value: Raw) -> str:
 
 
 def name(value: Raw) -> str:
-    """A name or title: digits and letters made half-width, blanks tidied; brackets stay as the office writes them."""
-    text = shown(value).translate(_INVISIBLE).translate(_FULL_WIDTH)
-    return _BETWEEN_CJK.sub("", " ".join(text.split()))
+    """A name or title, tidied."""
+    return tidy(shown(value))
 
 
 def compact(value: Raw) -> str:
@@ -37,7 +34,7 @@ def compact(value: Raw) -> str:
 
 @lru_cache(maxsize=8192)
 def _compact(text: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", text).translate(_INVISIBLE).split())
+    return "".join(unicodedata.normalize("NFKC", text).translate(INVISIBLE).split())
 
 
 def is_nothing(value: Raw) -> bool:
