@@ -19,6 +19,7 @@ PRINTABLE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 ChainCode = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{1,15}$")]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=PRINTABLE)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=PRINTABLE)]
+Day = Annotated[date, Field(ge=date(1949, 10, 1), le=date(2199, 12, 31))]
 Wan = Annotated[int, Field(gt=0, le=10**11, description="whole 万元")]
 
 
@@ -36,7 +37,7 @@ class OrganisationChanges(Body):
     """`parent_id` null: it stands below no other. `from_day`: of the new name; today, where it is not said."""
 
     name: Name | None = None
-    from_day: date | None = None
+    from_day: Day | None = None
     parent_id: UUID | None = None
     kind: OrganisationKind | None = None
 
@@ -62,7 +63,7 @@ class ChainChanges(Body):
 
     name: Name | None = None
     category: ChainCategory | None = None
-    from_day: date | None = None
+    from_day: Day | None = None
 
 
 class PostBody(Body):
@@ -72,13 +73,13 @@ class PostBody(Body):
     tier: Tier
     organisation_id: UUID
     chain_ids: tuple[UUID, ...] = ()
-    established_on: date | None = Field(default=None, description="from when there is such a post; today by default")
+    established_on: Day | None = Field(default=None, description="from when there is such a post; today by default")
 
 
 class TermBody(Body):
     person_id: UUID
-    from_day: date
-    until_day: date | None = None
+    from_day: Day
+    until_day: Day | None = None
 
 
 class CorrectTermsBody(Body):
@@ -90,11 +91,11 @@ class CorrectTermsBody(Body):
 
 class AssumeBody(Body):
     person_id: UUID
-    from_day: date
+    from_day: Day
 
 
 class VacateBody(Body):
-    from_day: date
+    from_day: Day
 
 
 class MilestoneBody(Body):

@@ -16,6 +16,7 @@ from services.intake.api.answers import Shown
 from services.intake.api.bodies import PRINTABLE, Body, Name
 from services.intake.api.imports import AROUND_A_FILE, BODY, SHEET, download, upload_of
 from services.intake.api.programme_history import programme_history
+from services.intake.domain import uscc
 from services.intake.domain.chain_maps import ChainMap, Segment, SegmentDraft, SegmentOutcome
 from services.intake.domain.drafts import Verdict
 from services.intake.domain.programme import Chain
@@ -39,8 +40,11 @@ Words = Annotated[tuple[Name, ...], Field(max_length=50)]
 
 class FirmBody(Body):
     name: Name
-    uscc: Annotated[str, Field(max_length=18)] | None = None
+    uscc: Annotated[str, Field(max_length=40)] | None = None
     note: Annotated[str, Field(max_length=500, pattern=PRINTABLE)] = ""
+
+    def firm(self) -> TargetFirm:
+        return TargetFirm(name=self.name, uscc=uscc.normal(self.uscc or "") or None, note=self.note)
 
 
 class SegmentBody(Body):
@@ -67,7 +71,7 @@ class SegmentBody(Body):
             supplies=self.supplies,
             strengths=self.strengths,
             gaps=self.gaps,
-            target_firms=None if firms is None else tuple(TargetFirm(**firm.model_dump()) for firm in firms),
+            target_firms=None if firms is None else tuple(firm.firm() for firm in firms),
         )
 
 

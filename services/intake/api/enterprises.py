@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.api.access import Page, Reader, Registrar, Today
 from services.intake.api.answers import Shown
-from services.intake.api.bodies import Body, Name, Text
+from services.intake.api.bodies import PRINTABLE, Body, Day, Name, Text
 from services.intake.api.programme_history import programme_history
 from services.intake.domain.enterprises import Enterprise
 from services.intake.domain.errors import RecordMissing
@@ -38,12 +38,12 @@ class EnterpriseChanges(Body):
 
 class AnchorBody(Body):
     chain_id: UUID
-    from_day: date
+    from_day: Day
 
 
 class ReleaseBody(Body):
     chain_id: UUID
-    from_day: date
+    from_day: Day
     reason: Text
 
 
@@ -72,7 +72,7 @@ async def list_enterprises(
     chain_id: UUID | None = None,
     anchor: Annotated[bool, Query(description="only those that are 链主企业 (of the chain)")] = False,
     on: Annotated[date | None, Query(description="the day for `anchor`; today by default")] = None,
-    name: Annotated[str | None, Query(max_length=100, description="a part of the name")] = None,
+    name: Annotated[str | None, Query(max_length=100, pattern=PRINTABLE, description="a part of the name")] = None,
 ) -> dict[str, Any]:
     """Enterprises by name."""
     found = await store.list_enterprises(

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.api.access import Page, Reader, Registrar
 from services.intake.api.answers import Shown
-from services.intake.api.bodies import PRINTABLE, Body, Name, Text
+from services.intake.api.bodies import PRINTABLE, Body, Day, Name, Text
 from services.intake.domain.errors import RecordMissing
 from services.intake.domain.groups import FORCE_NAMES, Park, TaskForce
 from services.intake.domain.programme import Organisation
@@ -49,7 +49,7 @@ class TaskForceBody(Body):
     kind: TaskForceKind
     chain_ids: Chains = ()
     members: Members = ()
-    set_up_on: date
+    set_up_on: Day
     parent_id: UUID | None = None
 
 
@@ -59,7 +59,7 @@ class TaskForceChanges(Body):
 
 
 class DissolveBody(Body):
-    from_day: date
+    from_day: Day
     reason: Text
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.api.access import Page, Reader, Registrar
 from services.intake.api.answers import PersonShown, Shown
-from services.intake.api.bodies import PRINTABLE, Body, PersonBody, PersonChanges, Text
+from services.intake.api.bodies import PRINTABLE, Body, Day, PersonBody, PersonChanges, Text
 from services.intake.api.programme_history import programme_history
 from services.intake.domain.errors import RecordMissing
 from services.intake.domain.leave import Leave
@@ -28,15 +28,15 @@ router = APIRouter(tags=["people"])
 class LeaveBody(Body):
     """`post_ids`: the posts in which the delegate acts; none: all that the person holds."""
 
-    from_day: date
-    until_day: date
+    from_day: Day
+    until_day: Day
     delegate_id: UUID
     post_ids: Annotated[tuple[UUID, ...], Field(max_length=50)] = ()
     reason: Annotated[str, Field(max_length=200, pattern=PRINTABLE)] = ""
 
 
 class UntilBody(Body):
-    until_day: date
+    until_day: Day
 
 
 class CancelLeaveBody(Body):

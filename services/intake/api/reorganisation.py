@@ -1,6 +1,5 @@
 """Chains split, merged and handed over in mid-period (S3)."""
 
-from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.api.access import Page, Reader, Registrar
 from services.intake.api.answers import ChainShown, Shown
-from services.intake.api.bodies import Body, ChainCode, Name, Text
+from services.intake.api.bodies import Body, ChainCode, Day, Name, Text
 from services.intake.api.programme_history import programme_history
 from services.intake.handlers import reorganisation as handlers
 from services.intake.handlers.reorganisation import NewPart, Reorganised
@@ -39,14 +38,14 @@ class SplitBody(Body):
     """`close`: nothing is left of the chain; then every project must go to a part."""
 
     parts: Annotated[tuple[PartBody, ...], Field(min_length=1, max_length=20)]
-    from_day: date
+    from_day: Day
     reason: Text
     close: bool = False
 
 
 class MergeBody(Body):
     into: UUID
-    from_day: date
+    from_day: Day
     reason: Text
 
 
@@ -55,7 +54,7 @@ class HandOverBody(Body):
 
     from_post_id: UUID
     to_post_id: UUID
-    from_day: date
+    from_day: Day
     reason: Text
 
 

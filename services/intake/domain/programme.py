@@ -16,7 +16,7 @@ from services.intake.domain.errors import (
     ParentNotAllowed,
     TermNotAllowed,
 )
-from services.intake.domain.terms import TIER_NAMES
+from services.intake.domain.terms import ORGANISATION_KIND_NAMES, TIER_NAMES
 from shared.contracts.event import Event
 from shared.contracts.programme import (
     ChainCategory,
@@ -44,6 +44,7 @@ from shared.kit.errors import Conflict
 
 CHAIN_TIERS = frozenset({Tier.CHIEF, Tier.DEPUTY_CHIEF, Tier.TASK_FORCE, Tier.TASK_FORCE_OFFICE})
 """Tiers that answer for chains of their own."""
+_KINDS_THAT_STAY = frozenset({OrganisationKind.TASK_FORCE, OrganisationKind.PARK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +179,13 @@ def record_organisation(
 
     Raises:
         ParentNotAllowed: the parent is the organisation itself, or stands below it.
+        KindNotAllowed: a task force or a park would be something else.
     """
     _require_text(wanted.name, field="name", what="单位名称")
     _require_no_circle(wanted, above)
     kind = wanted.kind or (present.kind if present else None)
+    if present and present.kind in _KINDS_THAT_STAY and kind is not present.kind:
+        raise KindNotAllowed(f"“{present.name}”已登记为{ORGANISATION_KIND_NAMES[present.kind]}，不能改为其他类别")
     if present and (present.parent_id, present.kind) == (wanted.parent_id, kind):
         return []
     name = present.name if present else wanted.name
@@ -197,7 +201,7 @@ def rename(present: Organisation, name: str, *, from_day: date, today: date) -> 
     _require_text(name, field="name", what="单位名称")
     if name == present.name:
         return []
-    last = present.former[-1].until_day + timedelta(days=1) if present.former else None
+    last = present.former[-1].until_day if present.former else None
     require_effective("更名日期", from_day, after=last, today=today)
     return [
         OrganisationRecorded(
@@ -235,7 +239,8 @@ def record_chain(
     if present:
         require_open_chain(present)
     if since:
-        require_effective("生效日期", since, after=present.since if present else None, today=today)
+        last = present.since - timedelta(days=1) if present and present.since else None
+        require_effective("生效日期", since, after=last, today=today)
     return [
         ChainRecorded(chain_id=wanted.id, code=wanted.code, name=wanted.name, category=wanted.category, since=since)
     ]
@@ -254,6 +259,10 @@ def require_effective(what: str, from_day: date, *, after: date | None, today: d
         raise DateNotAllowed(message, what=what, day=from_day, limit=today)
     if after and from_day <= after:
         raise DateNotAllowed(f"{what}{from_day}须晚于上一次变更的{after}", what=what, day=from_day, limit=after)
+
+
+class KindNotAllowed(Conflict):
+    """A task force or a park, which has records as such, stays one."""
 
 
 class ChainNotOpen(Conflict):
@@ -355,7 +364,7 @@ def evolve_organisation(present: Organisation | None, event: Event) -> Organisat
         case OrganisationRecorded():
             former = present.former if present else ()
             if present and event.since and event.name != present.name:
-                former = (*former, FormerName(present.name, event.since - timedelta(days=1)))
+                former = _called_before(present, event.since)
             return Organisation(event.organisation_id, event.name, event.parent_id, _next(present), event.kind, former)
         case TaskForceRecorded() | TaskForceDissolved() | ParkRecorded() if present:
             return replace(present, version=_next(present))
@@ -377,7 +386,7 @@ def evolve_chain(present: Chain | None, event: Event) -> Chain:
             return Chain(event.chain_id, event.code, event.name, event.category, 1, event.since, event.since)
         case ChainRecorded() if present:
             former, since = present.former, event.since
-            if since:
+            if since and since != present.since:
                 former = (*former, FormerChain(since - timedelta(days=1), present.name, present.category))
             changed = replace(present, name=event.name, category=event.category, former=former)
             return replace(changed, since=since or present.since, version=_next(present))
@@ -424,6 +433,14 @@ def _ended(terms: tuple[Term, ...], before: date) -> tuple[Term, ...]:
     if not terms or terms[-1].until_day is not None:
         return terms
     return (*terms[:-1], replace(terms[-1], until_day=before - timedelta(days=1)))
+
+
+def _called_before(organisation: Organisation, since: date) -> tuple[FormerName, ...]:
+    """A name that is put right on the day on which it was given leaves nothing behind."""
+    until = since - timedelta(days=1)
+    if organisation.former and organisation.former[-1].until_day == until:
+        return organisation.former
+    return (*organisation.former, FormerName(organisation.name, until))
 
 
 def _charged(post: Post, event: PostChainsAssigned) -> Post:

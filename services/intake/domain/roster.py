@@ -17,7 +17,7 @@ from services.intake.domain.programme import Organisation, Person, Post, Term
 from services.intake.domain.terms import TIER_NAMES
 from shared.contracts.event import Event
 from shared.contracts.ids import organisation_id
-from shared.contracts.programme import Tier
+from shared.contracts.programme import OrganisationKind, Tier
 from shared.kit.errors import DomainError
 
 
@@ -38,6 +38,7 @@ class PostDraft:
     vacant: bool = False
     chains: tuple[str, ...] = ()
     from_day: date | None = None
+    kind: OrganisationKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +178,13 @@ class Roster:
         parent = self._id(draft.parent) if draft.parent else present.parent_id if present else None
         if draft.parent and self._parents_given.get(id, parent) != parent:
             raise _Refused("parent", f"本表中“{draft.organisation}”有两个上级单位")
-        wanted = Organisation(id, draft.organisation, parent)
+        wanted = Organisation(id, draft.organisation, parent, kind=draft.kind)
         above = list(self._above(parent))
-        events = _or_refuse("parent", lambda: programme.record_organisation(present, wanted, above=above))
+        try:
+            events = programme.record_organisation(present, wanted, above=above)
+        except DomainError as error:
+            field = "kind" if isinstance(error, programme.KindNotAllowed) else "parent"
+            raise _Refused(field, error.message) from error
         return [_Change(programme.evolve_organisation(present, event), (event,)) for event in events]
 
     def _above(self, id: UUID | None) -> Iterator[Organisation]:

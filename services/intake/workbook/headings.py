@@ -48,6 +48,7 @@ class Column(StrEnum):
 
     ORG_NAME = "单位名称"
     ORG_PARENT = "上级单位"
+    ORG_KIND = "单位类别"
     POST = "岗位"
     TIER = "层级"
     PERSON = "姓名"
@@ -105,6 +106,7 @@ _ORGANISATION_WORDS = {
     Column.SERIAL: r"序号|序|编号",
     Column.ORG_NAME: r"(?:所在|所属)?(?:单位|机构)(?:名称|全称)?",
     Column.ORG_PARENT: r"(?:上级|主管)(?:单位|机构|部门)",
+    Column.ORG_KIND: r"(?:单位|机构)(?:类别|类型|性质)",
     Column.POST: r"(?:岗位|职务|任职)(?:名称)?",
     Column.TIER: r"(?:岗位)?层级(?:名称)?",
     Column.PERSON: r"(?:人员|任职人员)?姓名|任职人员|任职人",

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from datetime import date
 
 from services.intake.domain.roster import PostDraft
-from services.intake.domain.terms import TIER_NAMES
+from services.intake.domain.terms import ORGANISATION_KIND_NAMES, TIER_NAMES
 from services.intake.workbook.entries import Entry, words
 from services.intake.workbook.headings import Column
 from services.intake.workbook.lists import Line
 from services.intake.workbook.problems import Unreadable
 from services.intake.workbook.results import ReadRow, row_key
 from services.intake.workbook.text import Raw, compact
-from shared.contracts.programme import Tier
+from shared.contracts.programme import OrganisationKind, Tier
 
 _TIERS = {word: tier for tier, word in TIER_NAMES.items()} | {
     "单位主要负责人": Tier.UNIT_HEAD,
@@ -20,6 +20,7 @@ _TIERS = {word: tier for tier, word in TIER_NAMES.items()} | {
     "产业专班": Tier.TASK_FORCE,
     "专班": Tier.TASK_FORCE,
 }
+_KINDS = {compact(word): kind for kind, word in ORGANISATION_KIND_NAMES.items()}
 _OF_CHAINS = frozenset({Tier.CHIEF, Tier.DEPUTY_CHIEF, Tier.TASK_FORCE, Tier.TASK_FORCE_OFFICE})
 _VACANT = frozenset({"空缺", "缺", "暂缺", "待定"})
 _ALL_CHAINS = frozenset({"全部", "所有", "各产业链", "全部产业链"})
@@ -28,6 +29,7 @@ _BETWEEN = re.compile(r"[、,，;；/\n]+")
 PLACES = {
     "organisation": Column.ORG_NAME,
     "parent": Column.ORG_PARENT,
+    "kind": Column.ORG_KIND,
     "title": Column.POST,
     "tier": Column.TIER,
     "person": Column.PERSON,
@@ -46,6 +48,7 @@ def read_post(line: Line, happened: Callable[[Raw], date]) -> ReadRow:
     person = entry.take(Column.PERSON, words) or ""
     chains = entry.take(Column.CHAIN, chains_of) or ()
     parent = entry.take(Column.ORG_PARENT, words) or ""
+    kind = entry.take(Column.ORG_KIND, kind_of)
     from_day = entry.take(Column.FROM_DAY, happened)
     _check(entry, title=title, tier=tier, person=person, chains=chains)
     if entry.reasons or organisation is None:
@@ -63,6 +66,7 @@ def read_post(line: Line, happened: Callable[[Raw], date]) -> ReadRow:
         vacant,
         chains,
         from_day,
+        kind,
     )
     return ReadRow(line.sheet, line.number, "organisation", post=draft, places=entry.places)
 
@@ -72,6 +76,13 @@ def tier_of(value: Raw) -> Tier:
     if tier is None:
         raise Unreadable(f"层级不能识别，可填：{'、'.join(TIER_NAMES.values())}")
     return tier
+
+
+def kind_of(value: Raw) -> OrganisationKind:
+    kind = _KINDS.get(compact(value))
+    if kind is None:
+        raise Unreadable(f"单位类别不能识别，可填：{'、'.join(ORGANISATION_KIND_NAMES.values())}")
+    return kind
 
 
 def chains_of(value: Raw) -> tuple[str, ...]:

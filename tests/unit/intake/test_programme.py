@@ -163,6 +163,17 @@ def test_a_renamed_organisation_is_found_by_every_name_it_bore() -> None:
     assert programme.rename(renamed, "区投资促进局", from_day=MAY, today=MAY) == []
 
 
+def test_a_name_that_is_put_right_on_its_day_leaves_nothing_behind() -> None:
+    unit, chain = BUREAU, DISPLAY
+    for name in ("区投资促进据", "区投资促进局"):
+        (event,) = programme.rename(unit, name, from_day=MAY, today=MAY)
+        unit = programme.evolve_organisation(unit, event)
+        (event,) = programme.record_chain(chain, replace(chain, name=name), since=MAY, today=MAY)
+        chain = programme.evolve_chain(chain, event)
+    assert unit.names == (BUREAU.name, "区投资促进局")
+    assert [before.name for before in chain.former] == [DISPLAY.name]
+
+
 def test_a_chain_is_on_each_day_what_it_was_then() -> None:
     (event,) = programme.record_chain(DISPLAY, replace(DISPLAY, name="光电"), since=MAY, today=MAY)
     chain = programme.evolve_chain(DISPLAY, event)

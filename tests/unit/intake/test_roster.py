@@ -1,13 +1,22 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from uuid import UUID, uuid4
 
+from services.intake.domain import programme
 from services.intake.domain.directory import directory_of
 from services.intake.domain.drafts import Verdict
 from services.intake.domain.programme import Chain, Organisation, Person, Post, Term
 from services.intake.domain.roster import PostDraft, Roster, RosterOutcome
 from shared.contracts.ids import chain_id, organisation_id
-from shared.contracts.programme import ChainCategory, OrganisationRecorded, PostAssumed, PostVacated, Tier
+from shared.contracts.programme import (
+    ChainCategory,
+    OrganisationKind,
+    OrganisationRecorded,
+    PostAssumed,
+    PostVacated,
+    Tier,
+)
 
 TODAY = date(2026, 1, 5)
 SHIP = Chain(chain_id("SHIP"), "SHIP", "船舶海工", ChainCategory.TRADITIONAL_MANUFACTURING, 1)
@@ -16,10 +25,10 @@ ZHANG = Person(UUID(int=1), "张示例", BUREAU.id, 1)
 DESK = Post(UUID(int=2), "专员", Tier.OFFICER, BUREAU.id, (), (Term(ZHANG.id, date(2025, 1, 1)),), 2)
 
 
-def roster(*, people: Sequence[Person] = (ZHANG,)) -> Roster:
+def roster(*, people: Sequence[Person] = (ZHANG,), organisations: Sequence[Organisation] = (BUREAU,)) -> Roster:
     return Roster(
         directory=directory_of(chains=[SHIP], organisations=(), posts=(), people=(), today=TODAY),
-        organisations=[BUREAU],
+        organisations=organisations,
         people=people,
         posts=[DESK],
         today=TODAY,
@@ -127,3 +136,22 @@ def test_a_name_that_several_people_have_is_refused() -> None:
     )[0]
 
     assert fields(outcome) == ["person"]
+
+
+def test_a_list_says_of_what_kind_a_unit_is_and_a_former_name_leads_to_the_unit() -> None:
+    (event,) = programme.rename(BUREAU, "新示例局", from_day=TODAY, today=TODAY)
+    renamed = programme.evolve_organisation(BUREAU, event)
+    present = roster(organisations=(renamed,))
+    outcomes = present.take([draft(1, "示例局", kind=OrganisationKind.GOVERNMENT), draft(2, "示例科", parent="示例局")])
+    assert [outcome.verdict for outcome in outcomes] == [Verdict.CHANGED, Verdict.RECORDED]
+    (changed, child) = (present.events[BUREAU.id][0], present.events[organisation_id("示例科")][0])
+    assert isinstance(changed, OrganisationRecorded)
+    assert (changed.name, changed.kind) == ("新示例局", OrganisationKind.GOVERNMENT)
+    assert isinstance(child, OrganisationRecorded)
+    assert child.parent_id == BUREAU.id
+
+
+def test_a_park_stays_one_whatever_a_list_says() -> None:
+    park = replace(BUREAU, kind=OrganisationKind.PARK)
+    (outcome,) = roster(organisations=(park,)).take([draft(1, kind=OrganisationKind.OTHER)])
+    assert fields(outcome) == ["kind"]

@@ -10,7 +10,7 @@ from services.intake.workbook.notices import days_unknown
 from services.intake.workbook.problems import WorkbookRefused
 from services.intake.workbook.reading import read_workbook
 from services.intake.workbook.results import ReadRow
-from shared.contracts.programme import Tier
+from shared.contracts.programme import OrganisationKind, Tier
 from shared.contracts.projects import Evidence, ProjectKind, Source, Stage
 from tests.support.workbooks import HEADING, Row, project_list, saved, workbook
 
@@ -367,6 +367,16 @@ def test_an_organisation_sheet_comes_before_the_projects_whatever_the_order() ->
         None,
     ]
     assert "工作表“机构人员”的这些列未导入：联系电话" in read.notices
+
+
+def test_the_kind_of_a_unit_is_read_and_an_unknown_one_is_refused_with_its_cell() -> None:
+    heading = ("单位名称", "上级单位", "单位类别", "岗位")
+    rows = [heading, ["示例街道", None, "街道、镇", None], ["示例园区", None, "产业园", None]]
+    known, unknown = read_workbook(workbook({"机构人员": rows})).rows
+    assert known.post is not None
+    assert known.post.kind is OrganisationKind.SUB_DISTRICT
+    (reason,) = unknown.reasons
+    assert (reason.cell, reason.column) == ("C3", "单位类别")
 
 
 def test_an_organisation_row_is_refused_with_its_cells() -> None:
