@@ -1,7 +1,7 @@
 """The template that offices fill in: a sheet of projects, one of organisation, drop-downs and notes."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from openpyxl import Workbook
@@ -13,6 +13,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from services.intake.domain.terms import KIND_NAMES, ORGANISATION_KIND_NAMES, STAGE_NAMES, TIER_NAMES
 from services.intake.workbook.headings import Column
 from services.intake.workbook.styles import fit, head, put, width_of
+from services.intake.workbook.text import Raw
 
 _ROWS = 2000
 _LISTS = "选项"
@@ -26,6 +27,10 @@ _NOTES = (
     "7. 机构人员表：一行一个岗位；姓名留空或填“空缺”表示岗位空缺。总链长、单位负责人、责任人不填产业链。",
     "8. 不要填写手机号码等个人信息，系统不导入。",
 )
+
+
+ProjectRow = Mapping[Column, Raw]
+"""A project as a row of the sheet of projects; columns that say nothing are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,10 @@ _PROJECTS = (
     _Field(Column.NAME, required=True),
     _Field(Column.CHAIN, required=True, choices="产业链"),
     _Field(Column.ORG, required=True, note="单位全称"),
-    _Field(Column.RESPONSIBLE, note="岗位名称，或任职人员姓名；有计划时间的必填"),
+    _Field(
+        Column.RESPONSIBLE,
+        note="岗位名称，或任职人员姓名；有计划时间的必填。各节点不同的，写成“签约：甲岗；开工：乙单位/乙岗”",
+    ),
     _Field(Column.KIND, choices="项目类型"),
     _Field(Column.TOTAL, required=True, heading="总投资（万元）"),
     _Field(Column.STAGE, required=True, choices="阶段"),
@@ -84,8 +92,8 @@ _ORGANISATION = (
 )
 
 
-def template(chains: Sequence[str]) -> bytes:
-    """An xlsx; `chains` are the names offered for 所属产业链."""
+def template(chains: Sequence[str], rows: Sequence[ProjectRow] = ()) -> bytes:
+    """An xlsx; `chains` are the names offered for 所属产业链, `rows` what the sheet of projects holds already."""
     book = Workbook()
     book.remove(book.active)
     projects, organisation = book.create_sheet("项目清单"), book.create_sheet("机构人员")
@@ -97,8 +105,9 @@ def template(chains: Sequence[str]) -> bytes:
         "单位类别": list(ORGANISATION_KIND_NAMES.values()),
     }
     ranges = _write_choices(book.create_sheet(_LISTS), choices)
-    _write_fields(projects, _PROJECTS, ranges)
-    _write_fields(organisation, _ORGANISATION, ranges)
+    _write_fields(projects, _PROJECTS, ranges, last=max(_ROWS, len(rows) + _ROWS))
+    _write_rows(projects, rows)
+    _write_fields(organisation, _ORGANISATION, ranges, last=_ROWS)
     _write_notes(book.create_sheet("填写说明"))
     out = io.BytesIO()
     book.save(out)
@@ -117,7 +126,7 @@ def _write_choices(page: Worksheet, choices: dict[str, list[str]]) -> dict[str, 
     return ranges
 
 
-def _write_fields(page: Worksheet, fields: Sequence[_Field], ranges: dict[str, str]) -> None:
+def _write_fields(page: Worksheet, fields: Sequence[_Field], ranges: dict[str, str], *, last: int) -> None:
     for at, field in enumerate(fields, 1):
         cell = put(page, 1, at, field.text)
         head(cell)
@@ -126,10 +135,22 @@ def _write_fields(page: Worksheet, fields: Sequence[_Field], ranges: dict[str, s
         if field.choices:
             letter = get_column_letter(at)
             choice = DataValidation("list", formula1=ranges[field.choices], allow_blank=True, showErrorMessage=True)
-            choice.add(f"{letter}2:{letter}{_ROWS}")
+            choice.add(f"{letter}2:{letter}{last}")
             page.add_data_validation(choice)
     fit(page, [width_of([field.text]) + 4 for field in fields])
     page.freeze_panes = "A2"
+
+
+def _write_rows(page: Worksheet, rows: Sequence[ProjectRow]) -> None:
+    for at, row in enumerate(rows, 2):
+        put(page, at, 1, at - 1)
+        for column, field in enumerate(_PROJECTS, 1):
+            if value := row.get(field.column):
+                put(page, at, column, value)
+    for column, field in enumerate(_PROJECTS, 1):
+        if rows:
+            width = width_of([field.text, *(row.get(field.column) for row in rows[:200])])
+            page.column_dimensions[get_column_letter(column)].width = width + 2
 
 
 def _write_notes(page: Worksheet) -> None:
