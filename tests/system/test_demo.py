@@ -73,3 +73,14 @@ def test_somebody_acknowledged_somebody_was_early_and_the_outage_was_outlived(ac
         assert found is not None
         assert int(found[1]) > 0
     assert re.search(r"commendation proposed: .+, \d+ working days early", account)
+
+
+def test_the_quarter_comes_to_its_figures_and_its_correction_stands_beside_what_was_published(account: str) -> None:
+    headline = "2024年第一季度，新签约1亿元及以上项目208个，总投资1209亿元，其中30亿元及以上项目10个。"
+    assert f"2024-Q1 第1号：{headline}" in account
+    assert re.search(r"2024-Q1 第1号 更正第1号：更正后，2024年第一季度，新签约1亿元及以上项目207个", account)
+
+
+def test_an_increment_comes_from_its_site_evaluation_to_twice_the_output(account: str) -> None:
+    days = ["2023-07-12在谈", "2024-04-18签约", "2026-06-30达产，产出为设计的2.0倍"]
+    assert [account.index(day) for day in days] == sorted(account.index(day) for day in days)

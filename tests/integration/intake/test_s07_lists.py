@@ -9,6 +9,7 @@ import pytest
 from shared.contracts.ids import chain_id
 from shared.kit.clock import CHINA
 from tests.integration.intake.conftest import DISPLAY, Office
+from tests.integration.intake.striking import correct, strike_off
 from tests.support.clock import MovableClock
 
 LISTS = ("negotiating", "signed", "building")
@@ -156,6 +157,28 @@ async def test_a_terminated_project_leaves_its_list_on_the_day_it_ended(
     assert (await names(office, on="2026-02-10"))["negotiating"] == []
     assert (await names(office, on="2026-02-09"))["negotiating"] == ["终止项目"]
     assert (await names(office, on="2026-02-20", known_on="2026-02-19"))["negotiating"] == ["终止项目"]
+
+
+async def test_what_was_struck_off_stands_in_no_list_of_any_day_but_was_known_before(
+    office: Office, bureau: str, clock: MovableClock
+) -> None:
+    false = await office.project(bureau, name="虚报项目", stage="signed", signed_on="2025-12-01")
+    await move(clock, "2026-02-20")
+    await strike_off(office.http, false["id"])
+    assert (await names(office, on="2026-01-05"))["signed"] == []
+    assert (await names(office, on="2026-01-05", known_on="2026-01-05"))["signed"] == ["虚报项目"]
+
+
+async def test_a_signing_that_did_not_happen_leaves_the_past_as_it_is_known_now(
+    office: Office, bureau: str, clock: MovableClock
+) -> None:
+    project = await office.project(bureau, name="误记签约")
+    await step(office, project, "signed", "2026-01-05", evidence=contract("2026-01-05"))
+    await move(clock, "2026-02-20")
+    body = {"kind": "reversal", "sequence": 2, "reason": "合同未生效"}
+    await correct(office.http, project["id"], body)
+    assert await names(office, on="2026-01-05") == {"negotiating": ["误记签约"], "signed": [], "building": []}
+    assert (await names(office, on="2026-01-05", known_on="2026-01-05"))["signed"] == ["误记签约"]
 
 
 @pytest.mark.parametrize("asked", [{"on": "2026-01-06"}, {"known_on": "2026-01-06"}])
