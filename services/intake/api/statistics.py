@@ -58,7 +58,7 @@ def period_of(
 
 
 Of = Annotated[Period, Depends(period_of)]
-By_ = Annotated[
+Dimensions = Annotated[
     tuple[Dimension, ...], Query(alias="by", max_length=len(Dimension), description="dimensions to break down by")
 ]
 
@@ -253,7 +253,7 @@ class CorrectBody(Body):
 async def show_report(
     period: Of,
     conn: Reader,
-    by: By_ = (),
+    by: Dimensions = (),
     chain_id: UUID | None = None,
     responsible_org_id: UUID | None = None,
     park_id: UUID | None = None,
@@ -331,7 +331,7 @@ async def list_published(
 async def break_down_published(
     publication_id: UUID,
     conn: Reader,
-    by: By_,
+    by: Dimensions,
     correction: Annotated[int, Query(ge=0, le=10_000, description="0: as published")] = 0,
 ) -> list[Breakdown]:
     """The published figures broken down, with the names that chains and units had then."""
