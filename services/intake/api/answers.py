@@ -159,8 +159,9 @@ class ProjectShown(ProjectSummary):
     milestones: tuple[MilestoneShown, ...]
 
     @classmethod
-    def of_project(cls, row: Any, project: Project, next_stages: tuple[Stage, ...]) -> Self:
-        return cls.of(row, reached=dict(project.reached), next_stages=next_stages, milestones=milestones_of(project))
+    def of_project(cls, row: Any, project: Project, next_stages: tuple[Stage, ...], **more: Any) -> Self:
+        lines = milestones_of(project)
+        return cls.of(row, reached=dict(project.reached), next_stages=next_stages, milestones=lines, **more)
 
 
 class DuplicateShown(Shown):

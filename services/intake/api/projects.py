@@ -1,6 +1,5 @@
 """Projects and their stages."""
 
-from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -17,7 +16,7 @@ from services.intake.api.bodies import (
     ReasonBody,
     TransitionBody,
 )
-from services.intake.api.showing import answer_with, history_shown, project_shown
+from services.intake.api.showing import answer_with, history_shown, next_stages, project_shown
 from services.intake.domain.terms import HoldStatus, ProjectList
 from services.intake.handlers import projects as handlers
 from services.intake.store import duplicates, views
@@ -38,9 +37,10 @@ async def record_project(body: ProjectBody, write: Clerk) -> Response:
 
     async def work(conn: AsyncConnection, by: By) -> Answer:
         project = await handlers.record_project(body.recording(), conn=conn, by=by)
-        answer = await answer_with(project, conn=conn, status=201)
-        found = [DuplicateShown.of(item) for item in await duplicates.find(project.id, conn=conn)]
-        return replace(answer, body=RecordedShown(**dict(answer.body), possible_duplicates=found))
+        row, likely = await duplicates.recorded(project.id, conn=conn)
+        found = tuple(map(DuplicateShown.of, likely))
+        shown = RecordedShown.of_project(row, project, next_stages(project), possible_duplicates=found)
+        return Answer(shown, status=201, version=shown.version, location=f"/v1/projects/{shown.id}")
 
     return await write(work)
 

@@ -13,6 +13,7 @@ from services.intake.domain.errors import RecordMissing
 from services.intake.domain.project import Project
 from services.intake.store import projects as store
 from services.intake.store import views
+from shared.contracts.projects import Stage
 from shared.contracts.topics import EVENT_TYPES
 from shared.kit.log import eventlog
 from shared.kit.web.http import Answer
@@ -46,8 +47,12 @@ async def answer_with(project: Project, *, conn: AsyncConnection, status: int = 
 
 async def _shown(project: Project, *, conn: AsyncConnection) -> ProjectShown:
     row = await views.project(project.id, conn=conn)
-    route = reference.lifecycle_rules().routes[project.kind]
-    return ProjectShown.of_project(row, project, route.following(project.stage))
+    return ProjectShown.of_project(row, project, next_stages(project))
+
+
+def next_stages(project: Project) -> tuple[Stage, ...]:
+    """The stages that the project may reach next."""
+    return reference.lifecycle_rules().routes[project.kind].following(project.stage)
 
 
 async def history_shown(project_id: UUID, *, conn: AsyncConnection, after: int, limit: int) -> list[FactShown]:

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.intake.store.views import ONE
 from shared.kit.database import fetch
 
 MOST = 50
@@ -40,6 +42,10 @@ FIND = f"""
      ORDER BY count(*) DESC, code
      LIMIT {MOST}
 """  # noqa: S608 - constants of this module
+
+
+RECORDED = f"SELECT one.*, (SELECT jsonb_agg(found) FROM ({FIND}) AS found) AS likely FROM ({ONE}) AS one"  # noqa: S608
+"""A project as `views.project` gives it, and what may be the same, in one statement."""
 
 
 class Reason(StrEnum):
@@ -76,6 +82,13 @@ class Likely:
 async def find(project_id: UUID, *, conn: AsyncConnection) -> list[Likely]:
     """The projects that may be the same as this one, those with most reasons first; fifty at most."""
     return [_likely(row) for row in await fetch(conn, FIND, project_id)]
+
+
+async def recorded(project_id: UUID, *, conn: AsyncConnection) -> tuple[Any, list[Likely]]:
+    """A project that exists, with the columns that lists give, and the projects that may be the same."""
+    (row,) = await fetch(conn, RECORDED, project_id)
+    found = row["likely"] or ()
+    return SimpleNamespace(**row), [_likely({**item, "id": UUID(item["id"])}) for item in found]
 
 
 def _likely(row: Mapping[str, Any]) -> Likely:
