@@ -83,13 +83,11 @@ async def test_an_increment_counts_alone_and_its_parent_not_again(
 ) -> None:
     parent = await signed(office, bureau, "安迈铝业", 600_000, "2019-05-06")
     added = await office.project(bureau, name="安迈铝业增资", kind="expansion", total_investment_wan=40_000)
-    profile = await office.http.get(f"/v1/projects/{added['id']}/profile")
-    if profile.status_code == 200:
-        changes = {"parent_project_id": parent["id"]}
-        version = {"if-match": f'"{added["version"]}"'}
-        linked = await office.http.patch(f"/v1/projects/{added['id']}/profile", json=changes, headers=version)
-        assert linked.status_code == 200, linked.text
-        added = (await office.http.get(f"/v1/projects/{added['id']}")).json()
+    version = {"if-match": f'"{added["version"]}"'}
+    changes = {"parent_project_id": parent["id"]}
+    linked = await http.patch(f"/v1/projects/{added['id']}/profile", json=changes, headers=version)
+    assert linked.status_code == 200, linked.text
+    added = (await http.get(f"/v1/projects/{added['id']}")).json()
     evidence = [{"kind": "formal_contract", "on": "2024-03-20", "reference": "增资协议"}]
     done = await office.advance(added, "signed", on="2024-03-20", evidence=evidence, amount_wan=35_000)
     assert done.status_code == 200, done.text
@@ -129,6 +127,22 @@ async def test_figures_break_down_by_every_dimension_and_add_up(
     assert (await statistics(http, chain_id=AUTO))["figures"]["total_wan"] == 120_000
     assert (await statistics(http, responsible_org_id=force))["figures"]["count"] == 2
     assert (await http.get("/v1/statistics/signings", params={**FIRST_QUARTER, "by": "colour"})).status_code == 422
+
+
+async def test_figures_break_down_by_park_and_by_where_the_capital_comes_from(
+    http: httpx.AsyncClient, office: Office, bureau: str
+) -> None:
+    park = await office.make("/v1/parks", name="新型显示产业园", chain_ids=[str(DISPLAY)])
+    inside = await signed(office, bureau, "园内外资", 30_000, "2024-01-09")
+    await signed(office, bureau, "园外", 10_000, "2024-02-09")
+    version = {"if-match": f'"{inside["version"]}"'}
+    particulars = {"park_id": park["id"], "capital_source": "foreign"}
+    revised = await http.patch(f"/v1/projects/{inside['id']}/profile", json=particulars, headers=version)
+    assert revised.status_code == 200, revised.text
+    parks, capital = (await statistics(http, by=["park", "capital"]))["breakdowns"]
+    assert [told(group) for group in parks["groups"]] == [("新型显示产业园", 1, 30_000), ("不在园区", 1, 10_000)]
+    assert [told(group) for group in capital["groups"]] == [("外资", 1, 30_000), ("未填报", 1, 10_000)]
+    assert (await statistics(http, park_id=park["id"]))["figures"]["total_wan"] == 30_000
 
 
 async def test_a_project_that_moves_later_stays_with_the_chain_it_was_signed_in(
