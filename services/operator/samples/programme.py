@@ -217,7 +217,7 @@ def _plans(stage: str, first: date, second: date) -> dict[str, date]:
 def _days(stage: str, start: date, random_: random.Random) -> dict[str, date]:
     if stage == "在谈":
         return {}
-    signed = month_end(start, -random_.randrange(16, 30)).replace(day=random_.randrange(1, 28))
+    signed = month_end(start, -random_.randrange(26, 40)).replace(day=random_.randrange(1, 28))
     if stage == "签约":
         return {"签约": signed}
     started = month_end(start, -random_.randrange(4, 14)).replace(day=random_.randrange(1, 28))

@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 
 from services.intake.workbook.reading import read_workbook
+from services.operator.samples.programme import sample_programme
 from services.operator.samples.quarter import quarter_workbook, repeated_workbook, synthetic_quarter
 
 FIRST = date(2024, 1, 1)
@@ -30,3 +31,8 @@ def test_an_import_finds_every_row_sound(seed: int) -> None:
 
     again = [row.project for row in read_workbook(repeated_workbook(quarter)).rows]
     assert [draft.code for draft in again if draft] == [project.code for project in quarter.repeated]
+
+
+def test_what_the_sample_programme_signed_is_not_in_the_quarter_of_the_demonstration() -> None:
+    days = {project.days.get("签约") for project in sample_programme(date(2026, 1, 5)).projects}
+    assert not {day for day in days if day and date(2024, 1, 1) <= day <= date(2024, 3, 31)}
