@@ -97,12 +97,14 @@ class PostFilter:
 async def posts(
     wanted: PostFilter, *, on: date, conn: AsyncConnection, after: tuple[str, UUID] | None = None, limit: int
 ) -> list[Row[Any]]:
-    """Posts with whoever holds them on a day, by title."""
+    """Posts with whoever holds them on a day and the chains that they answer for then, by title."""
     of, term, person = tables.post.c, tables.post_term.c, tables.person.c
+    chains = _chains_on(on)
     covering = and_(term.post_id == of.id, term.from_day <= on, or_(term.until_day.is_(None), term.until_day >= on))
     query = (
         select(
-            tables.post,
+            *(column for column in of if column.name != "chain_ids"),
+            chains.label("chain_ids"),
             ORGANISATION.name.label("organisation_name"),
             term.person_id,
             person.name.label("person_name"),
@@ -113,7 +115,7 @@ async def posts(
         .outerjoin(tables.post_term, covering)
         .outerjoin(tables.person, person.id == term.person_id)
     )
-    query = query.where(*_post_conditions(wanted)).order_by(of.title, of.id).limit(limit)
+    query = query.where(*_post_conditions(wanted, chains)).order_by(of.title, of.id).limit(limit)
     if after is not None:
         query = query.where((of.title > after[0]) | ((of.title == after[0]) & (of.id > after[1])))
     return list(await conn.execute(query))
@@ -192,7 +194,14 @@ def _projects() -> Select[Any]:
     )
 
 
-def _post_conditions(wanted: PostFilter) -> list[ColumnElement[bool]]:
+def _chains_on(day: date) -> ColumnElement[Any]:
+    """The chains that a post answered for on a day."""
+    former = tables.post_former.c
+    before = select(former.chain_ids).where(former.post_id == tables.post.c.id, former.until_day >= day)
+    return func.coalesce(before.order_by(former.until_day).limit(1).scalar_subquery(), tables.post.c.chain_ids)
+
+
+def _post_conditions(wanted: PostFilter, chains: ColumnElement[Any]) -> list[ColumnElement[bool]]:
     of = tables.post.c
     conditions: list[ColumnElement[bool]] = []
     if wanted.id:
@@ -203,7 +212,7 @@ def _post_conditions(wanted: PostFilter) -> list[ColumnElement[bool]]:
         conditions.append(of.organisation_id == wanted.organisation_id)
     if wanted.chain:
         chain = select(CHAIN.id).where(CHAIN.code == wanted.chain).scalar_subquery()
-        conditions.append(chain == any_(of.chain_ids))
+        conditions.append(chain == any_(chains))
     if wanted.vacant is not None:
         person_id = tables.post_term.c.person_id
         conditions.append(person_id.is_(None) if wanted.vacant else person_id.is_not(None))

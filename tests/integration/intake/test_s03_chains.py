@@ -183,6 +183,14 @@ async def test_a_chain_is_handed_to_another_chief_with_what_is_open_of_its_work(
         tiers = (await responsible(office, chain, day)).json()["tiers"]
         return [post["title"] for tier in tiers if tier["tier"] == "task_force" for post in tier["posts"]]
 
+    listed = [
+        [post["title"] for post in (await office.http.get("/v1/posts", params=params)).json()["items"]]
+        for params in (
+            {"chain": "DISPLAY", "tier": "task_force", "on": "2026-02-28"},
+            {"chain": "DISPLAY", "tier": "task_force"},
+        )
+    ]
+    assert listed == [["专班甲"], ["专班乙"]]
     assert await forces(DISPLAY, "2026-02-28") == ["专班甲"]
     assert await forces(DISPLAY, "2026-03-01") == ["专班乙"]
     assert await forces(AUTO, "2026-03-01") == ["专班甲"]
