@@ -22,6 +22,7 @@ _COMMANDS = {
     "connect-robots": "connect.connect_robots",
     "import": "imports.import_workbook",
     "sample-workbook": "imports.sample_workbook",
+    "sample-quarter": "imports.sample_quarter",
 }
 """A function of a module of services.operator.commands, by the command's name."""
 

@@ -84,6 +84,25 @@ def sample_workbook(
     say(f"{out}: {sample.projects} projects, {sample.wrong} wrong rows, {len(sample.programme.offices)} posts")
 
 
+def sample_quarter(
+    out: Annotated[Path, typer.Argument(dir_okay=False, help="The xlsx to write.")],
+    *,
+    first: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The quarter's first day; else 2024-01-01.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed and quarter give the same file.")] = 2024,
+) -> None:
+    """Write the lists of a synthetic quarter (合成数据): 208 signings that count, and what must not count."""
+    from services.operator.samples.quarter import quarter_workbook, synthetic_quarter
+
+    try:
+        quarter = synthetic_quarter(first.date() if first else date(2024, 1, 1), seed=seed)
+    except ValueError as reason:
+        fail(str(reason))
+    out.write_bytes(quarter_workbook(quarter))
+    say(f"{out}: {len(quarter.projects)} projects; to be struck off: {', '.join(quarter.struck)}")
+
+
 def _progress() -> Progress:
     """A bar on a terminal, gone once it is full; nothing elsewhere."""
     columns = (TextColumn("正在导入 {task.description}"), BarColumn(), MofNCompleteColumn())

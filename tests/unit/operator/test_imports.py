@@ -170,3 +170,12 @@ def test_the_sample_is_written(runner: CliRunner, tmp_path: Path) -> None:
 
     assert result.exit_code == 0
     assert "合成示例" in load_workbook(io.BytesIO(out.read_bytes()))["签约在建项目"]["A1"].value
+
+
+def test_the_synthetic_quarter_is_written(runner: CliRunner, tmp_path: Path) -> None:
+    out = tmp_path / "quarter.xlsx"
+    result = runner.invoke(LIANDU, ["sample-quarter", str(out)])
+    assert result.exit_code == 0, result.output
+    assert "219 projects" in result.output
+    assert out.read_bytes().startswith(b"PK")
+    assert runner.invoke(LIANDU, ["sample-quarter", str(out), "--first", "2024-02-01"]).exit_code == 1
