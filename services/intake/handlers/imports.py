@@ -1,7 +1,7 @@
 """A workbook's lists, taken row by row: organisation first, then projects, part by part."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -19,6 +19,8 @@ from services.intake.handlers.roster import import_roster, rehearse_roster
 from services.intake.store import imports as store
 from services.intake.store.imports import Accepted, Standing, Status
 from services.intake.workbook.notices import days_unknown
+from services.intake.workbook.organisation import PLACES as POST_COLUMNS
+from services.intake.workbook.projects import PLACES as PROJECT_COLUMNS
 from services.intake.workbook.results import Place, ReadRow, ReadWorkbook, Reason, place_key
 from shared.kit.web.http import By
 
@@ -44,6 +46,13 @@ OUTCOMES = {
     Verdict.UNCHANGED: RowOutcome.UNCHANGED,
     Verdict.REFUSED: RowOutcome.REFUSED,
 }
+
+
+_COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "organisation": POST_COLUMNS,
+    "project": {str(field): column for field, column in PROJECT_COLUMNS.items()},
+}
+"""The columns that a refusal asks for where the sheet has none of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +226,7 @@ def _with_column(reason: Reason) -> str:
 
 
 def _reason(row: ReadRow, key: str, message: str) -> Reason:
-    place = row.places.get(key, Place("", "", ""))
+    place = row.places.get(key) or Place("", _COLUMNS[row.kind].get(key, ""), "")
     return Reason(place.cell, place.column, place.value, message)
 
 

@@ -29,6 +29,8 @@ class Entry:
     def take_cell(self, column: Column, parse: Callable[[Cell], T]) -> T | None:
         """As `take`, for values that depend on their heading. Two columns of one meaning must agree."""
         cells = self.line.filled(column)
+        if not cells:
+            return None
         values = [value for cell in cells if (value := self._parsed(cell, parse)) is not None]
         if any(value != values[0] for value in values):
             self.refuse(column, f"与{cells[0].ref}（{cells[0].heading}）不一致，请只保留一个", cell=cells[1])

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from services.intake.workbook.text import compact
 
@@ -153,7 +154,12 @@ class Heading:
 
     @property
     def text(self) -> str:
-        return "/".join(dict.fromkeys("".join(part.split()) for part in self.parts if part))
+        return _joined(self.parts)
+
+
+@lru_cache(maxsize=1024)
+def _joined(parts: tuple[str, ...]) -> str:
+    return "/".join(dict.fromkeys("".join(part.split()) for part in parts if part))
 
 
 def column_of(heading: Heading, kind: ListKind) -> Column | None:

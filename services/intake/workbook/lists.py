@@ -53,14 +53,16 @@ class Line:
 
     def filled(self, column: Column) -> list[Cell]:
         """The cells of a column that hold something; none, one, or two where the column stands twice."""
-        return [cell for cell in self.cells.get(column, ()) if not is_nothing(cell.value)]
+        cells = self.cells.get(column)
+        return [cell for cell in cells if not is_nothing(cell.value)] if cells else []
 
     def cell(self, column: Column) -> Cell | None:
         return next(iter(self.filled(column)), None)
 
     def place(self, column: Column) -> Cell:
         """The cell to point at for a column: the filled one, the empty one, or none where the sheet lacks it."""
-        return self.cell(column) or next(iter(self.cells.get(column, ())), Cell("", column.value, None))
+        cells = self.cells.get(column)
+        return (self.cell(column) or cells[0]) if cells else Cell("", column.value, None)
 
 
 @dataclass(frozen=True, slots=True)

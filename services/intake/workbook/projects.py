@@ -67,7 +67,7 @@ _AMOUNTS = (Column.TOTAL, Column.SIGNED_AMOUNT)
 _RATIO = re.compile(r"(\d+(?:\.\d+)?)(倍|%)?")
 _BETWEEN_STEPS = re.compile(r"[;；]")
 _OF_STEP = re.compile(rf"({'|'.join(_STEP_STAGES)})[:：](.+)")
-_PLACES = {
+PLACES = {
     Field.CODE: Column.CODE,
     Field.NAME: Column.NAME,
     Field.CHAIN: Column.CHAIN,
@@ -84,6 +84,7 @@ _PLACES = {
     Field.EVIDENCE: Column.FORMAL_CONTRACT,
     Field.REPLAN_REASON: Column.REPLAN_REASON,
 }
+"""Where each field of a draft stands; a row locates those that its sheet has a column for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +117,9 @@ def read_project(line: Line, reading: Reading) -> ReadRow:
     draft = _draft(entry, reading)
     if draft is None:
         return _unread(line, tuple(entry.reasons))
-    for field, column in _PLACES.items():
-        entry.locate(field, column)
+    for field, column in PLACES.items():
+        if column in line.cells:
+            entry.locate(field, column)
     _locate_by_stage(entry, draft)
     return ReadRow(line.sheet, line.number, "project", project=draft, places=entry.places)
 
@@ -133,7 +135,7 @@ def _unread(line: Line, reasons: tuple[Reason, ...]) -> ReadRow:
         post if planned and not told and not _by_step(post) else None,
     )
     for field in (Field.CHAIN, Field.RESPONSIBLE_ORG, Field.RESPONSIBLE_POST):
-        entry.locate(field, _PLACES[field])
+        entry.locate(field, PLACES[field])
     return ReadRow(line.sheet, line.number, "project", reasons=reasons, places=entry.places, names=names)
 
 
