@@ -18,6 +18,9 @@ def token(
     person: Annotated[
         UUID | None, typer.Option(help="The person's id in the programme: they act for posts they hold.")
     ] = None,
+    uscc: Annotated[
+        str | None, typer.Option(help="An enterprise's 统一社会信用代码: its account sees what is its own.")
+    ] = None,
     hours: Annotated[float, typer.Option(min=0.01, max=24 * 30, help="How long it is good for.")] = 12,
 ) -> None:
     """Print a token for `Authorization: Bearer …`.
@@ -35,6 +38,12 @@ def token(
     except NoPlatform as reason:
         fail(str(reason))
     made = make_token(
-        secret, subject=subject, name=name or subject, roles=roles, person=person, lifetime=timedelta(hours=hours)
+        secret,
+        subject=subject,
+        name=name or subject,
+        roles=roles,
+        person=person,
+        uscc=uscc,
+        lifetime=timedelta(hours=hours),
     )
     print(made)
