@@ -105,7 +105,8 @@ async def _step(import_id: UUID, read: ReadWorkbook, rehearsal: Rehearsal, *, pl
 def _by(standing: Standing, platform: Platform) -> By:
     """Whoever brought the file, at the present moment."""
     name = standing.actor.removesuffix(f" <{standing.subject}>")
-    return By(Principal(standing.subject, name, frozenset()), platform.clock.now(), standing.traceparent)
+    principal = Principal(standing.subject, name, frozenset(), standing.person)
+    return By(principal, platform.clock.now(), standing.traceparent)
 
 
 async def _give_up(import_id: UUID, *, platform: Platform) -> None:

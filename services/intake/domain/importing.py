@@ -1,7 +1,7 @@
 """What an import changes: one draft set against the record as it stands. A draft is taken whole or refused whole."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -11,7 +11,7 @@ from services.intake.domain import project as projects
 from services.intake.domain import timetable
 from services.intake.domain.directory import Directory
 from services.intake.domain.drafts import Field, MilestoneDraft, ProjectDraft, Refusal, RowNames
-from services.intake.domain.errors import DateNotAllowed, DayStands, EvidenceMissing
+from services.intake.domain.errors import DateNotAllowed, DayStands, EvidenceMissing, NotYourChain
 from services.intake.domain.programme import Chain, Organisation, Post
 from services.intake.domain.project import Changes, NewProject, Project, Step
 from services.intake.domain.rules import Rules
@@ -77,12 +77,17 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What deciding takes besides the draft. `new_id` gives the ids of what is recorded for the first time."""
+    """What deciding takes besides the draft.
+
+    new_id: gives the ids of what is recorded for the first time.
+    own: the chains that the caller may write for; None: all.
+    """
 
     directory: Directory
     rules: Rules
     today: date
     new_id: Callable[[], UUID]
+    own: Collection[UUID] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +153,17 @@ def reconcile(located: Located, known: Known, context: Context) -> Taken:
         events = _events(located, before, context)
     except DomainError as error:
         raise Refused(Refusal(_field_of(error), error.message)) from error
+    if events:
+        _require_own(located, before, context)
     project_id = before.id if before else _recorded(events).project_id
     return Taken(before, project_id, tuple(events))
+
+
+def _require_own(located: Located, before: Project | None, context: Context) -> None:
+    """Refuse to write for a chain that the caller's posts are not of, the one that the project leaves included."""
+    concerned = {located.chain.id, before.chain_id if before else located.chain.id}
+    if context.own is not None and (others := concerned - set(context.own)):
+        raise Refused(Refusal(Field.CHAIN, NotYourChain(others).message))
 
 
 def with_code(taken: Taken, code: str) -> Taken:

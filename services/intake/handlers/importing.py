@@ -31,6 +31,7 @@ from services.intake.domain.importing import (
 )
 from services.intake.domain.programme import Organisation, Person, Post
 from services.intake.domain.project import Project
+from services.intake.handlers.standing import own_chains
 from services.intake.handlers.writing import append, lock_register, today
 from services.intake.store import programme as programme_store
 from services.intake.store import projects as store
@@ -48,7 +49,8 @@ async def import_projects(
     await lock_register(conn=conn)
     directory = await read_directory(conn=conn, by=by)
     additions = missing(drafts, directory, today=today(by), new_id=uuid4) if create_missing else []
-    context = _context(extended(directory, additions, today=today(by)), by)
+    own = await own_chains(conn=conn, by=by)
+    context = _context(extended(directory, additions, today=today(by)), own, by)
     located = await asyncio.to_thread(_locate_all, drafts, context.directory)
     ids = await _find(located, conn=conn)
     known = _known((await store.lock_many(ids, conn=conn)).values())
@@ -62,7 +64,7 @@ async def rehearse_projects(
     drafts: Sequence[ProjectDraft], directory: Directory, *, conn: AsyncConnection, by: By
 ) -> list[Outcome]:
     """What recording these drafts would come to; nothing is locked and nothing written."""
-    context = _context(directory, by)
+    context = _context(directory, await own_chains(conn=conn, by=by), by)
     located = await asyncio.to_thread(_locate_all, drafts, directory)
     found = await store.load_many(await _find(located, conn=conn), conn=conn)
     results = await asyncio.to_thread(_reconcile_all, located, _known(found.values()), context)
@@ -130,8 +132,8 @@ def _known(projects: Collection[Project]) -> Known:
     )
 
 
-def _context(directory: Directory, by: By) -> Context:
-    return Context(directory, reference.lifecycle_rules(), today(by), uuid4)
+def _context(directory: Directory, own: Collection[UUID] | None, by: By) -> Context:
+    return Context(directory, reference.lifecycle_rules(), today(by), uuid4, own)
 
 
 def _reconcile_all(located: Sequence[Located | Refused], known: Known, context: Context) -> list[Taken | Refused]:

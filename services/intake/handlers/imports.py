@@ -103,6 +103,7 @@ async def accept_workbook(
         file_name=upload.name,
         dry_run=dry_run,
         total=len(read.rows),
+        person=by.principal.person,
     )
     await store.accept(accepted, upload.content, moved_at=moved_at, conn=conn)
     return accepted

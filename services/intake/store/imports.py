@@ -17,12 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 KEEP_FILE = text("INSERT INTO stored_file (sha256, content) VALUES (:sha256, :content) ON CONFLICT DO NOTHING")
 ACCEPT = text("""
     INSERT INTO workbook_import
-           (id, at, actor, subject, traceparent, file_name, file_sha256, dry_run, total, status, notices, moved_at)
-    VALUES (:id, :at, :actor, :subject, :traceparent, :file_name, :file_sha256, :dry_run, :total, 'running', '[]',
-            :moved_at)
+           (id, at, actor, subject, person, traceparent, file_name, file_sha256, dry_run, total, status, notices,
+            moved_at)
+    VALUES (:id, :at, :actor, :subject, :person, :traceparent, :file_name, :file_sha256, :dry_run, :total, 'running',
+            '[]', :moved_at)
 """)
 LOCK = text("""
-    SELECT id, status, dry_run, done, total, actor, subject, traceparent FROM workbook_import WHERE id = :id FOR UPDATE
+    SELECT id, status, dry_run, done, total, actor, subject, person, traceparent
+      FROM workbook_import WHERE id = :id FOR UPDATE
 """)
 KEEP_PART = text("""
     INSERT INTO workbook_import_part (import_id, first, rows) VALUES (:id, :first, CAST(:rows AS jsonb))
@@ -75,7 +77,7 @@ class KeptImport:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A file that was accepted, to be taken for `subject`, who is named in full in `actor`."""
+    """A file that was accepted, to be taken for `subject`, who is named in full in `actor`; a `person`, if one."""
 
     id: UUID
     at: datetime
@@ -85,6 +87,7 @@ class Accepted:
     file_name: str
     dry_run: bool
     total: int
+    person: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,7 @@ class Standing:
     actor: str
     subject: str
     traceparent: str | None
+    person: UUID | None
 
 
 async def accept(accepted: Accepted, content: bytes, *, moved_at: datetime, conn: AsyncConnection) -> None:

@@ -11,7 +11,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.kit.web.security import Role
-from tests.integration.intake.conftest import Office, a_token
+from tests.integration.intake.conftest import DISPLAY, Office, a_token
 from tests.integration.intake.test_imports import GOOD, SECOND, changed, counts, facts, send, whole
 from tests.support.workbooks import saved
 
@@ -172,3 +172,25 @@ async def test_whoever_reads_projects_exports_them_and_an_enterprise_does_not(ht
     for role in Role:
         answer = await http.get("/v1/projects/workbook", headers={"authorization": f"Bearer {a_token(role)}"})
         assert answer.status_code == (403 if role is Role.ENTERPRISE else 200), role
+
+
+async def test_the_clerk_of_one_chain_imports_no_other_chains_projects(
+    http: httpx.AsyncClient, office: Office, bureau: str
+) -> None:
+    await send(http, whole(GOOD))
+    post = await office.make(
+        "/v1/posts", title="显示专班", tier="task_force", organisation_id=bureau, chain_ids=[str(DISPLAY)]
+    )
+    person = await office.make("/v1/people", name="赵六", organisation_id=bureau)
+    await office.make(f"/v1/posts/{post['id']}:assume", person_id=person["id"], from_day="2026-01-01")
+    own = changed(SECOND, 所属产业链="新型显示", 责任人="示例专员")
+    theirs = changed(GOOD, **{"总投资（亿元）": 4})
+    mine = {"authorization": f"Bearer {a_token(Role.CLERK, subject='clerk-6', person=person['id'])}"}
+    http.headers.update(mine)
+
+    for dry_run in (True, False):
+        body = await send(http, whole(theirs, own, staff=[]), dry_run=dry_run)
+        assert counts(body) == (1, 0, 0, 1)
+        (told,) = [found for found in body["rows"] if found["outcome"] == "refused"]
+        assert [item["reason"] for item in told["reasons"]] == ["您任职的岗位不负责这条产业链"]
+    assert counts(await send(http, whole(GOOD, own, staff=[]))) == (0, 0, 2, 0)
