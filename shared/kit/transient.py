@@ -5,7 +5,7 @@ All else is the fault of the work in hand: repeating it helps nobody.
 
 import asyncio
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 _CLASSES = ("08", "53", "57")
@@ -27,6 +27,14 @@ class EnvironmentFault(Exception):
     fail, so whoever gets this waits, with the work as it stands, until that is mended."""
 
 
+_PASSING = (
+    EnvironmentFault,
+    OSError,  # no route, no such host, several addresses that all failed, too slow
+    PoolTimeout,
+    PendingRollbackError,  # whoever shares the connection has found it lost before
+)
+
+
 def is_environment(error: BaseException) -> bool:
     """Whether the fault lies in what all work stands on, so that other work would fail just the same."""
     state = sqlstate(error)
@@ -35,9 +43,7 @@ def is_environment(error: BaseException) -> bool:
 
 def is_transient(error: BaseException) -> bool:
     """Whether the same work may well succeed when it is simply done again (the database gone, a deadlock, …)."""
-    if isinstance(
-        error, EnvironmentFault | OSError | PoolTimeout
-    ):  # no route, no such host, several addresses that all failed, too slow
+    if isinstance(error, _PASSING):
         return True
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True

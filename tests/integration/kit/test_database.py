@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.kit.database import (
     WrongSchema,
@@ -288,5 +289,25 @@ async def test_what_goes_wrong_at_the_driver_is_told_as_everywhere(database: Scr
         assert is_transient(lost.value)
         async with transaction(engine) as conn:
             assert [row["heads"] for row in await fetch(conn, HEADS)] == [0]
+    finally:
+        await engine.dispose()
+
+
+@pytest.mark.parametrize("ways", [("text", "text"), ("text", "fetch"), ("fetch", "text"), ("fetch", "fetch")], ids=str)
+async def test_who_shares_a_connection_that_another_has_lost_waits_like_that_one(
+    database: ScratchDatabase, ways: tuple[str, str]
+) -> None:
+    async def use(way: str, conn: AsyncConnection, statement: str) -> None:
+        await (conn.execute(text(statement)) if way == "text" else fetch(conn, statement))
+
+    engine = open_engine(await database.provision_kit("intake"), application="test")
+    try:
+        async with engine.connect() as conn:
+            await conn.execution_options(isolation_level="AUTOCOMMIT")
+            with pytest.raises(DBAPIError):
+                await use(ways[0], conn, "SELECT pg_terminate_backend(pg_backend_pid())")
+            with pytest.raises(Exception) as behind:
+                await use(ways[1], conn, "SELECT 1")
+        assert is_transient(behind.value), repr(behind.value)
     finally:
         await engine.dispose()
