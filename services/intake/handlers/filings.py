@@ -86,8 +86,9 @@ async def revise_filing(
     conn: AsyncConnection,
     by: By,
 ) -> Filing:
-    """Another due day (with a reason), another post, or both."""
+    """Another due day (with a reason), another post, or both. Raises NotYourChain."""
     filing = await _locked(register, id, expected=expected, conn=conn)
+    await require_chains({filing.chain_id}, conn=conn, by=by)
     responsible = Responsible.of(await post_of(post_id, conn=conn), today(by)) if post_id else None
     events = domain.revise(filing, due_on=due_on, reason=reason, responsible=responsible)
     return await _save(filing, events, conn=conn, by=by)
@@ -96,7 +97,9 @@ async def revise_filing(
 async def call_off_filing(
     register: Register, id: UUID, *, reason: str, expected: int | None, conn: AsyncConnection, by: By
 ) -> Filing:
+    """The chain need not file, for a reason. Raises NotYourChain."""
     filing = await _locked(register, id, expected=expected, conn=conn)
+    await require_chains({filing.chain_id}, conn=conn, by=by)
     return await _save(filing, domain.call_off(filing, reason=reason), conn=conn, by=by)
 
 

@@ -153,6 +153,28 @@ async def test_a_filing_gets_another_day_with_a_reason_another_post_or_is_called
     assert [item["id"] for item in listed] == [filing["id"]]
 
 
+async def test_the_clerk_of_one_chain_moves_and_calls_off_no_filing_of_another(
+    office: Office, bureau: str, desk: Desk
+) -> None:
+    (filing,) = (await called(office))["items"]
+    path = f"{FILINGS}/{filing['id']}"
+    body = {"title": "汽车专班办公室", "tier": "task_force_office", "organisation_id": bureau}
+    post = await office.make("/v1/posts", **body, chain_ids=[str(chain_id("AUTO"))])
+    person = await office.make("/v1/people", name="李娜", organisation_id=bureau)
+    await office.make(f"/v1/posts/{post['id']}:assume", person_id=person["id"], from_day="2026-01-01")
+    headers = {"authorization": f"Bearer {a_token(Role.CLERK, person=person['id'])}", "if-match": '"2"'}
+    changes = {"due_on": "2026-12-31", "reason": "等待上级指南"}
+    refused = [
+        await office.http.patch(path, json=changes, headers=headers),
+        await office.http.post(f"{path}:call-off", json={"reason": "产业链调整"}, headers=headers),
+    ]
+    assert [(answer.status_code, answer.json()["type"]) for answer in refused] == [
+        (403, "urn:liandu:problem:not-your-chain")
+    ] * 2
+    own = {**headers, **desk.headers}
+    assert (await office.http.patch(path, json=changes, headers=own)).status_code == 200
+
+
 async def test_what_is_due_is_published_for_supervision(office: Office, desk: Desk, engine: AsyncEngine) -> None:
     (filing,) = (await called(office))["items"]
     await office.http.post(f"{FILINGS}/{filing['id']}:file", json={"reason": "没有"}, headers=desk.headers)
