@@ -6,7 +6,8 @@ from pathlib import Path
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake import api
-from services.intake.api import evidence, facts, imports
+from services.intake.api import imports
+from services.intake.api.projects import evidence, facts
 from services.intake.importer import finish_abandoned
 from services.intake.settings import IntakeSettings
 from services.intake.store import imports as store

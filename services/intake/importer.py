@@ -9,7 +9,7 @@ import asyncio
 from datetime import timedelta
 from uuid import UUID
 
-from services.intake.handlers.imports import Rehearsal, end_import, take_part
+from services.intake.handlers.imports.imports import Rehearsal, end_import, take_part
 from services.intake.store import imports as store
 from services.intake.store.imports import Standing, Status
 from services.intake.workbook import isolation

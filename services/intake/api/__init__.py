@@ -2,46 +2,37 @@
 
 from fastapi import APIRouter
 
-from services.intake.api import (
-    agreements,
+from services.intake.api import exports, imports, statistics
+from services.intake.api.organisation import (
     chain_maps,
     chains,
-    common_problems,
-    contacts,
-    corrections,
     enterprises,
-    evidence,
-    exports,
-    facts,
-    filings,
     groups,
-    imports,
-    lead_workbooks,
-    leads,
-    lists,
-    measure_workbooks,
-    measures,
     organisations,
     people,
-    plans,
     posts,
-    profiles,
-    project_workbooks,
-    projects,
-    promotion_exports,
-    promotions,
-    register_workbooks,
-    registers,
     reorganisation,
-    reports,
-    requests,
     responsible,
-    statistics,
-    support,
-    tasks,
-    timetables,
-    visits,
 )
+from services.intake.api.projects import (
+    corrections,
+    evidence,
+    facts,
+    lists,
+    profiles,
+    projects,
+    reports,
+    support,
+    timetables,
+)
+from services.intake.api.projects import workbook as project_workbooks
+from services.intake.api.promotion import agreements, contacts, leads, promotions, visits
+from services.intake.api.promotion import exports as promotion_exports
+from services.intake.api.promotion import workbook as lead_workbooks
+from services.intake.api.registers import filings, measures, plans, registers, tasks
+from services.intake.api.registers import measure_workbook as measure_workbooks
+from services.intake.api.registers import workbook as register_workbooks
+from services.intake.api.requests import common_problems, requests
 
 
 def routers() -> tuple[APIRouter, ...]:

@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Row
 
 from services.intake.domain import terms
-from services.intake.domain.project import Project
+from services.intake.domain.projects.project import Project
+from services.intake.domain.projects.timetable import Milestone
 from services.intake.domain.terms import HoldStatus, MilestoneStatus, ProjectList
-from services.intake.domain.timetable import Milestone
-from services.intake.store.duplicates import REASON_NAMES, Likely, Reason
+from services.intake.store.projects.duplicates import REASON_NAMES, Likely, Reason
 from shared.contracts.programme import ChainCategory, OrganisationKind, Tier
 from shared.contracts.projects import ProjectKind, Source, Stage
 

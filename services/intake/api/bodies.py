@@ -7,10 +7,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from services.intake.domain.operations import Record
-from services.intake.domain.project import Changes, NewProject, Step
+from services.intake.domain.projects.operations import Record
+from services.intake.domain.projects.project import Changes, NewProject, Step
+from services.intake.domain.projects.timetable import NewMilestone
 from services.intake.domain.terms import EvidenceKind
-from services.intake.domain.timetable import NewMilestone
 from shared.contracts.programme import ChainCategory, OrganisationKind, Tier
 from shared.contracts.project_records import AnnualPlan, CapitalSource, OriginalAmount
 from shared.contracts.projects import Evidence, ProjectKind, Source, Stage
@@ -246,6 +246,19 @@ class TransitionBody(Body):
 class ReasonBody(Body):
     reason: Text
     on: date
+
+
+class WithdrawBody(Body):
+    reason: Text
+
+
+class OpinionBody(Body):
+    opinion: Annotated[str, Field(max_length=2000, pattern=PRINTABLE)] = ""
+
+
+class PartnerBody(Body):
+    name: Name
+    uscc: Annotated[str, Field(max_length=40, pattern=PRINTABLE)] | None = None
 
 
 class DayBody(Body):

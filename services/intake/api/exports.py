@@ -14,10 +14,10 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
 
 from services.intake.api.access import READERS, Reader, Today
-from services.intake.api.lists import Code, KnownOn, On, page_of, wanted_of
+from services.intake.api.projects.lists import Code, KnownOn, On, page_of, wanted_of
 from services.intake.api.statistics import Of, issue_of
 from services.intake.domain import terms
-from services.intake.domain.statistics import (
+from services.intake.domain.statistics.statistics import (
     CAPITAL_NAMES,
     DIMENSION_NAMES,
     REASON_NAMES,

@@ -18,13 +18,13 @@ from starlette.datastructures import UploadFile
 from services.intake import reference
 from services.intake.api.access import Page, Reader, Registrar
 from services.intake.domain.errors import RecordMissing
-from services.intake.handlers.imports import RowKind, RowOutcome, Upload, accept_workbook
-from services.intake.handlers.lead_imports import LIST_KEY as LEADS_KEY
-from services.intake.handlers.measure_imports import LIST_KEY as MEASURES_KEY
+from services.intake.handlers.imports.imports import RowKind, RowOutcome, Upload, accept_workbook
+from services.intake.handlers.imports.lead_list import LIST_KEY as LEADS_KEY
+from services.intake.handlers.imports.measure_list import LIST_KEY as MEASURES_KEY
 from services.intake.importer import carry_out, carry_out_behind
 from services.intake.store import imports as store
-from services.intake.store import programme
 from services.intake.store.imports import KeptImport, Status
+from services.intake.store.organisation import programme
 from services.intake.workbook import isolation
 from services.intake.workbook.lead_lists import LEADS
 from services.intake.workbook.problems import UnknownFormat, WorkbookTooLarge

@@ -13,11 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.intake.api.access import Page, Reader
 from services.intake.api.answers import Shown
 from services.intake.api.bodies import Body, Text
-from services.intake.api.lists import TierShown
+from services.intake.api.projects.lists import TierShown
 from services.intake.domain.errors import RecordMissing
-from services.intake.domain.periods import Period
-from services.intake.domain.publications import Issue, Publication
-from services.intake.domain.statistics import (
+from services.intake.domain.statistics.periods import Period
+from services.intake.domain.statistics.publications import Issue, Publication
+from services.intake.domain.statistics.statistics import (
     DIMENSION_NAMES,
     REASON_NAMES,
     Dimension,

@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.api.answers import FactShown
-from services.intake.api.wording import Names
-from services.intake.store import registers as store
+from services.intake.api.projects.wording import Names
 from services.intake.store import views
+from services.intake.store.registers import registers as store
 from shared.contracts.event import Event
 from shared.contracts.topics import EVENT_TYPES
 from shared.kit.log import eventlog

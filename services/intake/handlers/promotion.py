@@ -6,18 +6,19 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.intake.domain import promotion as domain
 from services.intake.domain.errors import AlreadyExists, RecordMissing, UnknownReference
-from services.intake.domain.operations import Record
-from services.intake.domain.programme import require_open_chain
-from services.intake.domain.project import Project
-from services.intake.domain.promotion import WORDS, Content, Kind, PromotionRecord, RecordStatus
-from services.intake.handlers.projects import record_project
+from services.intake.domain.organisation.programme import require_open_chain
+from services.intake.domain.projects.operations import Record
+from services.intake.domain.projects.project import Project
+from services.intake.domain.promotion import promotion as domain
+from services.intake.domain.promotion.promotion import WORDS, Content, Kind, PromotionRecord, RecordStatus
+from services.intake.handlers.projects.projects import record_project
 from services.intake.handlers.standing import require_chains
 from services.intake.handlers.writing import append, require_version, today
-from services.intake.store import programme, projects
-from services.intake.store import promotion as store
-from services.intake.store.promotion import References
+from services.intake.store.organisation import programme
+from services.intake.store.projects import projects
+from services.intake.store.promotion import promotion as store
+from services.intake.store.promotion.promotion import References
 from shared.contracts.event import Event
 from shared.contracts.promotion import Agreement, Contact, Lead, Visit
 from shared.kit.log.eventlog import lock_heads

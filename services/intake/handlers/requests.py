@@ -7,19 +7,21 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.intake.domain import common_problems, programme, uscc
-from services.intake.domain import requests as domain
-from services.intake.domain.common_problems import NewProblem, Problem
+from services.intake.domain import uscc
 from services.intake.domain.errors import RecordMissing, UnknownReference
-from services.intake.domain.leave import answering
-from services.intake.domain.requests import Assignment, NewRequest, Request
-from services.intake.domain.tasks import Responsible
-from services.intake.handlers.filings import post_of
+from services.intake.domain.organisation import programme
+from services.intake.domain.organisation.leave import answering
+from services.intake.domain.registers.tasks import Responsible
+from services.intake.domain.requests import common_problems
+from services.intake.domain.requests import requests as domain
+from services.intake.domain.requests.common_problems import NewProblem, Problem
+from services.intake.domain.requests.requests import Assignment, NewRequest, Request
+from services.intake.handlers.registers.filings import post_of
 from services.intake.handlers.standing import require_chains
 from services.intake.handlers.writing import append, require_version, today
-from services.intake.store import enterprises, leave
-from services.intake.store import programme as programme_store
-from services.intake.store import requests as store
+from services.intake.store.organisation import enterprises, leave
+from services.intake.store.organisation import programme as programme_store
+from services.intake.store.requests import requests as store
 from shared.contracts.event import Event
 from shared.contracts.projects import Source
 from shared.contracts.requests import Satisfaction

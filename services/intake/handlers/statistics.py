@@ -5,11 +5,11 @@ from uuid import UUID, uuid4
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake import reference
-from services.intake.domain import publications as domain
 from services.intake.domain.errors import RecordMissing
-from services.intake.domain.periods import Period
-from services.intake.domain.publications import Publication
-from services.intake.domain.statistics import Report, report
+from services.intake.domain.statistics import publications as domain
+from services.intake.domain.statistics.periods import Period
+from services.intake.domain.statistics.publications import Publication
+from services.intake.domain.statistics.statistics import Report, report
 from services.intake.handlers.writing import append, require_version, today
 from services.intake.store import statistics as store
 from shared.kit.database import advisory_key, fetch

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
-from services.intake.domain.registers import Register, registers_from
-from services.intake.domain.rules import Rules, rules_from
-from services.intake.domain.statistics import Policy, policy_from
-from services.intake.domain.templates import Templates, templates_from
+from services.intake.domain.projects.rules import Rules, rules_from
+from services.intake.domain.projects.templates import Templates, templates_from
+from services.intake.domain.registers.registers import Register, registers_from
+from services.intake.domain.statistics.statistics import Policy, policy_from
 
 
 @cache

@@ -9,9 +9,9 @@ from uuid import UUID
 import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.intake.domain.periods import Period
-from services.intake.domain.publications import Issue, Publication
-from services.intake.domain.statistics import Signing, policy_as_data, policy_from
+from services.intake.domain.statistics.periods import Period
+from services.intake.domain.statistics.publications import Issue, Publication
+from services.intake.domain.statistics.statistics import Signing, policy_as_data, policy_from
 from services.intake.domain.terms import HoldStatus
 from shared.contracts.project_records import CapitalSource
 from shared.contracts.projects import ProjectKind

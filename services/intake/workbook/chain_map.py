@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from services.intake.domain.chain_maps import ChainMap, SegmentDraft
 from services.intake.domain.fields import FieldRule, FieldType
-from services.intake.domain.register_import import ID
+from services.intake.domain.imports.register_list import ID
+from services.intake.domain.organisation.chain_maps import ChainMap, SegmentDraft
 from services.intake.domain.terms import POSITION_NAMES
 from services.intake.workbook.register_lists import FieldRow, Layout
 from shared.contracts.programme import Position, TargetFirm

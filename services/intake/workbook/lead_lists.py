@@ -1,8 +1,8 @@
 """The columns of a list of leads (S13)."""
 
-from services.intake.domain import lead_import as columns
 from services.intake.domain.fields import FieldRule, FieldType
-from services.intake.domain.register_import import CHAIN, ID
+from services.intake.domain.imports import lead_list as columns
+from services.intake.domain.imports.register_list import CHAIN, ID
 from services.intake.workbook.register_lists import Layout
 
 LEADS: Layout = (

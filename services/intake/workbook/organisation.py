@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import date
 
-from services.intake.domain.roster import PostDraft
+from services.intake.domain.imports.roster import PostDraft
 from services.intake.domain.terms import ORGANISATION_KIND_NAMES, TIER_NAMES
 from services.intake.workbook.entries import Entry, words
 from services.intake.workbook.headings import Column

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from services.intake.domain import measure_import, uscc
+from services.intake.domain import uscc
 from services.intake.domain.fields import FieldRule, FieldType
-from services.intake.domain.register_import import CHAIN, ID, POST, YEAR
-from services.intake.domain.registers import Register
+from services.intake.domain.imports import measure_list as measure_import
+from services.intake.domain.imports.register_list import CHAIN, ID, POST, YEAR
+from services.intake.domain.registers.registers import Register
 from services.intake.workbook.dates import day
 from services.intake.workbook.headings import Column, Heading, label_of
 from services.intake.workbook.lists import (

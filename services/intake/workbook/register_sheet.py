@@ -13,7 +13,7 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
 from services.intake.domain.fields import FieldRule, FieldType
-from services.intake.domain.register_import import ID
+from services.intake.domain.imports.register_list import ID
 from services.intake.workbook.register_lists import Layout
 from services.intake.workbook.styles import fit, head, put, width_of
 

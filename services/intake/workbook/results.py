@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from services.intake.domain.drafts import ProjectDraft, RowNames
-from services.intake.domain.roster import PostDraft
+from services.intake.domain.imports.roster import PostDraft
 
 
 @dataclass(frozen=True, slots=True)

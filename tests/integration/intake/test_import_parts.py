@@ -11,11 +11,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.intake import importer
-from services.intake.domain.roster import PostDraft
-from services.intake.domain.timetable import NewMilestone
-from services.intake.handlers import imports
-from services.intake.handlers.roster import import_roster
-from services.intake.handlers.timetables import plan_milestone
+from services.intake.domain.imports.roster import PostDraft
+from services.intake.domain.projects.timetable import NewMilestone
+from services.intake.handlers.imports import imports
+from services.intake.handlers.imports.roster import import_roster
+from services.intake.handlers.projects.timetables import plan_milestone
 from services.intake.handlers.writing import lock_register
 from services.intake.store import imports as store
 from services.intake.workbook import isolation

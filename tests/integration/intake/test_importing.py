@@ -7,11 +7,16 @@ from typing import Any
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.intake.domain import project as projects
 from services.intake.domain.drafts import Field, MilestoneDraft, Outcome, ProjectDraft, Verdict
-from services.intake.handlers.importing import import_projects
-from services.intake.handlers.programme import assume_post, establish_post, record_organisation, record_person
-from services.intake.store import projects as store
+from services.intake.domain.projects import project as projects
+from services.intake.handlers.imports.project_list import import_projects
+from services.intake.handlers.organisation.programme import (
+    assume_post,
+    establish_post,
+    record_organisation,
+    record_person,
+)
+from services.intake.store.projects import projects as store
 from shared.contracts.event import Event
 from shared.contracts.programme import Tier
 from shared.contracts.projects import Evidence, Stage

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.intake.domain.project import Project
-from services.intake.domain.timetable import Lines, NewMilestone
-from services.intake.handlers import timetables
-from services.intake.store import projects as store
+from services.intake.domain.projects.project import Project
+from services.intake.domain.projects.timetable import Lines, NewMilestone
+from services.intake.handlers.projects import timetables
+from services.intake.store.projects import projects as store
 from shared.kit.database import transaction
 from shared.kit.web.http import By
 from tests.integration.intake.conftest import DISPLAY, Office

@@ -4,16 +4,9 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
-from services.intake.api import (
-    agreements,
-    common_problems,
-    contacts,
-    lead_workbooks,
-    leads,
-    promotions,
-    requests,
-    visits,
-)
+from services.intake.api.promotion import agreements, contacts, leads, promotions, visits
+from services.intake.api.promotion import workbook as lead_workbooks
+from services.intake.api.requests import common_problems, requests
 from shared.kit.web.security import Role, make_token
 from tests.integration.intake.conftest import SECRET
 

@@ -3,7 +3,9 @@
 import httpx
 import pytest
 
-from services.intake.api import filings, measure_workbooks, measures, plans, register_workbooks, registers, tasks
+from services.intake.api.registers import filings, measures, plans, registers, tasks
+from services.intake.api.registers import measure_workbook as measure_workbooks
+from services.intake.api.registers import workbook as register_workbooks
 from shared.kit.web.security import Role
 from tests.integration.intake.conftest import a_token
 

@@ -8,11 +8,11 @@ from itertools import count
 from typing import Any
 from uuid import UUID, uuid5
 
-from services.intake.domain import project as projects
-from services.intake.domain.directory import Directory, directory_of
 from services.intake.domain.drafts import MilestoneDraft, ProjectDraft
-from services.intake.domain.programme import Chain, Organisation, Person, Post, Term
-from services.intake.domain.project import NewProject, Project, Step
+from services.intake.domain.imports.directory import Directory, directory_of
+from services.intake.domain.organisation.programme import Chain, Organisation, Person, Post, Term
+from services.intake.domain.projects import project as projects
+from services.intake.domain.projects.project import NewProject, Project, Step
 from services.intake.domain.terms import STAGES, EvidenceKind
 from shared.contracts import ids
 from shared.contracts.ids import NAMESPACE

@@ -4,9 +4,9 @@ from uuid import UUID
 
 import pytest
 
-from services.intake.domain import chain_maps as domain
-from services.intake.domain.chain_maps import ChainMap, Drawing, SegmentDraft, SegmentInUse
 from services.intake.domain.drafts import Verdict
+from services.intake.domain.organisation import chain_maps as domain
+from services.intake.domain.organisation.chain_maps import ChainMap, Drawing, SegmentDraft, SegmentInUse
 from shared.contracts.programme import Position, TargetFirm
 from tests.unit.intake.factories import DISPLAY, an_id, ids_from
 

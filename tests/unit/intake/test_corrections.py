@@ -9,13 +9,13 @@ from uuid import UUID
 import pytest
 
 from services.intake import reference
-from services.intake.domain import corrections
-from services.intake.domain import project as projects
-from services.intake.domain.corrections import Asked, Correction, CorrectionNotAllowed, OwnCorrection
 from services.intake.domain.errors import DateNotAllowed, FieldMissing, ProjectNotActive, ValueNotAllowed
-from services.intake.domain.project import Project
+from services.intake.domain.projects import corrections
+from services.intake.domain.projects import project as projects
+from services.intake.domain.projects.corrections import Asked, Correction, CorrectionNotAllowed, OwnCorrection
+from services.intake.domain.projects.project import Project
+from services.intake.domain.projects.timetable import NewMilestone, plan
 from services.intake.domain.terms import STAGES, HoldStatus, MilestoneStatus
-from services.intake.domain.timetable import NewMilestone, plan
 from shared.contracts.event import Event
 from shared.contracts.project_records import CorrectionKind, ProjectCorrected, Replacement
 from shared.contracts.projects import ProjectKind, Stage

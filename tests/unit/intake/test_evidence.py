@@ -5,7 +5,7 @@ from io import BytesIO
 
 import pytest
 
-from services.intake.domain.evidence import (
+from services.intake.domain.projects.evidence import (
     DOCX,
     OFD,
     PDF,

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from services.intake import reference
-from services.intake.domain import additions, importing, timetable
-from services.intake.domain import project as projects
 from services.intake.domain.drafts import Field, ProjectDraft
-from services.intake.domain.importing import Context, Known, Refused, Taken
-from services.intake.domain.programme import Organisation, Person, Post
-from services.intake.domain.project import Project
+from services.intake.domain.imports import additions
+from services.intake.domain.imports import project_list as importing
+from services.intake.domain.imports.project_list import Context, Known, Refused, Taken
+from services.intake.domain.organisation.programme import Organisation, Person, Post
+from services.intake.domain.projects import project as projects
+from services.intake.domain.projects import timetable
+from services.intake.domain.projects.project import Project
 from services.intake.domain.terms import EvidenceKind, HoldStatus
 from shared.contracts.projects import (
     MilestoneMet,

@@ -4,10 +4,10 @@ from datetime import date
 
 import pytest
 
-from services.intake.domain import leave as domain
 from services.intake.domain.errors import DateNotAllowed, FieldMissing
-from services.intake.domain.leave import DelegateNotAllowed, Leave, LeaveNotAllowed
-from services.intake.domain.programme import Post, Term
+from services.intake.domain.organisation import leave as domain
+from services.intake.domain.organisation.leave import DelegateNotAllowed, Leave, LeaveNotAllowed
+from services.intake.domain.organisation.programme import Post, Term
 from shared.contracts.programme import Tier
 from tests.unit.intake.factories import BUREAU, DISPLAY, LI, ZHANG, an_id
 

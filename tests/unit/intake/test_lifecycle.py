@@ -7,7 +7,6 @@ from itertools import product
 import pytest
 
 from services.intake import reference
-from services.intake.domain import project as projects
 from services.intake.domain.errors import (
     AmountNotAllowed,
     DateNotAllowed,
@@ -18,8 +17,9 @@ from services.intake.domain.errors import (
     ProjectNotActive,
     StageNotAllowed,
 )
-from services.intake.domain.project import Changes, Project
-from services.intake.domain.rules import Rules, rules_from
+from services.intake.domain.projects import project as projects
+from services.intake.domain.projects.project import Changes, Project
+from services.intake.domain.projects.rules import Rules, rules_from
 from services.intake.domain.terms import LISTS, STAGES, EvidenceKind, HoldStatus, ProjectList, list_of
 from shared.contracts.event import Event
 from shared.contracts.projects import (

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.intake import reference
-from services.intake.domain.operations import (
+from services.intake.domain.projects.operations import (
     Advance,
     Books,
     CancelLine,
@@ -23,9 +23,9 @@ from services.intake.domain.operations import (
     Verb,
     lines_in_question,
 )
-from services.intake.domain.project import Project
+from services.intake.domain.projects.project import Project
+from services.intake.domain.projects.timetable import Lines, Milestone, NewMilestone
 from services.intake.domain.terms import MilestoneStatus
-from services.intake.domain.timetable import Lines, Milestone, NewMilestone
 from shared.contracts.projects import Stage
 from shared.kit.errors import DomainError
 from tests.unit.intake.factories import DAY, HEAD, LI, OFFICER, TODAY, ZHANG, a_project, a_step, an_id, ids_from

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from services.intake.domain import programme
 from services.intake.domain.errors import DateNotAllowed, FieldMissing, ParentNotAllowed, TermNotAllowed
-from services.intake.domain.programme import Organisation, Post, Term
+from services.intake.domain.organisation import programme
+from services.intake.domain.organisation.programme import Organisation, Post, Term
 from shared.contracts.programme import PostAssumed, PostVacated, Tier
 from tests.unit.intake.factories import AUTO, BUREAU, DISPLAY, LI, PARK, ZHANG, an_id
 

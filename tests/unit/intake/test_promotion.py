@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from services.intake.domain import approximate, promotion
 from services.intake.domain.errors import AmountNotAllowed, DateNotAllowed, FieldMissing
-from services.intake.domain.promotion import (
+from services.intake.domain.promotion import approximate, promotion
+from services.intake.domain.promotion.promotion import (
     LEAD_STAGES,
     Content,
     Kind,
@@ -17,7 +17,7 @@ from services.intake.domain.promotion import (
     RecordStatus,
     StageTooFar,
 )
-from services.intake.domain.requests import UsccNotSound
+from services.intake.domain.requests.requests import UsccNotSound
 from shared.contracts.event import Event
 from shared.contracts.projects import Stage
 from shared.contracts.promotion import (

@@ -8,9 +8,9 @@ import pytest
 
 from services.intake import reference
 from services.intake.domain.errors import DateNotAllowed, FieldMissing
-from services.intake.domain.periods import quarter_of
-from services.intake.domain.publications import NothingToCorrect, Publication, correct, publish
-from services.intake.domain.statistics import Report, Signing, report
+from services.intake.domain.statistics.periods import quarter_of
+from services.intake.domain.statistics.publications import NothingToCorrect, Publication, correct, publish
+from services.intake.domain.statistics.statistics import Report, Signing, report
 from services.intake.domain.terms import HoldStatus
 from shared.contracts.projects import ProjectKind
 from tests.unit.intake.factories import BUREAU, DISPLAY, an_id

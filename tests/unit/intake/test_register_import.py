@@ -3,11 +3,11 @@
 from typing import Any
 
 from services.intake import reference
-from services.intake.domain import entries, measures
 from services.intake.domain.drafts import Verdict
-from services.intake.domain.entries import Entry, NewEntry
-from services.intake.domain.measure_import import MeasureList
-from services.intake.domain.register_import import CHAIN, ID, YEAR, Names, RegisterList, Row, RowOutcome
+from services.intake.domain.imports.measure_list import MeasureList
+from services.intake.domain.imports.register_list import CHAIN, ID, YEAR, Names, RegisterList, Row, RowOutcome
+from services.intake.domain.registers import entries, measures
+from services.intake.domain.registers.entries import Entry, NewEntry
 from tests.unit.intake.factories import AUTO, DISPLAY, OFFICER, TODAY, a_directory, an_id, ids_from
 
 REGISTER = reference.registers()["key_technologies"]

@@ -7,12 +7,23 @@ from typing import Any
 import pytest
 
 from services.intake import reference
-from services.intake.domain import entries
-from services.intake.domain.entries import EntryNotOpen, EntryStatus, FreezeNotAllowed, NewEntry, OwnNomination
 from services.intake.domain.errors import FieldMissing
 from services.intake.domain.fields import FieldsRefused
-from services.intake.domain.programme import Post
-from services.intake.domain.registers import ChainNotAllowed, RegisterNotSuited, YearNotAllowed, registers_from
+from services.intake.domain.organisation.programme import Post
+from services.intake.domain.registers import entries
+from services.intake.domain.registers.entries import (
+    EntryNotOpen,
+    EntryStatus,
+    FreezeNotAllowed,
+    NewEntry,
+    OwnNomination,
+)
+from services.intake.domain.registers.registers import (
+    ChainNotAllowed,
+    RegisterNotSuited,
+    YearNotAllowed,
+    registers_from,
+)
 from shared.contracts.event import Event
 from shared.contracts.programme import ChainCategory, Tier
 from shared.contracts.registers import EntryRevised, Partner, Target

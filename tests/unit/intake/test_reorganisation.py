@@ -5,11 +5,11 @@ from uuid import UUID
 
 import pytest
 
-from services.intake.domain import enterprises
-from services.intake.domain import reorganisation as domain
-from services.intake.domain.enterprises import Anchor, Enterprise
-from services.intake.domain.programme import Chain, Post
-from services.intake.domain.reorganisation import Effective, HandOverNotAllowed, Part, SplitNotAllowed
+from services.intake.domain.organisation import enterprises
+from services.intake.domain.organisation import reorganisation as domain
+from services.intake.domain.organisation.enterprises import Anchor, Enterprise
+from services.intake.domain.organisation.programme import Chain, Post
+from services.intake.domain.organisation.reorganisation import Effective, HandOverNotAllowed, Part, SplitNotAllowed
 from shared.contracts.programme import ChainCategory, Tier
 from tests.unit.intake.factories import AUTO, BUREAU, DISPLAY, an_id
 

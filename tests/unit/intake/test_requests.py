@@ -6,11 +6,18 @@ from datetime import date, timedelta
 
 import pytest
 
-from services.intake.domain import common_problems, requests
-from services.intake.domain.common_problems import NewProblem, NoTaskForce, NotCommon, ProblemNotOpen, ProblemStatus
 from services.intake.domain.errors import DateNotAllowed, FieldMissing
-from services.intake.domain.programme import Post
-from services.intake.domain.requests import (
+from services.intake.domain.organisation.programme import Post
+from services.intake.domain.registers.tasks import Responsible
+from services.intake.domain.requests import common_problems, requests
+from services.intake.domain.requests.common_problems import (
+    NewProblem,
+    NoTaskForce,
+    NotCommon,
+    ProblemNotOpen,
+    ProblemStatus,
+)
+from services.intake.domain.requests.requests import (
     VERBS,
     Assignment,
     NewRequest,
@@ -20,7 +27,6 @@ from services.intake.domain.requests import (
     RequestVerb,
     UsccNotSound,
 )
-from services.intake.domain.tasks import Responsible
 from services.intake.domain.uscc import check_sign
 from shared.contracts.event import Event
 from shared.contracts.programme import Tier

@@ -3,11 +3,11 @@ from dataclasses import replace
 from datetime import date
 from uuid import UUID, uuid4
 
-from services.intake.domain import programme
-from services.intake.domain.directory import directory_of
 from services.intake.domain.drafts import Verdict
-from services.intake.domain.programme import Chain, Organisation, Person, Post, Term
-from services.intake.domain.roster import PostDraft, Roster, RosterOutcome
+from services.intake.domain.imports.directory import directory_of
+from services.intake.domain.imports.roster import PostDraft, Roster, RosterOutcome
+from services.intake.domain.organisation import programme
+from services.intake.domain.organisation.programme import Chain, Organisation, Person, Post, Term
 from shared.contracts.ids import chain_id, organisation_id
 from shared.contracts.programme import (
     ChainCategory,

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from services.intake import reference
-from services.intake.domain.periods import Period, PeriodNotAllowed, month_of, quarter_of, year_of
-from services.intake.domain.statistics import (
+from services.intake.domain.statistics.periods import Period, PeriodNotAllowed, month_of, quarter_of, year_of
+from services.intake.domain.statistics.statistics import (
     Dimension,
     Policy,
     Reason,

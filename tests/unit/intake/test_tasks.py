@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from services.intake import reference
-from services.intake.domain import filings, measures, tasks
 from services.intake.domain.errors import (
     DateNotAllowed,
     FieldMissing,
@@ -16,10 +15,11 @@ from services.intake.domain.errors import (
     MilestoneNotOpen,
     RecordMissing,
 )
-from services.intake.domain.filings import Call, Filing, FilingNotOpen, FilingStatus
-from services.intake.domain.measures import Measure, NewMeasure, StepsOpen
-from services.intake.domain.programme import Post
-from services.intake.domain.tasks import NewTask, Responsible, Task, TaskStatus
+from services.intake.domain.organisation.programme import Post
+from services.intake.domain.registers import filings, measures, tasks
+from services.intake.domain.registers.filings import Call, Filing, FilingNotOpen, FilingStatus
+from services.intake.domain.registers.measures import Measure, NewMeasure, StepsOpen
+from services.intake.domain.registers.tasks import NewTask, Responsible, Task, TaskStatus
 from shared.contracts.event import Event
 from shared.contracts.programme import Tier
 from shared.contracts.projects import Source

@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 
 from services.intake import reference
-from services.intake.domain import project as projects
-from services.intake.domain import timetable
 from services.intake.domain.errors import (
     DateNotAllowed,
     FieldMissing,
@@ -17,9 +15,11 @@ from services.intake.domain.errors import (
     MilestoneNotOpen,
     RecordMissing,
 )
-from services.intake.domain.project import Project
+from services.intake.domain.projects import project as projects
+from services.intake.domain.projects import timetable
+from services.intake.domain.projects.project import Project
+from services.intake.domain.projects.timetable import Milestone, NewMilestone
 from services.intake.domain.terms import MilestoneStatus
-from services.intake.domain.timetable import Milestone, NewMilestone
 from shared.contracts.event import Event
 from shared.contracts.projects import (
     MilestoneCancelled,

@@ -5,7 +5,7 @@ import pytest
 from openpyxl import Workbook
 
 from services.intake.domain.drafts import MilestoneDraft, ProjectDraft
-from services.intake.domain.roster import PostDraft
+from services.intake.domain.imports.roster import PostDraft
 from services.intake.workbook.notices import days_unknown
 from services.intake.workbook.problems import WorkbookRefused
 from services.intake.workbook.reading import read_workbook

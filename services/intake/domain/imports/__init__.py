@@ -1,0 +1,1 @@
+"""Lists that offices keep, taken row by row."""

@@ -1,0 +1,1 @@
+"""Statistics of signings, and what was published of them (S10)."""

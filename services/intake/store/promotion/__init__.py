@@ -1,0 +1,1 @@
+"""招商: visits, promotion events, agreements, leads, contacts (S11, S13)."""
