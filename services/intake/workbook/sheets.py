@@ -33,6 +33,9 @@ _NEEDED = re.compile(r"\[Content_Types\]\.xml|_rels/\.rels|xl/[^/]+\.xml|xl/_rel
 _ERROR_CELL = re.compile(rb'(<c\b[^>]*?\bt=)"e"')
 _DATE_1904 = re.compile(rb'<workbookPr\b[^>]*\bdate1904="(?:1|true)"')
 
+_UNPRINTABLE = dict.fromkeys((*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F))
+"""Signs that a cell may hold (`_x0000_`) and no record: PostgreSQL takes no NUL, and the whole list would stop at it."""
+
 _ENCRYPTED = "文件设有打开密码，请取消密码后再导入"
 _DAMAGED = "文件已损坏或不完整，请在 Excel 或 WPS 中打开并另存为 xlsx 后重试"
 _NOT_EXCEL = "不是 Excel 工作簿；请上传 xlsx 或 xls 文件"
@@ -169,6 +172,12 @@ def _plain(sheet: calamine.CalamineSheet) -> Sheet:
     if sheet.end is not None and sheet.end[1] >= MAX_COLUMNS:
         raise WorkbookTooLarge(f"工作表“{sheet.name}”超过{MAX_COLUMNS}列，请删除多余的列后导入")
     rows = sheet.to_python(skip_empty_area=False)
-    plain: list[list[Raw]] = [[None if value == "" else value for value in row] for row in rows]
+    plain: list[list[Raw]] = [[_value(value) for value in row] for row in rows]
     merged = tuple((top, left, bottom, right) for (top, left), (bottom, right) in sheet.merged_cell_ranges or ())
     return Sheet(sheet.name, plain, merged)
+
+
+def _value(value: Raw) -> Raw:
+    if isinstance(value, str) and not value.isprintable():
+        value = value.translate(_UNPRINTABLE)
+    return None if value == "" else value

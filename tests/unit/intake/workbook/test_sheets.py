@@ -139,3 +139,8 @@ def test_the_rows_of_all_sheets_count_together(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(sheets, "MAX_ROWS", 5)
     with pytest.raises(WorkbookTooLarge, match="5行"):
         open_workbook(workbook({"a": [["x"]] * 3, "b": [["x"]] * 3}))
+
+
+def test_signs_that_no_record_can_hold_are_left_out_and_lines_stay() -> None:
+    (sheet,) = open_workbook(workbook({"清单": [("甲_x0000__x0007_乙", "一\n二", "_x0000_")]})).sheets
+    assert sheet.rows == [["甲乙", "一\n二", None]]
