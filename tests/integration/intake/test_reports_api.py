@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from shared.kit.web.security import Role
 from tests.integration.intake.conftest import Office, a_token
+from tests.integration.intake.striking import correct
 from tests.integration.intake.test_corrections_api import REVIEWER
 from tests.support.clock import MovableClock
 
@@ -149,3 +150,17 @@ async def test_who_reports_and_who_reads(office: Office, project: dict[str, Any]
     may = role in (Role.CLERK, Role.REVIEWER, Role.CHIEF, Role.SUPERVISOR)
     assert made.status_code == (200 if may else 403)
     assert (await office.http.get(path, headers=headers)).status_code == (403 if role is Role.ENTERPRISE else 200)
+
+
+async def test_a_month_reported_twice_stands_as_last_reported_until_that_is_taken_back(
+    office: Office, project: dict[str, Any]
+) -> None:
+    for progress in ("桩基施工", "主体封顶"):
+        assert (await report(office, project, "2026-01", visual_progress=progress)).status_code == 200
+    for sequence, progress in ((1, "主体封顶"), (3, "桩基施工")):
+        body = {"kind": "reversal", "sequence": sequence, "reason": "报送有误"}
+        if sequence == 1:
+            body |= {"kind": "replacement", "replacement": {"kind": "expansion"}}
+        await correct(office.http, project["id"], body)
+        listed = (await office.http.get(f"/v1/projects/{project['id']}/reports")).json()["items"]
+        assert [item["visual_progress"] for item in listed] == [progress]

@@ -32,7 +32,8 @@ Finder = Annotated[Write, Depends(writing(Role.CLERK, Role.REVIEWER, Role.SUPERV
 
 
 class ReplacementBody(Body):
-    """What the record should have said. `on`, `amount_wan`, `output_ratio`: of a stage; the rest: of the recording."""
+    """What the record should have said. `on`, `amount_wan`, `output_ratio`: of a stage; the rest: of the recording, the
+    days also of a revision that filled them in."""
 
     on: date | None = None
     amount_wan: Wan | None = None

@@ -55,6 +55,7 @@ FIELD_NAMES: Mapping[str, str] = {
 RECORD_NAMES: Mapping[str, str] = {
     **{f"cn.liandu.project.{stage}.v1": name for stage, name in STAGE_NAMES.items()},
     "cn.liandu.project.recorded.v1": "登记",
+    "cn.liandu.project.revised.v1": "信息修改",
     "cn.liandu.project.held.v1": "停缓建",
     "cn.liandu.project.resumed.v1": "复工",
     "cn.liandu.project.terminated.v1": "终止",

@@ -2,9 +2,12 @@
 
 A correction names one record of the project's stream. The state after it is what the stream comes to without the
 records that are reversed and with what was replaced; so a correction can itself be reversed.
+
+Of the timetable, only what hands did is read from the stream. What stages, the project's end and corrections did to its
+lines is no record of its own: it follows anew from the stages that hold.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -16,8 +19,8 @@ from services.intake.domain.errors import DateNotAllowed, FieldMissing, ValueNot
 from services.intake.domain.projects import project as projects
 from services.intake.domain.projects import timetable
 from services.intake.domain.projects.project import Project, require_amount, require_text
-from services.intake.domain.projects.timetable import Milestone
-from services.intake.domain.terms import STAGE_NAMES, STAGES, HoldStatus, MilestoneStatus
+from services.intake.domain.projects.timetable import Milestone, Milestones
+from services.intake.domain.terms import ENDED, STAGE_NAMES, STAGES, HoldStatus, MilestoneStatus
 from shared.contracts.event import Event
 from shared.contracts.project_records import (
     CorrectionKind,
@@ -36,6 +39,7 @@ from shared.contracts.projects import (
     ProjectHeld,
     ProjectRecorded,
     ProjectResumed,
+    ProjectRevised,
     ProjectSigned,
     ProjectTerminated,
     Stage,
@@ -160,14 +164,17 @@ def correct(
         kind=asked.kind,
         of_sequence=asked.of_sequence,
         of_type=target.type,
-        reverses=_reversed(history, asked),
+        reverses=_reversed(project, history, asked),
         replacement=asked.replacement,
         reason=asked.reason,
         requested_by=requested_by,
         stands=_standing(project),
     )
-    after = _after({**history, max(history) + 1: correction}, today=today)
+    corrected = {**history, max(history) + 1: correction}
+    after = _after(corrected, today=today)
+    _require_order(standing(corrected))
     _require_sound(after, today=today)
+    _require_effect(after, asked.replacement)
     lines = list(_lines(project, after, correction))
     return [correction.model_copy(update={"stands": _standing(after), "followed_by": len(lines)}), *lines]
 
@@ -179,7 +186,8 @@ def standing(history: History) -> dict[int, Event]:
     found = {place: event for place, event in history.items() if place not in gone}
     for correction in in_force.values():
         if correction.replacement and correction.of_sequence in found:
-            found |= _replaced(history, correction.of_sequence, found, correction.replacement)
+            record = found[correction.of_sequence]
+            found[correction.of_sequence] = record.model_copy(update=_given(correction.replacement))
     return found
 
 
@@ -196,13 +204,54 @@ def _in_force(history: History) -> dict[int, ProjectCorrected]:
 
 def _after(history: History, *, today: date) -> Project:
     """The project as the records that hold leave it."""
-    events = [
-        event for event in standing(history).values() if not isinstance(event, ProjectCorrected | MilestoneReopened)
-    ]
-    project = projects.fold(None, events)
+    following = _following(history)
+    records = (
+        event
+        for place, event in standing(history).items()
+        if place not in following and not isinstance(event, ProjectCorrected)
+    )
+    project = projects.fold(None, records)
     if any(correction.kind is CorrectionKind.STRIKE_OFF for correction in _in_force(history).values()):
-        return replace(project, hold_status=HoldStatus.STRUCK_OFF, hold_status_on=today)
-    return project
+        project = replace(project, hold_status=HoldStatus.STRUCK_OFF, hold_status_on=today)
+    return replace(project, milestones={id: _settled(line, project) for id, line in project.milestones.items()})
+
+
+def _following(history: History) -> set[int]:
+    """The places of what stages, the project's end and corrections did to the timetable."""
+    found: set[int] = set()
+    project: Project | None = None
+    for place, event in history.items():
+        if isinstance(event, ProjectCorrected):
+            found.update(range(place + 1, place + 1 + event.followed_by))
+        elif project and _follows(project, event):
+            found.add(place)
+        project = projects.evolve(project, event)
+    return found
+
+
+def _follows(project: Project, event: Event) -> bool:
+    """No hand meets a line that names a stage, or cancels one that a stage or the end of the project settles."""
+    match event:
+        case MilestoneMet(milestone_id=id):
+            return project.milestones[id].stage is not None
+        case MilestoneCancelled(milestone_id=id):
+            return _passed(project.milestones[id], project) or project.hold_status in ENDED
+    return False
+
+
+def _settled(line: Milestone, project: Project) -> Milestone:
+    """A line as the stages and the end of its project leave it, where no hand met or cancelled it."""
+    if line.status is not MilestoneStatus.OPEN:
+        return line
+    if met_on := line.stage and project.reached.get(line.stage):
+        return replace(line, status=MilestoneStatus.MET, met_on=met_on)
+    if _passed(line, project) or project.hold_status in ENDED:
+        return replace(line, status=MilestoneStatus.CANCELLED)
+    return line
+
+
+def _passed(line: Milestone, project: Project) -> bool:
+    return line.stage is not None and STAGES.index(line.stage) <= STAGES.index(project.stage)
 
 
 def _target(project: Project, history: History, asked: Asked) -> Event:
@@ -232,40 +281,47 @@ def _require_replaceable(target: Event, replacement: Replacement | None) -> None
     given = replacement.model_dump(exclude_none=True) if replacement else {}
     if not given or replacement is None:
         raise FieldMissing("没有填写记录应为的内容", field="replacement")
-    allowed = {"on"} if isinstance(target, StageReached) else set()
-    if isinstance(target, ProjectSigned):
-        allowed.add("amount_wan")
-    if isinstance(target, ProjectFullCapacity):
-        allowed.add("output_ratio")
-    if isinstance(target, ProjectRecorded):
-        allowed = {"stage", "kind", "signed_on", "started_on"}
-    if wrong := sorted(given.keys() - allowed):
+    if wrong := sorted(given.keys() - _replaceable(target)):
         raise ValueNotAllowed(f"该记录没有{'、'.join(wrong)}，不能这样更正", field=f"replacement/{wrong[0]}")
     if replacement.amount_wan is not None:
         require_amount(replacement.amount_wan, field="replacement/amount_wan", what="签约金额")
 
 
-def _reversed(history: History, asked: Asked) -> tuple[int, ...]:
+def _replaceable(target: Event) -> set[str]:
+    match target:
+        case ProjectRecorded():
+            return {"stage", "kind", "signed_on", "started_on"}
+        case ProjectRevised():
+            return {name for name in ("signed_on", "started_on") if getattr(target, name)}
+        case ProjectSigned():
+            return {"on", "amount_wan"}
+        case ProjectFullCapacity():
+            return {"on", "output_ratio"}
+    return {"on"} if isinstance(target, StageReached) else set()
+
+
+def _reversed(project: Project, history: History, asked: Asked) -> tuple[int, ...]:
     """The places that hold no more: the record's, those of what rests on it, and of what each did to the timetable."""
     if asked.kind is not CorrectionKind.REVERSAL:
         return ()
-    holding = standing(history)
-    target = holding[asked.of_sequence]
-    places = [asked.of_sequence]
+    holding, place = standing(history), asked.of_sequence
+    target, places = holding[place], [place]
     match target:
         case StageReached():
-            places = [at for at, event in holding.items() if at >= places[0] and isinstance(event, StageReached)]
+            places = [at for at, event in holding.items() if at >= place and isinstance(event, StageReached)]
         case ProjectHeld() | ProjectResumed() | ProjectTerminated():
-            _require_last(holding, asked.of_sequence, HOLDS)
+            _require_last(holding, place, (StageReached, *HOLDS))
         case ProjectReported():
-            _require_last(holding, asked.of_sequence, (ProjectReported,))
+            _require_last(holding, place, (ProjectReported,))
         case ProjectCorrected():
-            _require_last(holding, asked.of_sequence, (ProjectCorrected, StageReached, *HOLDS))
+            of = (ProjectReported,) if isinstance(_origin(history, target), ProjectReported) else ()
+            _require_last(holding, place, (ProjectCorrected, StageReached, *HOLDS, *of))
         case MilestoneMet(milestone_id=id):
-            _require_by_hand(projects.fold(None, history.values()), id)
+            _require_by_hand(project, history, place, id)
         case _:
-            raise CorrectionNotAllowed("这类记录不能撤销", of_sequence=asked.of_sequence, of_type=target.type)
-    return tuple(sorted({place for at in places for place in (at, *_followers(history, at))}))
+            raise CorrectionNotAllowed("这类记录不能撤销", of_sequence=place, of_type=target.type)
+    following = _following(history)
+    return tuple(sorted({found for at in places for found in (at, *_behind(at, following))}))
 
 
 def _require_last(holding: History, place: int, kinds: tuple[type[Event], ...]) -> None:
@@ -274,45 +330,47 @@ def _require_last(holding: History, place: int, kinds: tuple[type[Event], ...]) 
         raise CorrectionNotAllowed(f"须先撤销其后的第{later[-1]}条记录", of_sequence=place, first=later[-1])
 
 
-def _require_by_hand(project: Project, milestone_id: UUID) -> None:
-    line = project.milestones[milestone_id]
-    if line.stage:
-        raise CorrectionNotAllowed(f"该节点由“{STAGE_NAMES[line.stage]}”阶段完成，请更正阶段记录")
+def _origin(history: History, correction: ProjectCorrected) -> Event:
+    """The record that a correction, or those that it takes back, began with."""
+    of = history[correction.of_sequence]
+    return _origin(history, of) if isinstance(of, ProjectCorrected) else of
 
 
-def _followers(history: History, place: int) -> list[int]:
+def _require_by_hand(project: Project, history: History, place: int, milestone_id: UUID) -> None:
+    if stage := project.milestones[milestone_id].stage:
+        raise CorrectionNotAllowed(f"该节点由“{STAGE_NAMES[stage]}”阶段完成，请更正阶段记录")
+    if place in _following(history):
+        cause = max(at for at, event in history.items() if at < place and isinstance(event, ProjectCorrected))
+        raise CorrectionNotAllowed(f"该记录随第{cause}条更正产生，请更正该条记录")
+
+
+def _behind(place: int, following: Collection[int]) -> range:
     """What a record did to the timetable stands right behind it."""
-    cause, at = history[place], place + 1
-    if isinstance(cause, ProjectCorrected):
-        return list(range(at, at + cause.followed_by))
-    while at in history and _follows(cause, history[at]):
+    at = place + 1
+    while at in following:
         at += 1
-    return list(range(place + 1, at))
-
-
-def _follows(cause: Event, event: Event) -> bool:
-    match cause, event:
-        case StageReached(), MilestoneMet(met_on=on):
-            return bool(on == cause.on)
-        case StageReached(), MilestoneCancelled(reason=reason):
-            return bool(reason == timetable.SKIPPED)
-        case ProjectTerminated(), MilestoneCancelled(reason=reason):
-            return bool(reason == projects.because_terminated(cause.reason))
-    return False
-
-
-def _replaced(history: History, place: int, holding: History, replacement: Replacement) -> dict[int, Event]:
-    """The record as it should have been, and with another day the lines that it met."""
-    found = {place: holding[place].model_copy(update=_given(replacement))}
-    if replacement.on:
-        for at in _followers(history, place):
-            if isinstance(event := holding.get(at), MilestoneMet):
-                found[at] = event.model_copy(update={"met_on": replacement.on})
-    return found
+    return range(place + 1, at)
 
 
 def _given(replacement: Replacement) -> dict[str, Any]:
     return {name: value for name, value in replacement if value is not None}
+
+
+def _require_order(holding: History) -> None:
+    """A project was not entered at a stage that it reached only later."""
+    stages = [event.stage for event in holding.values() if isinstance(event, ProjectRecorded | StageReached)]
+    for before, behind in pairwise(stages):
+        if STAGES.index(before) >= STAGES.index(behind):
+            raise CorrectionNotAllowed(f"登记时的阶段“{STAGE_NAMES[before]}”不早于其后登记的“{STAGE_NAMES[behind]}”")
+
+
+def _require_effect(project: Project, replacement: Replacement | None) -> None:
+    """A day of the recording is the project's, unless a later record gave it another."""
+    if replacement is None:
+        return
+    for stage, day in ((Stage.SIGNED, replacement.signed_on), (Stage.STARTED, replacement.started_on)):
+        if day and project.reached.get(stage) != day:
+            raise CorrectionNotAllowed(f"{STAGE_NAMES[stage]}日期由其后的记录登记，请更正该条记录")
 
 
 def _require_sound(project: Project, *, today: date) -> None:
@@ -346,26 +404,35 @@ def _standing(project: Project) -> Standing:
 
 def _lines(before: Project, after: Project, corrected: ProjectCorrected) -> Iterator[Event]:
     """What the correction does to the timetable, line by line."""
-    if corrected.kind is CorrectionKind.STRIKE_OFF:
-        yield from timetable.cancel_open(before.id, before.milestones, reason=f"项目剔除：{corrected.reason}")
-        return
+    lines = before.milestones
     for id, line in after.milestones.items():
-        was = before.milestones[id]
-        if (line.status, line.met_on) == (was.status, was.met_on) or not _may_change(before, was):
-            continue
-        if was.status is not MilestoneStatus.OPEN:
-            yield MilestoneReopened(project_id=before.id, milestone_id=id, correction_id=corrected.correction_id)
-        if line.status is MilestoneStatus.CANCELLED:
-            yield MilestoneCancelled(project_id=before.id, milestone_id=id, reason=f"更正：{corrected.reason}")
-        if line.met_on:
-            yield MilestoneMet(project_id=before.id, milestone_id=id, met_on=line.met_on)
+        for event in _changed(lines, id, line, corrected):
+            yield event
+            lines = timetable.evolve(lines, event)
 
 
-def _may_change(before: Project, line: Milestone) -> bool:
+def _changed(lines: Milestones, id: UUID, line: Milestone, corrected: ProjectCorrected) -> Iterator[Event]:
+    was, of = lines[id], {"project_id": corrected.project_id, "milestone_id": id}
+    if (line.status, line.met_on) == (was.status, was.met_on) or not _may_change(lines, was):
+        return
+    if was.status is not MilestoneStatus.OPEN:
+        yield MilestoneReopened(**of, correction_id=corrected.correction_id)
+    if line.status is MilestoneStatus.CANCELLED:
+        why = "项目剔除" if corrected.kind is CorrectionKind.STRIKE_OFF else "更正"
+        yield MilestoneCancelled(**of, reason=f"{why}：{corrected.reason}")
+    if line.met_on:
+        yield MilestoneMet(**of, met_on=line.met_on)
+
+
+def _may_change(lines: Milestones, line: Milestone) -> bool:
     """A line that was cancelled stays so where another one has taken its name since."""
-    return line.status is not MilestoneStatus.CANCELLED or timetable.named(before.milestones, line.name) is None
+    return line.status is not MilestoneStatus.CANCELLED or timetable.named(lines, line.name) is None
 
 
 def reports(history: History) -> Sequence[tuple[int, ProjectReported]]:
-    """The monthly reports that hold, with their places."""
-    return [(at, event) for at, event in standing(history).items() if isinstance(event, ProjectReported)]
+    """The reports that hold, with their places: of each month the last one."""
+    found = {}
+    for place, event in standing(history).items():
+        if isinstance(event, ProjectReported):
+            found[event.month] = place, event
+    return list(found.values())
