@@ -97,7 +97,8 @@ async def fetch(conn: AsyncConnection, statement: str, *arguments: object) -> li
     """Run one statement (parameters `$1`, …) in the connection's transaction, on the driver itself; its rows.
 
     For statements that every request runs: SQLAlchemy's way through them takes three times the CPU. Errors are raised
-    as SQLAlchemy raises them, and who listens for statements hears of these too.
+    as SQLAlchemy raises them (whoever is cancelled here gives up the connection as well: nobody knows whether its
+    transaction began), and who listens for statements hears of these too.
     """
     if not conn.in_transaction():
         await conn.begin()
@@ -112,16 +113,16 @@ async def fetch(conn: AsyncConnection, statement: str, *arguments: object) -> li
             await adapted._start_transaction()
         rows: list[Any] = await adapted._connection.fetch(statement, *arguments)
         return rows
-    except Exception as error:
+    except BaseException as error:
         await greenlet_spawn(_raise_as_sqlalchemy, connection, adapted, error, statement)
         raise
 
 
-def _raise_as_sqlalchemy(connection: Connection, adapted: Any, error: Exception, statement: str) -> None:
+def _raise_as_sqlalchemy(connection: Connection, adapted: Any, error: BaseException, statement: str) -> None:
     """Raise the error as SQLAlchemy does, which also gives up a connection that is lost."""
     try:
         adapted._handle_exception(error)
-    except Exception as translated:
+    except BaseException as translated:
         connection._handle_dbapi_exception(translated, statement, None, None, None)
 
 

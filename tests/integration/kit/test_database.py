@@ -25,6 +25,7 @@ from shared.kit.database import (
 )
 from shared.kit.transient import is_transient
 from tests.support.postgres import ScratchDatabase
+from tests.support.proxy import Proxy
 
 FIRST = """
 from alembic import op
@@ -311,3 +312,28 @@ async def test_who_shares_a_connection_that_another_has_lost_waits_like_that_one
         assert is_transient(behind.value), repr(behind.value)
     finally:
         await engine.dispose()
+
+
+@pytest.mark.parametrize("way", ["text", "fetch"])
+@pytest.mark.parametrize("ended", ["given up", "too slow"])
+async def test_a_connection_whose_transaction_never_began_is_used_no_more(
+    database: ScratchDatabase, way: str, ended: str
+) -> None:
+    url = urlsplit(await database.provision_kit("intake"))
+    with Proxy(url.port or 5432) as line:
+        through = url._replace(netloc=url.netloc.replace(f":{url.port}", f":{line.port}")).geturl()
+        slow = 0.3 if ended == "too slow" else 60
+        engine = open_engine(through, application="test", pool_size=1, command_timeout=slow)
+        try:
+            async with transaction(engine) as conn:
+                await conn.execute(text(HEADS))
+            line.hold()
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.3 if ended == "given up" else 60), engine.connect() as conn:
+                    await (conn.execute(text(HEADS)) if way == "text" else fetch(conn, HEADS))
+            line.restore()
+            for ways in (snapshot, transaction):
+                async with ways(engine) as conn:
+                    assert (await conn.execute(text(HEADS))).scalar_one() == 0
+        finally:
+            await engine.dispose()
