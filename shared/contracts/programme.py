@@ -276,7 +276,7 @@ class PostEstablished(ProgrammeEvent):
 class PostChainsAssigned(ProgrammeEvent):
     """The chains that the post answers for from a day on, which is never in the future. Aggregate: post_id.
 
-    None: it answers for no chain any more, whatever its tier.
+    None: a 总链长 answers for every chain, any other post for none.
     """
 
     type: ClassVar[str] = "cn.liandu.post.chains_assigned.v1"

@@ -151,6 +151,17 @@ def test_a_chain_handed_to_another_post_is_answered_for_by_that_one_only() -> No
     assert [one.post_id for one in found.addressees] == [taking]
 
 
+def test_a_general_chief_without_chains_of_his_own_answers_for_all_and_otherwise_for_those_only() -> None:
+    directory = taught(programme())
+    told = []
+    for chains in ((named("another chain"),), ()):
+        directory.learn(
+            PostChainsAssigned(post_id=post(Tier.CHIEF_GENERAL), chain_ids=chains, from_day=TODAY, reason="分工调整")
+        )
+        told.append(tiers(directory.find(ASKED, to=(Tier.CHIEF_GENERAL,), on=TODAY)))
+    assert told == [[], [Tier.CHIEF_GENERAL]]
+
+
 def test_corrected_terms_hold_for_every_day_and_what_stood_before_is_forgotten() -> None:
     first, second, post_id = named("first"), named("second"), named("a post")
     directory = Directory()
