@@ -40,8 +40,8 @@ class RowSet:
     async def update(self, rows: Sequence[Row], *, conn: AsyncConnection) -> None:
         """Write rows that exist: where an upsert would do, this costs PostgreSQL half of it."""
         if rows:
-            columns = list(zip(*rows, strict=True))
-            await fetch(conn, self._update, *(columns[index] for index in self._changing))
+            arrays = self._arrays(rows)
+            await fetch(conn, self._update, *(arrays[index] for index in self._changing))
 
     async def upsert(self, rows: Sequence[Row], *, conn: AsyncConnection) -> None:
         """Insert these rows, or replace those with the same key."""
