@@ -221,7 +221,7 @@ def _numbered(projects: Sequence[QuarterProject], first: date) -> Iterator[Quart
 def _next_quarter(first: date) -> date:
     if (first.month - 1) % 3 or first.day != 1:
         raise ValueError(f"{first} begins no quarter")
-    return date(first.year + first.month // 12 + (first.month == 10), (first.month + 2) % 12 + 1, 1)
+    return date(first.year + (first.month == 10), (first.month + 2) % 12 + 1, 1)
 
 
 def _words(quarter: Quarter) -> str:
