@@ -37,9 +37,11 @@ TYPES: dict[str, type[Event]] = {
 
 CHANGED_SINCE = "SELECT DISTINCT aggregate_id FROM event_log WHERE topic = $1 AND type = ANY ($2::text[]) AND at >= $3"
 FACTS_UNTIL = """
-    SELECT aggregate_id, type, data FROM event_log
-     WHERE aggregate_id = ANY ($1::uuid[]) AND type = ANY ($2::text[]) AND at < $3 ORDER BY aggregate_id, seq
+    SELECT aggregate_id, type, data FROM unnest($1::uuid[]) AS changed (id) JOIN event_log ON aggregate_id = changed.id
+     WHERE type = ANY ($2::text[]) AND at < $3 ORDER BY aggregate_id, seq
 """
+"""Joined, not `aggregate_id = ANY`: that is combined with the index by `at`, which knows whole ranges of pages only, so
+that a hundred times as many facts are looked at, each against all ids."""
 
 KNOWN = """
     changed AS (SELECT unnest($7::uuid[]) AS id),
@@ -86,12 +88,15 @@ LISTED = """
 
 Where a project was entered is looked up only where its days do not lead to where it stands now.
 """
-PAGE = """{listed}
-    SELECT listed.*, chain_then AS chain_id, organisation.name AS responsible_org_name,
-           (SELECT reached_on FROM {day} WHERE project_id = listed.id AND stage = 'signed') AS signed_on,
-           (SELECT reached_on FROM {day} WHERE project_id = listed.id AND stage = 'started') AS started_on
-      FROM listed JOIN organisation ON organisation.id = responsible_org_id
-     WHERE $6::text IS NULL OR listed.code > $6 ORDER BY listed.code LIMIT {limit}
+PAGE = """{listed}, shown AS (
+        SELECT * FROM listed WHERE $6::text IS NULL OR code > $6 ORDER BY code LIMIT {limit}
+    )
+    SELECT shown.*, chain_then AS chain_id, organisation.name AS responsible_org_name,
+           signed.reached_on AS signed_on, started.reached_on AS started_on
+      FROM shown JOIN organisation ON organisation.id = responsible_org_id
+      LEFT JOIN {day} AS signed ON signed.project_id = shown.id AND signed.stage = 'signed'
+      LEFT JOIN {day} AS started ON started.project_id = shown.id AND started.stage = 'started'
+     ORDER BY shown.code
 """
 TOTALS = """{listed}
     SELECT least_wan, count(id) AS count, coalesce(sum(total_investment_wan), 0)::bigint AS total_wan
