@@ -18,6 +18,7 @@ from shared.contracts.topics import EVENT_TYPES
 from shared.kit.log import eventlog
 from shared.kit.web.security import Role
 from tests.integration.intake.conftest import DISPLAY, Office, a_token
+from tests.integration.intake.striking import strike_off
 from tests.support.clock import MovableClock
 
 AUTO = chain_id("AUTO")
@@ -116,6 +117,7 @@ async def test_a_closed_chain_takes_nothing_more_and_leads_to_its_successors(
 ) -> None:
     await a_post(office, bureau, "链长", DISPLAY)
     project = await office.project(bureau)
+    await strike_off(office.http, (await office.project(bureau, name="虚报项目"))["id"])
     firm = await office.make("/v1/enterprises", uscc=a_code(1), name="示例显示公司", chain_ids=[str(DISPLAY)])
     await office.make(f"/v1/enterprises/{firm['id']}:name-anchor", chain_id=str(DISPLAY), from_day="2025-01-01")
     park = await office.make("/v1/parks", name="新型显示产业园", chain_ids=[str(DISPLAY)])
@@ -124,7 +126,7 @@ async def test_a_closed_chain_takes_nothing_more_and_leads_to_its_successors(
     own = await change(office, f"/v1/chains/{DISPLAY}:merge", 1, **{**body, "into": str(DISPLAY)})
     assert own.status_code == 409
     done = await change(office, f"/v1/chains/{DISPLAY}:merge", 1, **body)
-    assert done.status_code == 200, done.text
+    assert (done.status_code, done.json().get("projects")) == (200, 1), done.text
     closed = await chain_of(office, DISPLAY)
     assert (closed["closed_from"], closed["successor_ids"]) == ("2026-03-01", [str(AUTO)])
 
@@ -336,20 +338,86 @@ async def test_a_map_is_exported_edited_and_imported_with_only_the_edits(office:
     assert (await take())["unchanged"] == 3
 
 
-async def test_a_clerk_of_one_chain_does_not_write_for_another(http: httpx.AsyncClient, office: Office) -> None:
-    unit = await office.make("/v1/organisations", name="区工信局")
-    post = await office.make(
-        "/v1/posts", title="专班", tier="task_force", organisation_id=unit["id"], chain_ids=[str(AUTO)]
-    )
-    person = await office.make("/v1/people", name="张伟", organisation_id=unit["id"])
+async def a_clerk_of(office: Office, unit: str, chain: object) -> dict[str, str]:
+    """The headers of somebody who holds a post of this chain."""
+    body = {"title": f"专班{chain}", "tier": "task_force", "organisation_id": unit, "chain_ids": [str(chain)]}
+    post = await office.make("/v1/posts", **body)
+    person = await office.make("/v1/people", name="张伟", organisation_id=unit)
     await office.make(f"/v1/posts/{post['id']}:assume", person_id=person["id"], from_day="2026-01-01")
-    headers = {"authorization": f"Bearer {a_token(Role.CLERK, subject='z', person=person['id'])}"}
-    body = {"segments": [{"name": "材料", "position": "upstream"}]}
-    answers = [
-        (await http.post(f"/v1/chains/{chain}/map/segments", json=body, headers=headers)).status_code
-        for chain in (AUTO, DISPLAY)
-    ]
-    assert answers == [200, 403]
+    return {"authorization": f"Bearer {a_token(Role.CLERK, subject='z', person=person['id'])}"}
+
+
+async def test_a_clerk_of_one_chain_does_not_write_for_another(office: Office, bureau: str) -> None:
+    clerk = await a_clerk_of(office, bureau, AUTO)
+    assistant = (await office.make("/v1/people", name="李强", organisation_id=bureau))["id"]
+    day, why = {"from_day": "2026-01-05"}, {"reason": "调整"}
+
+    async def answers(number: int, chain: object) -> dict[str, int]:
+        post = await a_post(office, bureau, f"副链长{number}", chain, tier="deputy_chief")
+        holder = (await office.http.get(f"/v1/posts/{post}/holder")).json()["holder"]["person_id"]
+        body = {"name": f"专班单位{number}", "kind": "chain", "set_up_on": "2026-01-01", "chain_ids": [str(chain)]}
+        force = await office.make("/v1/task-forces", **body)
+        new = {
+            "title": "办公室",
+            "tier": "task_force_office",
+            "organisation_id": force["id"],
+            "chain_ids": [str(chain)],
+        }
+        leave = {"from_day": "2026-03-01", "until_day": "2026-03-02", "delegate_id": assistant}
+        term = {"person_id": assistant, "from_day": "2025-01-01"}
+        asked: dict[str, tuple[str, str, dict[str, Any]]] = {
+            "draw": (
+                "POST",
+                f"/v1/chains/{chain}/map/segments",
+                {"segments": [{"name": "材料", "position": "upstream"}]},
+            ),
+            "establish": ("POST", "/v1/posts", new),
+            "leave": ("POST", f"/v1/people/{holder}/leaves", leave),
+            "assume": ("POST", f"/v1/posts/{post}:assume", {"person_id": assistant, **day}),
+            "vacate": ("POST", f"/v1/posts/{post}:vacate", {"from_day": "2026-02-01"}),
+            "correct": ("POST", f"/v1/posts/{post}:correct-terms", {"terms": [term], **why}),
+            "set up": ("POST", "/v1/task-forces", {**body, "name": f"另一专班{number}"}),
+            "members": ("PATCH", f"/v1/task-forces/{force['id']}", {"members": [{"organisation_id": bureau}]}),
+            "dissolve": ("POST", f"/v1/task-forces/{force['id']}:dissolve", {**day, **why}),
+            "park": ("POST", "/v1/parks", {"name": f"园区{number}", "chain_ids": [str(chain)]}),
+            "rename": ("PATCH", f"/v1/chains/{chain}", {"name": f"新名{number}", **day}),
+        }
+        found = {}
+        for name, (method, path, given) in asked.items():
+            shown = await office.http.get(path.partition(":")[0])
+            version = '"1"' if name == "rename" else shown.headers.get("etag")
+            headers = {**clerk, "if-match": version} if version else clerk
+            answer = await office.http.request(method, path, json=given, headers=headers)
+            found[name] = answer.status_code
+        return found
+
+    assert set((await answers(1, AUTO)).values()) <= {200, 201}
+    assert set((await answers(2, DISPLAY)).values()) == {403}
+    into = {"into": str(DISPLAY), "from_day": "2026-01-05", "reason": "并链"}
+    merged = await office.http.post(f"/v1/chains/{AUTO}:merge", json=into, headers={**clerk, "if-match": '"2"'})
+    assert merged.status_code == 403
+
+
+async def test_what_is_open_of_a_merged_chain_is_written_for_by_those_of_its_successor(
+    office: Office, bureau: str
+) -> None:
+    clerk = await a_clerk_of(office, bureau, AUTO)
+    raised = {
+        "chain_id": str(DISPLAY),
+        "uscc": a_code(5),
+        "enterprise_name": "示例公司",
+        "title": "用电",
+        "text": "扩容",
+    }
+    request = await office.make("/v1/requests", **raised)
+    post = await a_post(office, bureau, "专员", AUTO, tier="task_force_office")
+    path = f"/v1/requests/{request['id']}:assign"
+    given = {"due_on": "2026-02-01", "responsible_post_id": post}
+    assert (await office.http.post(path, json=given, headers=clerk)).status_code == 403
+    body = {"into": str(AUTO), "from_day": "2026-01-05", "reason": "并链"}
+    assert (await change(office, f"/v1/chains/{DISPLAY}:merge", 1, **body)).status_code == 200
+    assigned = await office.http.post(path, json=given, headers=clerk)
+    assert assigned.status_code == 200, assigned.text
 
 
 @pytest.mark.parametrize("role", list(Role))

@@ -6,6 +6,7 @@ import httpx
 
 from shared.contracts.ids import chain_id
 from tests.integration.intake.conftest import DISPLAY, Office
+from tests.integration.intake.striking import strike_off
 
 AUTO = chain_id("AUTO")
 FORCES = "/v1/task-forces"
@@ -66,6 +67,9 @@ async def test_a_task_force_of_a_chain_names_its_chains_and_members_and_changes(
 async def test_a_task_force_is_dissolved_once_its_projects_are_with_others(office: Office, bureau: str) -> None:
     force = await office.make(FORCES, name="央企等招商专班", kind="investment", set_up_on="2026-01-01")
     project = await office.project(force["id"])
+    await strike_off(office.http, (await office.project(force["id"], name="虚报项目"))["id"])
+    shown = (await office.http.get(f"{FORCES}/{force['id']}")).json()
+    assert (shown["projects"], shown["total_wan"]) == (1, 120000)
     path, body = f"{FORCES}/{force['id']}:dissolve", {"from_day": "2026-02-01", "reason": "任务完成"}
     headers = {"if-match": f'"{force["version"]}"'}
     held = await office.http.post(path, json=body, headers=headers)

@@ -1,10 +1,12 @@
 """Chains split, merged and handed over: where projects go, and what follows."""
 
+from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
 import pytest
 
+from services.intake.domain.errors import DateNotAllowed
 from services.intake.domain.organisation import enterprises
 from services.intake.domain.organisation import reorganisation as domain
 from services.intake.domain.organisation.enterprises import Anchor, Enterprise
@@ -66,6 +68,25 @@ def test_a_chain_is_handed_over_between_posts_of_one_tier() -> None:
             domain.hand_over(DISPLAY, giving, wrong, EFFECTIVE)
     with pytest.raises(HandOverNotAllowed):
         domain.hand_over(DISPLAY, taking, giving, EFFECTIVE)
+
+
+def test_a_general_chief_that_answers_for_all_chains_neither_gives_nor_takes_one() -> None:
+    of_two = Post(an_id("giving"), "总链长甲", Tier.CHIEF_GENERAL, BUREAU.id, (DISPLAY.id, AUTO.id))
+    of_one = Post(an_id("one"), "总链长乙", Tier.CHIEF_GENERAL, BUREAU.id, (DISPLAY.id,))
+    of_all = Post(an_id("all"), "总链长丙", Tier.CHIEF_GENERAL, BUREAU.id)
+    for giving, taking in ((of_one, of_two), (of_two, of_all), (of_all, of_two)):
+        with pytest.raises(HandOverNotAllowed):
+            domain.hand_over(DISPLAY, giving, taking, EFFECTIVE)
+
+
+def test_a_chain_becomes_part_of_no_chain_that_was_not_there_yet() -> None:
+    for opened, sound in ((date(2026, 5, 1), True), (date(2026, 5, 2), False)):
+        into = replace(MODULE, opened_from=opened)
+        if sound:
+            assert domain.merge(DISPLAY, into, EFFECTIVE)
+            continue
+        with pytest.raises(DateNotAllowed, match="设立日期2026-05-02"):
+            domain.merge(DISPLAY, into, EFFECTIVE)
 
 
 def test_an_anchor_of_the_chain_that_closes_is_anchor_of_its_successors_without_a_day_between() -> None:

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import date
 from uuid import UUID, uuid4
@@ -25,7 +25,12 @@ ZHANG = Person(UUID(int=1), "张示例", BUREAU.id, 1)
 DESK = Post(UUID(int=2), "专员", Tier.OFFICER, BUREAU.id, (), (Term(ZHANG.id, date(2025, 1, 1)),), 2)
 
 
-def roster(*, people: Sequence[Person] = (ZHANG,), organisations: Sequence[Organisation] = (BUREAU,)) -> Roster:
+def roster(
+    *,
+    people: Sequence[Person] = (ZHANG,),
+    organisations: Sequence[Organisation] = (BUREAU,),
+    own_chains: Collection[UUID] | None = None,
+) -> Roster:
     return Roster(
         directory=directory_of(chains=[SHIP], organisations=(), posts=(), people=(), today=TODAY),
         organisations=organisations,
@@ -33,6 +38,7 @@ def roster(*, people: Sequence[Person] = (ZHANG,), organisations: Sequence[Organ
         posts=[DESK],
         today=TODAY,
         new_id=uuid4,
+        own_chains=own_chains,
     )
 
 
@@ -155,3 +161,15 @@ def test_a_park_stays_one_whatever_a_list_says() -> None:
     park = replace(BUREAU, kind=OrganisationKind.PARK)
     (outcome,) = roster(organisations=(park,)).take([draft(1, kind=OrganisationKind.OTHER)])
     assert fields(outcome) == ["kind"]
+
+
+def test_the_clerk_of_one_chain_sets_up_no_post_of_another_and_none_that_answers_for_all() -> None:
+    own = draft(1, title="链长", tier=Tier.CHIEF, chains=("SHIP",))
+    over_all = draft(2, title="总链长", tier=Tier.CHIEF_GENERAL)
+    officer = draft(3, title="联络员", tier=Tier.OFFICER)
+
+    def refused(own_chains: Collection[UUID]) -> list[str]:
+        return [one.row for one in roster(own_chains=own_chains).take([own, over_all, officer]) if one.refusals]
+
+    assert refused([SHIP.id]) == ["2"]
+    assert refused([chain_id("AUTO")]) == ["1", "2"]

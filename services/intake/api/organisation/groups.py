@@ -120,7 +120,7 @@ class ParkShown(GroupShown):
 
 
 class WithProjects(Shown):
-    """Projects for which the unit answers, terminated ones left out; each stands once, under its own chain."""
+    """Projects for which the unit answers, none terminated or struck off; each stands once, under its own chain."""
 
     projects_by_chain: tuple[ProjectsOfChain, ...]
     projects: int

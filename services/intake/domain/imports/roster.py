@@ -11,6 +11,7 @@ from datetime import date
 from uuid import UUID
 
 from services.intake.domain.drafts import Refusal, Verdict
+from services.intake.domain.errors import NotYourChain
 from services.intake.domain.imports.directory import Directory
 from services.intake.domain.organisation import programme
 from services.intake.domain.organisation.programme import Organisation, Person, Post, Term
@@ -75,7 +76,7 @@ class _Change:
 class Roster:
     """The programme while a list is taken: what is known, and what the list adds to it, in order.
 
-    `directory` is asked for chains only.
+    `directory` is asked for chains only. `own_chains`: those that the caller may write for; None: all.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Roster:
         posts: Iterable[Post],
         today: date,
         new_id: Callable[[], UUID],
+        own_chains: Collection[UUID] | None = None,
     ) -> None:
         self._directory = directory
         self._organisations = {record.id: record for record in organisations}
@@ -97,6 +99,7 @@ class Roster:
         self._parents_given: dict[UUID, UUID] = {}
         self._today = today
         self._new_id = new_id
+        self._own_chains = own_chains
         self.changed: dict[UUID, Organisation | Person | Post] = {}
         self.events: dict[UUID, list[Event]] = {}
         for person in self._people.values():
@@ -171,7 +174,11 @@ class Roster:
             events += more
         elif draft.vacant:
             events += self._leave(post, draft)
-        return [*changes, _Change(programme.fold_post(present, events), tuple(events))] if events else changes
+        if not events:
+            return changes
+        if self._own_chains is not None and not programme.answers_only_for(post, self._own_chains):
+            raise _Refused("chains", NotYourChain(post.chain_ids).message)
+        return [*changes, _Change(programme.fold_post(present, events), tuple(events))]
 
     def _unit(self, draft: PostDraft, id: UUID) -> list[_Change]:
         present = self._organisations.get(id)

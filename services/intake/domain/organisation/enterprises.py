@@ -99,7 +99,9 @@ def release_anchor(enterprise: Enterprise, chain_id: UUID, *, from_day: date, re
     if present is None:
         raise AnchorNotAllowed("该企业不是这条产业链的链主企业", chain_id=str(chain_id))
     if from_day <= present.from_day:
-        raise AnchorNotAllowed(f"解除日期须晚于确定日期{present.from_day}", chain_id=str(chain_id), field="from_day")
+        raise AnchorNotAllowed(
+            f"{enterprise.name}的解除日期须晚于确定日期{present.from_day}", chain_id=str(chain_id), field="from_day"
+        )
     if not reason.strip():
         raise FieldMissing("解除原因不能为空", field="reason")
     return [AnchorReleased(enterprise_id=enterprise.id, chain_id=chain_id, from_day=from_day, reason=reason)]

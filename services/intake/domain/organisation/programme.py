@@ -288,7 +288,7 @@ def assign_chains(post: Post, chain_ids: Collection[UUID], *, from_day: date, re
         return []
     _require_text(reason, field="reason", what="调整原因")
     last = post.former[-1].until_day if post.former else None
-    require_effective("分工调整日期", from_day, after=last, today=today)
+    require_effective(f"“{post.title}”的分工调整日期", from_day, after=last, today=today)
     return [PostChainsAssigned(post_id=post.id, chain_ids=wanted, from_day=from_day, reason=reason)]
 
 
@@ -329,6 +329,11 @@ def establish(wanted: Post) -> list[Event]:
             on=wanted.established_on,
         )
     ]
+
+
+def answers_only_for(post: Post, chain_ids: Collection[UUID]) -> bool:
+    """Whether the post answers for no chain but these; a 总链长 of no chain in particular answers for all."""
+    return set(post.chain_ids) <= set(chain_ids) and (post.tier is not Tier.CHIEF_GENERAL or bool(post.chain_ids))
 
 
 def assume(post: Post, *, person_id: UUID, from_day: date) -> list[Event]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
-from services.intake.domain.errors import FieldMissing
+from services.intake.domain.errors import DateNotAllowed, FieldMissing
 from services.intake.domain.organisation import enterprises, programme
 from services.intake.domain.organisation.enterprises import Enterprise
 from services.intake.domain.organisation.groups import Park, TaskForce
@@ -26,6 +26,7 @@ from shared.contracts.programme import (
     EnterpriseRecorded,
     ParkRecorded,
     TaskForceRecorded,
+    Tier,
 )
 from shared.kit.errors import Conflict, Invalid
 
@@ -35,7 +36,8 @@ class SplitNotAllowed(Invalid):
 
 
 class HandOverNotAllowed(Conflict):
-    """The posts are of different tiers, or the first does not answer for the chain."""
+    """The posts are of different tiers, or the first does not answer for the chain; or a 总链长 would, with no chain
+    left, answer for all, or answer for all no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Effective:
 def destinations(
     chain: Chain, parts: Sequence[Part], *, present: Mapping[UUID, str], closing: bool
 ) -> dict[UUID, UUID]:
-    """The part to which each project goes over. `present`: the chain's projects, which are not terminated, by code.
+    """The part to which each project goes over. `present`: the chain's projects that may change, by code.
 
     Raises:
         SplitNotAllowed: a project is of another chain, stands in two parts, or would be left in a chain that closes.
@@ -77,7 +79,9 @@ def destinations(
     for part in parts:
         for id in part.project_ids:
             if id not in present:
-                raise SplitNotAllowed(f"项目不在{chain.name}产业链中，或已终止", project_id=str(id), field="parts")
+                raise SplitNotAllowed(
+                    f"项目不在{chain.name}产业链中，或已终止、已剔除", project_id=str(id), field="parts"
+                )
             if found.setdefault(id, part.chain.id) != part.chain.id:
                 raise SplitNotAllowed(f"项目{present[id]}被分到两条链", project_id=str(id), field="parts")
     left = sorted((code, id) for id, code in present.items() if id not in found)
@@ -104,10 +108,19 @@ def open_part(code_id: UUID, code: str, name: str, category: ChainCategory, effe
 
 
 def merge(chain: Chain, into: Chain, effective: Effective) -> list[Event]:
-    """Raises HandOverNotAllowed where a chain would be part of itself."""
+    """Make a chain part of another.
+
+    Raises:
+        HandOverNotAllowed: it would be part of itself.
+        ChainNotOpen, DateNotAllowed: the other is closed, or was not there yet on that day.
+    """
     if chain.id == into.id:
         raise HandOverNotAllowed("不能并入自身", field="into")
     programme.require_open_chain(into)
+    day, opened = effective.from_day, into.opened_from
+    if opened and day < opened:
+        message = f"生效日期{day}不能早于{into.name}产业链的设立日期{opened}"
+        raise DateNotAllowed(message, what="生效日期", day=day, limit=opened)
     return [ChainMerged(chain_id=chain.id, into=into.id, from_day=effective.from_day, reason=effective.reason)]
 
 
@@ -174,6 +187,8 @@ def hand_over(chain: Chain, giving: Post, taking: Post, effective: Effective) ->
         tier = TIER_NAMES[giving.tier]
         raise HandOverNotAllowed(f"须交给另一个{tier}岗位，“{taking.title}”不是", field="to_post_id")
     left = [id for id in giving.chain_ids if id != chain.id]
+    if giving.tier is Tier.CHIEF_GENERAL and not (left and taking.chain_ids):
+        raise HandOverNotAllowed("没有分管产业链的总链长统领全部产业链，不能这样移交", field="to_post_id")
     return follow_post(giving, left, effective), follow_post(taking, [*taking.chain_ids, chain.id], effective)
 
 

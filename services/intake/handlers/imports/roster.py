@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.intake.domain.imports.directory import Directory, directory_of
 from services.intake.domain.imports.roster import PostDraft, Roster, RosterOutcome
 from services.intake.domain.organisation.programme import Organisation, Person, Post, ids_by_name
+from services.intake.handlers.standing import own_chains
 from services.intake.handlers.writing import append, lock_register, today
 from services.intake.store.organisation import programme as store
 from shared.contracts.ids import organisation_id
@@ -68,4 +69,5 @@ async def _roster(*, conn: AsyncConnection, by: By) -> Roster:
         posts=posts,
         today=today(by),
         new_id=uuid4,
+        own_chains=await own_chains(conn=conn, by=by),
     )

@@ -17,6 +17,7 @@ from services.intake.handlers.organisation.programme import (
     require_open_chains,
     require_organisations,
 )
+from services.intake.handlers.standing import require_chains
 from services.intake.handlers.writing import append, lock_register, require_version
 from services.intake.store.organisation import groups as store
 from services.intake.store.organisation import programme as programme_store
@@ -76,6 +77,7 @@ async def record_task_force(
         raise AlreadyExists(f"已有专班“{unit.name}”", id=unit.id)
     wanted = TaskForce(unit.id, kind, chain_ids, members, set_up_on)
     await _require_known(wanted, conn=conn)
+    await require_chains(chain_ids, conn=conn, by=by)
     return await _save_force(unit, None, domain.record_task_force(None, wanted), conn=conn, by=by)
 
 
@@ -89,6 +91,7 @@ async def revise_task_force(
         members=present.members if changes.members is None else changes.members,
     )
     await _require_known(wanted, conn=conn)
+    await require_chains({*present.chain_ids, *wanted.chain_ids}, conn=conn, by=by)
     return await _save_force(unit, present, domain.record_task_force(present, wanted), conn=conn, by=by)
 
 
@@ -97,6 +100,7 @@ async def dissolve_task_force(
 ) -> Group:
     """Raises WorkLeft where it still answers for projects."""
     unit, present = await _locked_force(force_id, expected=expected, conn=conn)
+    await require_chains(present.chain_ids, conn=conn, by=by)
     events = domain.dissolve(present, from_day=from_day, reason=reason)
     if left := await store.open_projects(force_id, conn=conn):
         raise WorkLeft(left)
@@ -115,6 +119,7 @@ async def record_park(
     if unit.id in await store.parks([unit.id], conn=conn):
         raise AlreadyExists(f"已有园区“{unit.name}”", id=unit.id)
     await require_open_chains(chain_ids, conn=conn)
+    await require_chains(chain_ids, conn=conn, by=by)
     return await _save_park(unit, domain.record_park(None, Park(unit.id, chain_ids, address)), conn=conn, by=by)
 
 
@@ -140,6 +145,7 @@ async def revise_park(
         chain_ids=present.chain_ids if chain_ids is None else chain_ids,
         address=present.address if address is None else address,
     )
+    await require_chains(set(wanted.chain_ids) ^ set(present.chain_ids), conn=conn, by=by)
     events = domain.record_park(present, wanted)
     return await _save_park(unit, events, conn=conn, by=by) if events else Group(unit, present)
 

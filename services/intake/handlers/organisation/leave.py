@@ -12,6 +12,7 @@ from services.intake.domain.organisation import leave as domain
 from services.intake.domain.organisation import programme
 from services.intake.domain.organisation.leave import Leave
 from services.intake.domain.organisation.programme import Person
+from services.intake.handlers.standing import require_person
 from services.intake.handlers.writing import append, require_version, today
 from services.intake.store.organisation import leave as store
 from services.intake.store.organisation import programme as programme_store
@@ -37,7 +38,7 @@ async def plan_leave(
     The leave, and the person's version.
     """
     await lock_heads([person_id, wanted.delegate_id], conn=conn)
-    person = await _person(person_id, expected=expected, conn=conn)
+    person = await _person(person_id, expected=expected, conn=conn, by=by)
     if wanted.delegate_id not in await programme_store.people(conn=conn, ids=[wanted.delegate_id]):
         raise UnknownReference("人员", wanted.delegate_id, field="delegate_id")
     posts = await programme_store.posts(conn=conn, ids=wanted.post_ids) if wanted.post_ids else {}
@@ -82,18 +83,19 @@ async def _change(
     by: By,
 ) -> tuple[Leave, int]:
     await lock_heads([person_id], conn=conn)
-    person = await _person(person_id, expected=expected, conn=conn)
+    person = await _person(person_id, expected=expected, conn=conn, by=by)
     leaves = await store.leaves_of([person_id], conn=conn)
     leave = domain.find(leaves, leave_id)
     events = decide(leave, leaves)
     return await _save(person, leave, events, conn=conn, by=by) if events else (leave, person.version)
 
 
-async def _person(person_id: UUID, *, expected: int | None, conn: AsyncConnection) -> Person:
+async def _person(person_id: UUID, *, expected: int | None, conn: AsyncConnection, by: By) -> Person:
     person = (await programme_store.people(conn=conn, ids=[person_id])).get(person_id)
     if person is None:
         raise RecordMissing("人员", person_id)
     require_version(person_id, expected=expected, actual=person.version)
+    await require_person(person_id, conn=conn, by=by)
     return person
 
 

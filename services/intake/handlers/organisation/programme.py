@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.intake.domain.errors import AlreadyExists, RecordMissing, UnknownReference
 from services.intake.domain.organisation import programme
 from services.intake.domain.organisation.programme import Chain, Organisation, Person, Post, Term
+from services.intake.handlers.standing import require_chains, require_post
 from services.intake.handlers.writing import append, lock_register, require_version, today
 from services.intake.store.organisation import programme as store
 from shared.contracts.event import Event
@@ -151,6 +152,7 @@ async def revise_chain(
     if present is None:
         raise RecordMissing("产业链", chain_id)
     require_version(chain_id, expected=expected, actual=present.version)
+    await require_chains([chain_id], conn=conn, by=by)
     wanted = replace(present, name=(name or present.name).strip(), category=category or present.category)
     namesake = await store.chain_like(code="", name=wanted.name, conn=conn)
     if namesake and namesake.id != chain_id:
@@ -168,7 +170,11 @@ async def establish_post(
     conn: AsyncConnection,
     by: By,
 ) -> Post:
-    """Establish a post (today, where no day is given); it is vacant until somebody assumes it."""
+    """Establish a post (today, where no day is given); it is vacant until somebody assumes it.
+
+    Raises:
+        AlreadyExists, ChainNotOpen, FieldMissing, NotYourChain, UnknownReference.
+    """
     await lock_register(conn=conn)
     await require_organisations([organisation_id], conn=conn)
     await require_open_chains(chain_ids, conn=conn)
@@ -182,13 +188,14 @@ async def establish_post(
         tuple(dict.fromkeys(chain_ids)),
         established_on=established_on or today(by),
     )
+    await require_post(wanted, conn=conn, by=by)
     events = programme.establish(wanted)
     return await _save_post(None, wanted.id, events, conn=conn, by=by)
 
 
 async def assume_post(post_id: UUID, *, person_id: UUID, from_day: date, conn: AsyncConnection, by: By) -> Post:
     """A person takes up a post; the predecessor's term ends the day before."""
-    present = await _locked_post(post_id, conn=conn)
+    present = await _locked_post(post_id, conn=conn, by=by)
     if person_id not in await store.people(conn=conn, ids=[person_id]):
         raise UnknownReference("人员", person_id, field="person_id")
     events = programme.assume(present, person_id=person_id, from_day=from_day)
@@ -197,7 +204,7 @@ async def assume_post(post_id: UUID, *, person_id: UUID, from_day: date, conn: A
 
 async def vacate_post(post_id: UUID, *, from_day: date, conn: AsyncConnection, by: By) -> Post:
     """The holder leaves; what the post answers for stays with the post."""
-    present = await _locked_post(post_id, conn=conn)
+    present = await _locked_post(post_id, conn=conn, by=by)
     return await _save_post(present, post_id, programme.vacate(present, from_day=from_day), conn=conn, by=by)
 
 
@@ -205,7 +212,7 @@ async def correct_terms(
     post_id: UUID, terms: Sequence[Term], *, reason: str, expected: int, conn: AsyncConnection, by: By
 ) -> Post:
     """What was recorded of a post's terms was wrong; these are right. The history keeps both."""
-    present = await _locked_post(post_id, conn=conn)
+    present = await _locked_post(post_id, conn=conn, by=by)
     require_version(post_id, expected=expected, actual=present.version)
     people = {term.person_id for term in terms}
     for missing in people - set(await store.people(conn=conn, ids=people)):
@@ -219,11 +226,12 @@ async def correct_terms(
     return after
 
 
-async def _locked_post(post_id: UUID, *, conn: AsyncConnection) -> Post:
+async def _locked_post(post_id: UUID, *, conn: AsyncConnection, by: By) -> Post:
     await lock_heads([post_id], conn=conn)
     post = (await store.posts(conn=conn, ids=[post_id])).get(post_id)
     if post is None:
         raise RecordMissing("岗位", post_id)
+    await require_post(post, conn=conn, by=by)
     return post
 
 

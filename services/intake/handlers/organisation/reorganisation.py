@@ -120,7 +120,7 @@ async def merge_chain(
     """Make a chain part of another, with its projects, posts, enterprises, parks and task forces.
 
     Raises:
-        HandOverNotAllowed, ChainNotOpen, DateNotAllowed.
+        HandOverNotAllowed, ChainNotOpen, DateNotAllowed, NotYourChain.
     """
     await lock_register(conn=conn)
     into = (await store.chains(conn=conn, ids=[into_id])).get(into_id)
@@ -132,6 +132,7 @@ async def merge_chain(
     chain = await _locked(chain_id, heads, expected=expected, conn=conn, by=by)
     effective = Effective(from_day, reason, today(by))
     effective.require(chain)
+    await require_chains([into_id], conn=conn, by=by)
     decided = _Decided()
     decided.add(chain_id, domain.merge(chain, into, effective))
     moved = await _move(dict.fromkeys(present, into_id), effective, decided, conn=conn)
@@ -170,7 +171,7 @@ async def hand_over_chain(
     for post, events in zip((giving, taking), domain.hand_over(chain, giving, taking, effective), strict=True):
         decided.add(post.id, events)
     lines = await _reassign_lines(work.projects, giving, taking, decided, conn=conn, by=by)
-    moved = await _reassign_filings(work.filings, taking, decided, conn=conn, by=by)
+    moved = await _reassign_filings(work.filings, giving, taking, decided, conn=conn, by=by)
     await _save_posts([giving, taking], decided, conn=conn)
     reassigned = sum(len(decided.events[after.id]) for _, after in lines)
     await append(decided.events.items(), beside=project_store.states(lines), conn=conn, by=by)
@@ -287,10 +288,12 @@ async def _reassign_lines(
 
 
 async def _reassign_filings(
-    ids: Sequence[UUID], taking: Post, decided: _Decided, *, conn: AsyncConnection, by: By
+    ids: Sequence[UUID], giving: Post, taking: Post, decided: _Decided, *, conn: AsyncConnection, by: By
 ) -> int:
     after: list[Filing] = []
     for filing in (await filing_store.filings(ids, conn=conn)).values():
+        if filing.task not in tasks.open_of(filing.tasks) or filing.task.responsible_post_id != giving.id:
+            continue  # it was filed, or given to another, since it was found
         events = tasks.reassign(filing.tasks, filing.id, Responsible.of(taking, today(by)))
         decided.add(filing.id, events)
         after.append(filings.fold(filing, events))

@@ -18,13 +18,13 @@ FORCE, PARK, ORGANISATION = tables.task_force.c, tables.park.c, tables.organisat
 
 OPEN_PROJECTS = """
     SELECT count(*) AS found FROM project
-     WHERE responsible_org_id = $1 AND hold_status <> 'terminated' AND stage <> 'full_capacity'
+     WHERE responsible_org_id = $1 AND hold_status IN ('active', 'held') AND stage <> 'full_capacity'
 """
 BY_CHAIN = """
     SELECT chain.id AS chain_id, chain.code, chain.name, count(*) AS projects,
            coalesce(sum(total_investment_wan), 0)::bigint AS total_wan
       FROM project JOIN chain ON chain.id = project.chain_id
-     WHERE responsible_org_id = $1 AND hold_status <> 'terminated'
+     WHERE responsible_org_id = $1 AND hold_status IN ('active', 'held')
      GROUP BY chain.id ORDER BY chain.code
 """
 

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.kit.database import fetch
 
-PROJECTS = "SELECT id, code FROM project WHERE chain_id = $1 AND hold_status <> 'terminated'"
+PROJECTS = "SELECT id, code FROM project WHERE chain_id = $1 AND hold_status IN ('active', 'held')"
 FOLLOWERS = """
     SELECT 'post' AS what, id FROM post WHERE $1 = ANY (chain_ids)
      UNION ALL
@@ -20,7 +20,7 @@ FOLLOWERS = """
 WORK = """
     SELECT DISTINCT 'project' AS what, project_id AS id
       FROM milestone JOIN project ON project.id = milestone.project_id
-     WHERE responsible_post_id = $2 AND status = 'open' AND chain_id = $1 AND hold_status <> 'terminated'
+     WHERE responsible_post_id = $2 AND status = 'open' AND chain_id = $1 AND hold_status IN ('active', 'held')
      UNION ALL
     SELECT 'filing', subject_id FROM task
      WHERE responsible_post_id = $2 AND status = 'open' AND chain_id = $1 AND kind = 'filing'
@@ -44,7 +44,7 @@ class Work(NamedTuple):
 
 
 async def projects_of(chain_id: UUID, *, conn: AsyncConnection) -> dict[UUID, str]:
-    """The codes of a chain's projects, without terminated ones."""
+    """The codes of a chain's projects, without those that were terminated or struck off: they change no more."""
     return dict(await fetch(conn, PROJECTS, chain_id))
 
 
