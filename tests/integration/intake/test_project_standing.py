@@ -53,3 +53,29 @@ async def test_a_person_with_posts_of_chains_writes_for_those_only(office: Offic
     batch = await office.http.post("/v1/facts:batch", json={"items": items, "atomic": False}, headers=headers)
     assert [item["outcome"] for item in batch.json()["items"]] == ["refused", "refused", "accepted"]
     assert (await office.http.get(path)).json()["version"] == 1
+
+    own = f"/v1/projects/{batch.json()['items'][2]['project_id']}"
+    to_another = {"chain_id": str(DISPLAY)}
+    moved = await office.http.patch(own, json=to_another, headers=headers)
+    assert (moved.status_code, problem(moved)) == (403, "not-your-chain")
+    moving = {"operation": "revise_project", "project_id": own.rpartition("/")[2], "version": 1, **to_another}
+    batch = await office.http.post("/v1/facts:batch", json={"items": [moving], "atomic": False}, headers=headers)
+    assert batch.json()["items"][0]["problem"]["type"] == "urn:liandu:problem:not-your-chain"
+    assert (await office.http.patch(own, json={"name": "二期"}, headers=headers)).status_code == 200
+
+
+async def test_who_reviews_for_one_chain_corrects_no_project_of_another(office: Office, bureau: str) -> None:
+    body = {"title": "汽车链专班", "tier": "task_force", "organisation_id": bureau}
+    post = await office.make("/v1/posts", **body, chain_ids=[str(chain_id("AUTO"))])
+    person = await office.make("/v1/people", name="李娜", organisation_id=bureau)
+    await office.make(f"/v1/posts/{post['id']}:assume", person_id=person["id"], from_day="2026-01-01")
+    project = await office.project(bureau)
+    path = f"/v1/projects/{project['id']}/corrections"
+    false = {"kind": "strike_off", "sequence": 1, "reason": "虚报"}
+    asked = (await office.http.post(path, json=false)).json()
+    token = a_token(Role.REVIEWER, subject="li", person=person["id"])
+    for verb, opinion in (("approve", {}), ("refuse", {"reason": "属实"})):
+        answer = await office.http.post(
+            f"{path}/{asked['id']}:{verb}", json=opinion, headers={"authorization": f"Bearer {token}"}
+        )
+        assert (answer.status_code, problem(answer)) == (403, "not-your-chain")

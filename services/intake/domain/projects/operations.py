@@ -222,6 +222,7 @@ class Books:
         return self._on_line(project, verb), verb.milestone_id
 
     def _revise(self, project: Project, changes: Changes) -> list[Event]:
+        self._require_own(changes.chain_id or project.chain_id)
         self._require_references(changes.chain_id, changes.responsible_org_id)
         name = (changes.name or project.name, changes.responsible_org_id or project.responsible_org_id)
         self._require_free("", name, project.id)

@@ -123,6 +123,7 @@ async def _waiting(
     project_id: UUID, correction_id: UUID, *, expected: int | None, conn: AsyncConnection, by: By
 ) -> tuple[Project, Correction]:
     project = await locked(project_id, expected=expected, conn=conn)
+    await require_chains({project.chain_id}, conn=conn, by=by)
     correction = await store.load(correction_id, conn=conn)
     if correction is None or correction.project_id != project_id:
         raise RecordMissing("更正申请", correction_id)

@@ -58,10 +58,11 @@ async def record_projects(recordings: Sequence[Record], *, conn: AsyncConnection
 async def revise_project(
     project_id: UUID, changes: Changes, *, expected: int, conn: AsyncConnection, by: By
 ) -> Project:
-    """Change master data. Names are unique for each responsible organisation."""
+    """Change master data. Names are unique for each responsible organisation; a project moves to another chain by the
+    hand of whoever may write for both."""
     await lock_register(conn=conn)
     project = await locked(project_id, expected=expected, conn=conn)
-    await require_chains({project.chain_id}, conn=conn, by=by)
+    await require_chains({project.chain_id, changes.chain_id or project.chain_id}, conn=conn, by=by)
     wanted = (changes.name or project.name, changes.responsible_org_id or project.responsible_org_id)
     namesakes = await store.find(codes=[], names=[wanted], conn=conn)
     if set(namesakes) - {project_id}:
