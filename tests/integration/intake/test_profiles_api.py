@@ -80,6 +80,8 @@ async def test_an_increment_names_what_it_adds_to_and_no_circle_arises(office: O
     added = await office.project(bureau, name="二期", kind="expansion", profile={"parent_project_id": parent["id"]})
     increments = (await office.http.get(f"/v1/projects/{parent['id']}/profile")).json()["increments"]
     assert [(item["name"], item["total_investment_wan"]) for item in increments] == [("二期", 120000)]
+    history = (await office.http.get(f"/v1/projects/{added['id']}/history")).json()["items"]
+    assert history[1]["text"] == f"原项目：{parent['code']} 一期"
     circle = await revise(office, parent, parent_project_id=added["id"])
     assert (circle.status_code, circle.json()["pointer"]) == (422, "#/parent_project_id")
     new = await office.project(bureau, name="新建项目", profile={"investor_name": "某公司"})

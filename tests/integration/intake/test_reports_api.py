@@ -43,6 +43,11 @@ async def test_a_month_is_offered_with_last_months_figures_and_added_to_them(
     assert (february.json()["completed_to_date_wan"], february.headers["etag"]) == (28000, '"3"')
     again = await report(office, project, "2026-02", completed_in_month_wan=3000, visual_progress="主体封顶")
     assert again.headers["etag"] == '"3"'
+    elsewhere = {"authorization": f"Bearer {a_token(Role.SUPERVISOR, subject='inspector')}"}
+    path = f"/v1/projects/{project['id']}/reports/2026-02"
+    body = {**JANUARY, "completed_in_month_wan": 3000, "visual_progress": "主体封顶"}
+    said_again = await office.http.put(path, json=body, headers=elsewhere)
+    assert (said_again.headers["etag"], said_again.json()["reported_by"]) == ('"3"', again.json()["reported_by"])
     amended = await report(office, project, "2026-02", completed_in_month_wan=3500, visual_progress="主体封顶")
     assert (amended.json()["completed_to_date_wan"], amended.headers["etag"]) == (28500, '"4"')
     listed = (await office.http.get(f"/v1/projects/{project['id']}/reports")).json()["items"]

@@ -124,6 +124,22 @@ async def test_another_day_needs_a_reason_and_where_asked_for_a_second_person(of
     ]
 
 
+async def test_what_was_asked_for_a_project_that_ended_since_is_refused_and_waits_no_more(
+    office: Office, bureau: str
+) -> None:
+    project, line = await planned(office, bureau)
+    asked = (await ask(office, project, line)).json()
+    ended = {"reason": "资金不到位", "on": "2026-01-05"}
+    path = f"/v1/projects/{project['id']}"
+    answer = await office.http.post(f"{path}:terminate", json=ended, headers={"if-match": '"3"'})
+    assert answer.status_code == 200, answer.text
+    path = f"{path}/replannings/{asked['id']}"
+    assert (await office.http.post(f"{path}:approve", json={}, headers=REVIEWER)).status_code == 409
+    refused = await office.http.post(f"{path}:refuse", json={"reason": "项目已终止"}, headers=REVIEWER)
+    assert refused.status_code == 200, refused.text
+    assert not (await office.http.get("/v1/replannings")).json()["items"]
+
+
 async def test_an_office_may_ask_for_approval_of_every_replanning(
     office: Office, bureau: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,8 +85,6 @@ def _text(name: str, value: Any, names: Names) -> str:
         return "、".join(f"{plan.year}年{money(plan.amount_wan)}" for plan in value)
     if name == "fixed_asset_investment_wan":
         return money(value)
-    if name == "parent_project_id":
-        return str(value)
     if isinstance(value, tuple):
         return "、".join(names[id] for id in value)
     return names[value] if isinstance(value, UUID) else str(value)

@@ -1,6 +1,7 @@
 """A project as its routes answer it, and its history."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from services.intake.api.answers import FactShown, ProjectShown
 from services.intake.api.projects.wording import Names, sentence
 from services.intake.domain.errors import RecordMissing
 from services.intake.domain.projects.project import Project
+from services.intake.domain.projects.timetable import Lines
 from services.intake.store import views
 from services.intake.store.projects import projects as store
 from shared.contracts.projects import Stage
@@ -67,7 +69,8 @@ async def history_shown(project_id: UUID, *, conn: AsyncConnection, after: int, 
     facts = await eventlog.history(project_id, conn=conn, after=after, limit=limit)
     data = [json.loads(fact.data) for fact in facts]
     known = await views.names({found for item in data for found in _references(item)}, conn=conn)
-    names = Names({**known, **{milestone.id: milestone.name for milestone in project.milestones.values()}})
+    parents = await _parents(data, conn=conn)
+    names = Names({**known, **parents, **{line.id: line.name for line in project.milestones.values()}})
     return [
         FactShown(
             seq=fact.seq,
@@ -79,6 +82,13 @@ async def history_shown(project_id: UUID, *, conn: AsyncConnection, after: int, 
         )
         for fact, item in zip(facts, data, strict=True)
     ]
+
+
+async def _parents(data: Iterable[dict[str, Any]], *, conn: AsyncConnection) -> dict[UUID, str]:
+    """What the projects are called that a 增资 was said to add to."""
+    ids = {UUID(item["parent_project_id"]) for item in data if item.get("parent_project_id")}
+    found = await store.load_many(ids, Lines(), conn=conn) if ids else {}
+    return {id: f"{parent.code} {parent.name}" for id, parent in found.items()}
 
 
 def _references(data: dict[str, Any]) -> set[UUID]:

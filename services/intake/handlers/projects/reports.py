@@ -1,5 +1,6 @@
 """Monthly reports: submitted by the responsible post."""
 
+from dataclasses import fields
 from datetime import date
 from uuid import UUID
 
@@ -39,15 +40,14 @@ async def report_month(
     (event,) = events
     assert isinstance(event, ProjectReported)
     made = store.reported(event, at=by.now, actor=by.actor)
-    if _same(made, present):
-        return project, made
+    before = next((item for item in present if item.month == month), None)
+    if before and _says(before) == _says(made):
+        return project, before
     return await save(project, events, beside=store.rows([made]), conn=conn, by=by), made
 
 
-def _same(made: Report, present: list[Report]) -> bool:
-    """Whether the month was reported like this already."""
-    said = ("month", "completed_in_month_wan", "completed_to_date_wan", "funds_in_place_wan", "visual_progress")
-    return any(all(getattr(made, name) == getattr(item, name) for name in said) for item in present)
+def _says(report: Report) -> Figures:
+    return Figures(**{field.name: getattr(report, field.name) for field in fields(Figures)})
 
 
 async def _require_post(post_id: UUID | None, *, conn: AsyncConnection, by: By) -> None:

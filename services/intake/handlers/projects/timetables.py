@@ -157,10 +157,11 @@ async def decide_replanning(
     asked = await store.replanning(replanning_id, conn=conn)
     if asked is None or asked.project_id != project_id:
         raise RecordMissing("调整申请", replanning_id)
-    project = await _changeable(project_id, Lines(ids=[asked.milestone_id]), expected=expected, conn=conn, by=by)
+    project = await _own(project_id, Lines(ids=[asked.milestone_id]), expected=expected, conn=conn, by=by)
     asked = await store.replanning(replanning_id, conn=conn) or asked
     subject, person = by.principal.subject, by.principal.person
     if approve:
+        require_changeable(project)
         status = ReplanningStatus.APPROVED
         events = timetable.approve_replanning(project.milestones, asked, subject=subject, person=person)
     else:
@@ -173,7 +174,14 @@ async def decide_replanning(
 async def _changeable(
     project_id: UUID, lines: Lines | None, *, expected: int | None, conn: AsyncConnection, by: By
 ) -> Project:
+    project = await _own(project_id, lines, expected=expected, conn=conn, by=by)
+    require_changeable(project)
+    return project
+
+
+async def _own(
+    project_id: UUID, lines: Lines | None, *, expected: int | None, conn: AsyncConnection, by: By
+) -> Project:
     project = await locked(project_id, expected=expected, lines=lines, conn=conn)
     await require_chains({project.chain_id}, conn=conn, by=by)
-    require_changeable(project)
     return project
