@@ -21,10 +21,10 @@ from services.intake.domain.errors import RecordMissing
 from services.intake.handlers.imports.imports import RowKind, RowOutcome, Upload, accept_workbook
 from services.intake.handlers.imports.lead_list import LIST_KEY as LEADS_KEY
 from services.intake.handlers.imports.measure_list import LIST_KEY as MEASURES_KEY
+from services.intake.handlers.imports.register_list import open_chains
 from services.intake.importer import carry_out, carry_out_behind
 from services.intake.store import imports as store
 from services.intake.store.imports import KeptImport, Status
-from services.intake.store.organisation import programme
 from services.intake.workbook import isolation
 from services.intake.workbook.lead_lists import LEADS
 from services.intake.workbook.problems import UnknownFormat, WorkbookTooLarge
@@ -190,8 +190,7 @@ async def _read(upload: Upload) -> ReadWorkbook:
 
 async def chain_names(conn: AsyncConnection) -> list[str]:
     """The chains that the template offers to choose from."""
-    chains = [chain for chain in (await programme.chains(conn=conn)).values() if chain.closed_from is None]
-    return [chain.name for chain in sorted(chains, key=lambda chain: (chain.category, chain.code))]
+    return [chain.name for chain in await open_chains(conn=conn)]
 
 
 def _plain_name(name: str) -> str:

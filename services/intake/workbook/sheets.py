@@ -34,7 +34,7 @@ _ERROR_CELL = re.compile(rb'(<c\b[^>]*?\bt=)"e"')
 _DATE_1904 = re.compile(rb'<workbookPr\b[^>]*\bdate1904="(?:1|true)"')
 
 _UNPRINTABLE = dict.fromkeys((*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F))
-"""Signs that a cell may hold (`_x0000_`) and no record: PostgreSQL takes no NUL, and the whole list would stop at it."""
+"""Signs that a cell may hold (`_x0000_`) and no record may: PostgreSQL takes no NUL, and one would stop a list."""
 
 _ENCRYPTED = "文件设有打开密码，请取消密码后再导入"
 _DAMAGED = "文件已损坏或不完整，请在 Excel 或 WPS 中打开并另存为 xlsx 后重试"

@@ -81,8 +81,22 @@ async def test_an_export_comes_back_and_only_what_was_edited_changes(office: Off
     taken = await upload(office, saved(book))
     assert outcomes(taken) == ["unchanged", "changed"]
     assert taken["rows"][1]["changed"] == ["线索名称", "预计投资"]
+    assert taken["rows"][1]["changes"] == [
+        {"name": "线索名称", "cell": "A3", "old": "特种气体", "new": "特种气体二期"},
+        {"name": "预计投资", "cell": "I3", "old": "30000万元", "new": "50000万元"},
+    ]
     lead = (await office.http.get(f"{LEADS}/{taken['rows'][1]['entry_id']}")).json()
     assert (lead["name"], lead["expected_wan"], lead["version"]) == ("特种气体二期", 50000, 2)
+
+
+@pytest.mark.usefixtures("visit")
+async def test_more_leads_than_a_workbook_takes_are_refused_not_cut_off(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await upload(office, leads(row("工业气体"), row("特种气体")))
+    monkeypatch.setattr("services.intake.api.promotion.workbook.MOST_ROWS", 1)
+    refused = await office.http.get(f"{LEADS}/workbook")
+    assert (refused.status_code, refused.json()["detail"]) == (422, "一次最多导出1条线索供修改，请按产业链分别导出")
 
 
 @pytest.mark.usefixtures("visit")

@@ -8,6 +8,7 @@ import httpx
 import openpyxl
 import pytest
 import pytest_asyncio
+from openpyxl.utils import get_column_letter
 
 from shared.contracts.ids import chain_id
 from shared.kit.web.security import Role
@@ -92,6 +93,10 @@ async def test_an_export_comes_back_and_only_what_was_edited_changes(office: Off
     preview = await upload(office, edited, dry_run=True)
     assert outcomes(preview) == ["changed", "changed", "unchanged", "imported"]
     assert [item.get("changed") for item in preview["rows"][:2]] == [["计划投入"], ["攻关项目名称", "关联项目"]]
+    assert preview["rows"][1]["changes"] == [
+        {"name": "攻关项目名称", "cell": "C3", "old": "乙", "new": "乙（二期）"},
+        {"name": "关联项目", "cell": f"{get_column_letter(at['关联项目'])}3", "old": project["code"], "new": ""},
+    ]
     taken = await upload(office, edited)
     assert [item["entry_id"] for item in taken["rows"][:3]] == [item["entry_id"] for item in preview["rows"][:3]]
     items = (await office.http.get(f"{KEY}/entries")).json()["items"]

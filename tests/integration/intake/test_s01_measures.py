@@ -211,6 +211,8 @@ async def test_the_texts_are_imported_and_an_export_comes_back_with_what_was_edi
     assert [row["outcome"] for row in edited["rows"][:3]] == ["changed", "refused", "changed"]
     assert [row.get("changed") for row in edited["rows"][:3]] == [["措施内容"], None, ["完成时限"]]
     assert edited["rows"][1]["reasons"][0]["reason"] == "调整原因不能为空"
+    (moved,) = edited["rows"][2]["changes"]
+    assert (moved["name"], moved["old"], moved["new"]) == ("完成时限", "2026-06-30", "2026-09-30")
     items = (await office.http.get(MEASURES, params={"limit": 3})).json()["items"]
     assert [item["task"]["due_on"] for item in items] == ["2026-06-30", "2026-06-30", "2026-09-30"]
     template = openpyxl.load_workbook(io.BytesIO((await office.http.get(f"{MEASURES}/template")).content))

@@ -12,7 +12,7 @@ from services.intake.api.access import Clerk, Reader
 from services.intake.api.imports import AROUND_A_FILE, BODY, SHEET, download, import_shown, kept_import, upload_of
 from services.intake.domain.promotion.promotion import Kind, RecordStatus
 from services.intake.handlers.imports import lead_list as handlers
-from services.intake.handlers.imports.register_list import MOST_ROWS
+from services.intake.handlers.imports.register_list import MOST_ROWS, TooManyRows
 from services.intake.store.promotion import promotion as store
 from services.intake.store.promotion.promotion import RecordFilter
 from services.intake.workbook import isolation
@@ -38,7 +38,9 @@ async def get_template(conn: Reader) -> Response:
 async def export_leads(conn: Reader, chain_id: UUID | None = None, occasion_id: UUID | None = None) -> Response:
     """The leads that are being followed, to be edited and imported again: only what was edited changes."""
     wanted = RecordFilter(Kind.LEAD, chain_id, status=RecordStatus.STANDING, occasion_id=occasion_id)
-    found = await store.list_records(wanted, conn=conn, limit=MOST_ROWS)
+    found = await store.list_records(wanted, conn=conn, limit=MOST_ROWS + 1)
+    if len(found) > MOST_ROWS:
+        raise TooManyRows(f"一次最多导出{MOST_ROWS}条线索供修改，请按产业链分别导出")
     rows = await handlers.rows_of([lead for _, lead in found], conn=conn)
     content = await asyncio.to_thread(register_sheet, TITLE, LEADS, rows, await handlers.offered(conn=conn))
     return download(content, f"{TITLE}.xlsx")

@@ -11,7 +11,17 @@ from uuid import UUID
 
 from services.intake.domain.drafts import Verdict
 from services.intake.domain.fields import FieldType
-from services.intake.domain.imports.register_list import CHAIN, ID, Names, Row, RowOutcome, RowRefusal, repeated
+from services.intake.domain.imports.directory import chain_key
+from services.intake.domain.imports.register_list import (
+    CHAIN,
+    ID,
+    Names,
+    Row,
+    RowOutcome,
+    RowRefusal,
+    repeated,
+    too_long,
+)
 from services.intake.domain.organisation.programme import require_open_chain
 from services.intake.domain.promotion import promotion
 from services.intake.domain.promotion.promotion import PromotionRecord, RecordStatus
@@ -28,19 +38,7 @@ NEEDED: Mapping[str, str] = {
     ORG: "没有填写跟进单位",
     FOUND_ON: "没有填写发现日期",
 }
-CHANGED: Mapping[str, str] = {
-    "name": "线索名称",
-    "firm": "企业",
-    "uscc": "统一社会信用代码",
-    "country": "国别",
-    "chain_id": "所属产业链",
-    "responsible_org_id": "跟进单位",
-    "found_on": "发现日期",
-    "occasion_id": "来源活动",
-    "expected_wan": "预计投资",
-    "about": "说明",
-}
-"""What the fields of a lead are called in its list."""
+LONGEST: Mapping[str, int] = {NAME: 200, FIRM: 200, COUNTRY: 200, ABOUT: 2000}
 
 Key = tuple[str, str]
 
@@ -59,40 +57,38 @@ class LeadList:
     by: str
     new_id: Callable[[], UUID]
     decided: list[tuple[PromotionRecord, list[Event]]] = field(default_factory=list)
-    _taken: dict[Key, str] = field(default_factory=dict)
+    _taken: dict[Key | UUID, str] = field(default_factory=dict)
 
     def take(self, rows: Iterable[Row]) -> list[RowOutcome]:
         return [self._take(row) for row in rows]
 
     def _take(self, row: Row) -> RowOutcome:
-        refusals: list[RowRefusal] = []
+        refusals = too_long(row, LONGEST)
         before = self._known(row.values, refusals)
         if before is None:
             refusals += [RowRefusal(key, why) for key, why in NEEDED.items() if _lacks(row, key)]
-        changes = self._changes(row.values, refusals)
+        changes = self._changes(before, row.values, refusals)
         self._require_own(before, changes, refusals)
         if refusals or row.unreadable:
             return RowOutcome(row.key, Verdict.REFUSED, refusals=tuple(refusals))
         content = _content(before, changes)
-        if above := self._taken.get(_key(content)):
+        # One that is known is told by its id: two leads of one firm may bear one name.
+        if above := self._taken.get(before.id if before else _key(content)):
             return RowOutcome(row.key, Verdict.REFUSED, refusals=(RowRefusal(NAME, repeated(above, "线索")),))
         try:
             events = self._decide(before, content)
         except DomainError as error:
             return RowOutcome(row.key, Verdict.REFUSED, refusals=(RowRefusal(_column(error), error.message),))
-        self._taken[_key(content)] = row.key
-        return self._outcome(row, before, content, events)
+        self._taken |= dict.fromkeys((_key(content), *((before.id,) if before else ())), row.key)
+        return self._outcome(row, before, events)
 
-    def _outcome(self, row: Row, before: PromotionRecord | None, content: Lead, events: list[Event]) -> RowOutcome:
+    def _outcome(self, row: Row, before: PromotionRecord | None, events: list[Event]) -> RowOutcome:
         if not events:
             assert before is not None
             return RowOutcome(row.key, Verdict.UNCHANGED, before.id)
         after = promotion.fold(before, events)
         self.decided.append((after, events))
-        if before is None:
-            return RowOutcome(row.key, Verdict.RECORDED, after.id)
-        changed = (name for key, name in CHANGED.items() if getattr(before.content, key) != getattr(content, key))
-        return RowOutcome(row.key, Verdict.CHANGED, after.id, tuple(changed))
+        return RowOutcome(row.key, Verdict.CHANGED if before else Verdict.RECORDED, after.id)
 
     def _decide(self, before: PromotionRecord | None, content: Lead) -> list[Event]:
         if before is None:
@@ -112,18 +108,25 @@ class LeadList:
         alike = [lead for lead in self.present if isinstance(lead.content, Lead) and _key(lead.content) == wanted]
         return next((lead for lead in alike if lead.status is RecordStatus.STANDING), next(iter(alike), None))
 
-    def _changes(self, values: Mapping[str, Any], refusals: list[RowRefusal]) -> dict[str, Any]:
+    def _changes(
+        self, before: PromotionRecord | None, values: Mapping[str, Any], refusals: list[RowRefusal]
+    ) -> dict[str, Any]:
         """The lead's fields of the columns that the list has, with records by their ids."""
         plain = {key: values[key] for key in (NAME, FIRM, USCC, EXPECTED) if key in values}
         plain |= {key: values[key] or "" for key in (COUNTRY, ABOUT) if key in values}
         if values.get(FOUND_ON):
             plain["found_on"] = date.fromisoformat(values[FOUND_ON])
         for key, kind, named in ((CHAIN, FieldType.CHAIN, "chain_id"), (ORG, FieldType.ORG, "responsible_org_id")):
-            if values.get(key):
+            if values.get(key) and not (key == CHAIN and before and self._is_of(before, values[key])):
                 plain[named] = self._found(key, self.names.find(kind, values[key]), refusals)
         if OCCASION in values:
             plain["occasion_id"] = self._occasion(values[OCCASION], refusals)
         return {key: value for key, value in plain.items() if value is not None or key not in _NEVER_EMPTY}
+
+    def _is_of(self, lead: PromotionRecord, text: str) -> bool:
+        """A lead of a chain that is closed by now comes back as it was exported."""
+        chain = self.names.directory.chains.get(chain_key(text))
+        return chain is not None and chain.id in promotion.chains_of(lead.content)
 
     def _found(self, key: str, found: UUID | str, refusals: list[RowRefusal]) -> UUID | None:
         if isinstance(found, UUID):

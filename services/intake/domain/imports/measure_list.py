@@ -11,7 +11,8 @@ from uuid import UUID
 
 from services.intake.domain.drafts import Verdict
 from services.intake.domain.errors import FieldMissing
-from services.intake.domain.imports.register_list import Names, Row, RowOutcome, RowRefusal, repeated
+from services.intake.domain.fields import FieldType
+from services.intake.domain.imports.register_list import Names, Row, RowOutcome, RowRefusal, repeated, too_long
 from services.intake.domain.organisation.programme import Post
 from services.intake.domain.registers import measures, tasks
 from services.intake.domain.registers.measures import ASPECT_NAMES, Measure, NewMeasure
@@ -19,21 +20,16 @@ from services.intake.domain.registers.tasks import Responsible
 from services.intake.domain.terms import SOURCE_NAMES
 from shared.contracts.event import Event
 from shared.contracts.projects import Source
-from shared.contracts.registers import (
-    Aspect,
-    MeasureRecorded,
-    MeasureRevised,
-    TaskReassigned,
-    TaskReplanned,
-)
+from shared.contracts.registers import Aspect
 from shared.kit.errors import DomainError
 
 NUMBER, ASPECT, TEXT, ORG, POST = "number", "aspect", "text", "responsible_org", "responsible_post"
 DUE_ON, REASON, SOURCE, DOCUMENT = "due_on", "reason", "source", "source_document"
 NEEDED = {NUMBER: "没有填写编号", ASPECT: "没有填写方面", TEXT: "没有填写措施内容", DOCUMENT: "没有填写出处文件"}
+NUMBERS = range(1, 10_000)
+LONGEST: Mapping[str, int] = {TEXT: 2000, DOCUMENT: 200, REASON: 2000}
 _ASPECTS = {name: aspect for aspect, name in ASPECT_NAMES.items()}
 _SOURCES = {name: source for source, name in SOURCE_NAMES.items()}
-_CHANGED: Mapping[type[Event], str] = {TaskReplanned: "完成时限", TaskReassigned: "责任岗位"}
 
 Key = tuple[str, int]
 
@@ -54,8 +50,13 @@ class MeasureList:
 
     def _take(self, row: Row) -> RowOutcome:
         refusals = [RowRefusal(key, why) for key, why in NEEDED.items() if self._lacks(row, key)]
+        refusals += too_long(row, LONGEST)
+        if (number := row.values.get(NUMBER)) is not None and number not in NUMBERS:
+            refusals.append(RowRefusal(NUMBER, f"编号应在{NUMBERS[0]}至{NUMBERS[-1]}之间"))
         post = self._post(row, refusals)
         before = self._present(row, refusals)
+        self._require_unit(row, post, before, refusals)
+        self._require_source(row, before, refusals)
         if refusals or row.unreadable:
             return RowOutcome(row.key, Verdict.REFUSED, refusals=tuple(refusals))
         try:
@@ -69,8 +70,7 @@ class MeasureList:
             return RowOutcome(row.key, Verdict.UNCHANGED, before.id)
         after = measures.fold(before, events)
         self.decided.append((after, events))
-        verdict = Verdict.CHANGED if before else Verdict.RECORDED
-        return RowOutcome(row.key, verdict, after.id, tuple(_changes(events)) if before else ())
+        return RowOutcome(row.key, Verdict.CHANGED if before else Verdict.RECORDED, after.id)
 
     def _lacks(self, row: Row, key: str) -> bool:
         return row.values.get(key) is None and key not in row.unreadable
@@ -92,6 +92,19 @@ class MeasureList:
             refusals.append(RowRefusal(POST, post))
             return None
         return post
+
+    def _require_unit(self, row: Row, post: Post | None, before: Measure | None, refusals: list[RowRefusal]) -> None:
+        """The unit is its post's; another one beside it would come to nothing, unseen."""
+        text = row.values.get(ORG)
+        named = self.names.find(FieldType.ORG, text) if text else None
+        own = post.organisation_id if post else before.task.responsible_org_id if before else None
+        if isinstance(named, UUID) and own not in (None, named):
+            refusals.append(RowRefusal(ORG, "与责任岗位所在的单位不一致，请一并改责任岗位"))
+
+    def _require_source(self, row: Row, before: Measure | None, refusals: list[RowRefusal]) -> None:
+        text = row.values.get(SOURCE)
+        if text and before and _SOURCES[text] is not before.source:
+            refusals.append(RowRefusal(SOURCE, f"来源已登记为{SOURCE_NAMES[before.source]}，不能更改"))
 
     def _recorded(self, values: Mapping[str, Any], post: Post | None) -> list[Event]:
         document, number = _key(values)
@@ -138,14 +151,6 @@ def _day(values: Mapping[str, Any]) -> date | None:
 def _column(error: DomainError) -> str:
     field = str(error.details.get("field", NUMBER)) if isinstance(error, FieldMissing) else NUMBER
     return POST if field == "responsible_post_id" else field
-
-
-def _changes(events: Iterable[Event]) -> Iterable[str]:
-    for event in events:
-        if isinstance(event, MeasureRevised):
-            yield from (name for name, value in (("方面", event.aspect), ("措施内容", event.text)) if value)
-        elif not isinstance(event, MeasureRecorded):
-            yield _CHANGED[type(event)]
 
 
 ASPECTS: tuple[str, ...] = tuple(ASPECT_NAMES[aspect] for aspect in Aspect)

@@ -46,12 +46,11 @@ class RowRefusal:
 
 @dataclass(frozen=True, slots=True)
 class RowOutcome:
-    """`changed`: the names of the fields that change."""
+    """What becomes of a row. `entry_id`: what it is about, unless it is refused."""
 
     row: str
     verdict: Verdict
     entry_id: UUID | None = None
-    changed: tuple[str, ...] = ()
     refusals: tuple[RowRefusal, ...] = ()
 
 
@@ -124,9 +123,7 @@ class RegisterList:
             return RowOutcome(row.key, Verdict.UNCHANGED, before.id)
         after = entries.fold(before, events)
         self._keep(before, after, row.key, events)
-        if before is None:
-            return RowOutcome(row.key, Verdict.RECORDED, after.id)
-        return RowOutcome(row.key, Verdict.CHANGED, after.id, self._changed(before, after))
+        return RowOutcome(row.key, Verdict.CHANGED if before else Verdict.RECORDED, after.id)
 
     def _keep(self, before: Entry | None, after: Entry, row: str, events: list[Event]) -> None:
         if before is not None:
@@ -134,10 +131,6 @@ class RegisterList:
         self._by_identity[self._identity(after)] = after.id
         self._taken[after.id] = row
         self.decided.append((after, events))
-
-    def _changed(self, before: Entry, after: Entry) -> tuple[str, ...]:
-        rules = self.register.fields
-        return tuple(rule.name for rule in rules if before.fields.get(rule.key) != after.fields.get(rule.key))
 
     def _identity(self, entry: Entry) -> Identity:
         return entry.chain_id, entry.year, self.register.identity_of(entry.fields)
@@ -177,6 +170,7 @@ class _Taking:
     def _revised(self, entry: Entry, fields: Mapping[str, Any]) -> list[Event]:
         register = self.whole.register
         self._require_own(entry.chain_id)
+        self._require_nominator(entry)
         if above := self.whole.taken_in(entry.id):
             self._refuse(ID, repeated(above))
         events = self._attempt(lambda: entries.revise(register, entry, fields, by=self.whole.by))
@@ -219,6 +213,12 @@ class _Taking:
         elif self.row.values.get(YEAR, entry.year) != entry.year:
             self._refuse(YEAR, "不能改年度，请撤回后重新登记")
         return entry
+
+    def _require_nominator(self, entry: Entry) -> None:
+        """An edit that would come to nothing must not pass unseen."""
+        text = self.row.values.get(POST)
+        if text and entry.nominating_post_id not in {post.id for post in self.whole.names.posts.get(text, ())}:
+            self._refuse(POST, "不能改提名岗位，请撤回后重新登记")
 
     def _chain(self, entry: Entry | None) -> Chain | None:
         text = self.row.values.get(CHAIN)
@@ -306,6 +306,15 @@ class _Taking:
         """Raises _Refused where there is a reason."""
         if self.refusals or self.row.unreadable:
             raise _Refused
+
+
+def too_long(row: Row, longest: Mapping[str, int]) -> list[RowRefusal]:
+    """A refusal for each of these columns whose text is longer than it may be over HTTP."""
+    return [
+        RowRefusal(key, f"文字过长，最多{most}字")
+        for key, most in longest.items()
+        if len(row.values.get(key) or "") > most
+    ]
 
 
 def repeated(above: str, what: str = "条目") -> str:

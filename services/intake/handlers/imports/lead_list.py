@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,7 +15,15 @@ from services.intake.domain.imports.lead_list import LeadList
 from services.intake.domain.imports.register_list import CHAIN, ID
 from services.intake.domain.promotion.promotion import PromotionRecord
 from services.intake.handlers.imports.imports import Upload
-from services.intake.handlers.imports.register_list import keep, names_of, require_few, result_of, row_of
+from services.intake.handlers.imports.register_list import (
+    edits_of,
+    keep,
+    names_of,
+    open_chains,
+    require_few,
+    results_of,
+    row_of,
+)
 from services.intake.handlers.standing import own_chains
 from services.intake.handlers.writing import append, today
 from services.intake.store.organisation import programme
@@ -38,9 +47,10 @@ async def import_leads(
     if not dry_run:
         # One list at a time: the same list sent twice at once would record each of its leads twice.
         await fetch(conn, "SELECT pg_advisory_xact_lock($1)", LOCK)
+    present = await _present(read, lock=not dry_run, conn=conn)
     taking = LeadList(
         await names_of((), conn=conn, by=by),
-        await _present(read, lock=not dry_run, conn=conn),
+        present,
         await store.occasions_named(_texts(read, columns.OCCASION), conn=conn),
         await own_chains(conn=conn, by=by),
         today(by),
@@ -51,10 +61,8 @@ async def import_leads(
     if not dry_run:
         await append([(lead.id, events) for lead, events in taking.decided], conn=conn, by=by)
         await store.save([lead for lead, _ in taking.decided], conn=conn)
-    results = [
-        result_of(LIST_KEY, LEADS, row, outcome, dry_run=dry_run)
-        for row, outcome in zip(read.rows, outcomes, strict=True)
-    ]
+    edits = await edits_of(outcomes, present, taking.decided, partial(rows_of, conn=conn))
+    results = results_of(LIST_KEY, LEADS, read.rows, outcomes, edits, dry_run=dry_run)
     return await keep(upload, read, results, dry_run=dry_run, moved_at=moved_at, conn=conn, by=by)
 
 
@@ -82,10 +90,9 @@ async def rows_of(leads: Sequence[PromotionRecord], *, conn: AsyncConnection) ->
 
 async def offered(*, conn: AsyncConnection) -> Mapping[FieldType, list[str]]:
     """The names that the workbook offers to choose from."""
-    chains = (await programme.chains(conn=conn)).values()
     organisations = (await programme.organisations(conn=conn)).values()
     return {
-        FieldType.CHAIN: [chain.name for chain in sorted(chains, key=lambda chain: (chain.category, chain.code))],
+        FieldType.CHAIN: [chain.name for chain in await open_chains(conn=conn)],
         FieldType.ORG: sorted(organisation.name for organisation in organisations),
     }
 

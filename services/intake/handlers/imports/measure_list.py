@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,7 +15,15 @@ from services.intake.domain.imports.measure_list import Key, MeasureList
 from services.intake.domain.registers.measures import ASPECT_NAMES, Measure
 from services.intake.domain.terms import SOURCE_NAMES
 from services.intake.handlers.imports.imports import Upload
-from services.intake.handlers.imports.register_list import keep, names_of, post_name, require_few, result_of, row_of
+from services.intake.handlers.imports.register_list import (
+    edits_of,
+    keep,
+    names_of,
+    post_name,
+    require_few,
+    results_of,
+    row_of,
+)
 from services.intake.handlers.registers.registers import lock_registers
 from services.intake.handlers.writing import append, today
 from services.intake.store.organisation import programme
@@ -39,10 +48,8 @@ async def import_measures(
     if not dry_run:
         await append([(measure.id, events) for measure, events in taking.decided], conn=conn, by=by)
         await store.save_measures([measure for measure, _ in taking.decided], conn=conn)
-    results = [
-        result_of(LIST_KEY, MEASURES, row, outcome, dry_run=dry_run)
-        for row, outcome in zip(read.rows, outcomes, strict=True)
-    ]
+    edits = await edits_of(outcomes, present.values(), taking.decided, partial(rows_of, conn=conn))
+    results = results_of(LIST_KEY, MEASURES, read.rows, outcomes, edits, dry_run=dry_run)
     return await keep(upload, read, results, dry_run=dry_run, moved_at=moved_at, conn=conn, by=by)
 
 
@@ -80,7 +87,7 @@ async def _present(read: FieldRows, *, lock: bool, conn: AsyncConnection) -> dic
     named = {
         (row.values[columns.DOCUMENT].strip(), row.values[columns.NUMBER])
         for row in read.rows
-        if row.values.get(columns.DOCUMENT) and row.values.get(columns.NUMBER) is not None
+        if row.values.get(columns.DOCUMENT) and row.values.get(columns.NUMBER) in columns.NUMBERS
     }
     ids = await store.numbered(named, conn=conn)
     if lock:

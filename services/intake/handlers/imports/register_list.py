@@ -1,21 +1,24 @@
 """A register's workbook: its list taken row by row in one transaction, its entries written out to be edited."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, Protocol, TypeVar
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.intake.domain.drafts import Verdict
 from services.intake.domain.fields import FieldRule, FieldType
 from services.intake.domain.imports.directory import directory_of
 from services.intake.domain.imports.register_list import CHAIN, ID, POST, YEAR, Names, RegisterList, Row, RowOutcome
-from services.intake.domain.organisation.programme import Organisation, Post
+from services.intake.domain.organisation.programme import Chain, Organisation, Post
 from services.intake.domain.registers.entries import Entry
 from services.intake.domain.registers.registers import Register
 from services.intake.domain.terms import STAGE_NAMES
-from services.intake.handlers.imports.imports import OUTCOMES, RowKind, Upload
+from services.intake.handlers.imports.imports import OUTCOMES, RowChange, RowKind, Upload
 from services.intake.handlers.imports.imports import RowOutcome as Outcome
 from services.intake.handlers.registers.registers import lock_registers, partners_text, save_entries
 from services.intake.handlers.standing import own_chains
@@ -26,12 +29,24 @@ from services.intake.store.organisation import programme
 from services.intake.store.registers import registers as store
 from services.intake.workbook.register_lists import FieldRow, FieldRows, Layout
 from services.intake.workbook.results import Place, Reason, row_key
+from shared.contracts.event import Event
 from shared.contracts.registers import FieldValue, FrozenProject, RegisterFrozen
 from shared.kit.errors import Invalid
 from shared.kit.log.eventlog import lock_heads
 from shared.kit.web.http import By
 
 MOST_ROWS = 5000
+Cells = Mapping[str, Any]
+"""A record as a row of its workbook, by the keys of its columns."""
+Edits = Mapping[UUID | None, tuple[Cells, Cells]]
+
+
+class Record(Protocol):
+    @property
+    def id(self) -> UUID: ...
+
+
+R = TypeVar("R", bound=Record)
 
 
 class TooManyRows(Invalid):
@@ -59,10 +74,11 @@ async def import_register(
     require_few(read)
     if not dry_run:
         await lock_registers(conn=conn)
+    present = [entry for _, entry in await store.list_entries(store.live_of(register.key), conn=conn)]
     taking = RegisterList(
         register,
         await names_of(_projects(register, read.rows), conn=conn, by=by),
-        [entry for _, entry in await store.list_entries(store.live_of(register.key), conn=conn)],
+        present,
         await own_chains(conn=conn, by=by),
         by.principal.subject,
         uuid4,
@@ -72,10 +88,8 @@ async def import_register(
         # Read before their heads were locked: whoever else changes entries holds the registers' lock, as this does.
         await lock_heads([entry.id for entry, _ in taking.decided], conn=conn)
         await save_entries(register, taking.decided, conn=conn, by=by)
-    results = [
-        result_of(register.key, layout, row, outcome, dry_run=dry_run)
-        for row, outcome in zip(read.rows, outcomes, strict=True)
-    ]
+    edits = await edits_of(outcomes, present, taking.decided, partial(rows_of, register, conn=conn))
+    results = results_of(register.key, layout, read.rows, outcomes, edits, dry_run=dry_run)
     return await keep(upload, read, results, dry_run=dry_run, moved_at=moved_at, conn=conn, by=by)
 
 
@@ -145,14 +159,20 @@ def _frozen_project(project: FrozenProject) -> dict[str, Any]:
 
 async def offered(register: Register, *, conn: AsyncConnection) -> dict[FieldType, list[str]]:
     """The names that a register's workbook offers to choose from."""
-    chains = sorted((await programme.chains(conn=conn)).values(), key=lambda chain: (chain.category, chain.code))
     organisations = await programme.organisations(conn=conn)
     posts = (await programme.posts(conn=conn)).values()
+    chains = await open_chains(conn=conn)
     return {
         FieldType.CHAIN: [chain.name for chain in chains if chain.category in register.categories],
         FieldType.ORG: sorted(organisation.name for organisation in organisations.values()),
         FieldType.POST: sorted(post_name(post, organisations) for post in posts),
     }
+
+
+async def open_chains(*, conn: AsyncConnection) -> list[Chain]:
+    """The chains that a workbook offers to choose from, by category."""
+    chains = [chain for chain in (await programme.chains(conn=conn)).values() if chain.closed_from is None]
+    return sorted(chains, key=lambda chain: (chain.category, chain.code))
 
 
 def post_name(post: Post, organisations: Mapping[UUID, Organisation]) -> str:
@@ -196,8 +216,56 @@ def row_of(row: FieldRow) -> Row:
     return Row(row_key(row.sheet, row.row), row.values, unreadable)
 
 
-def result_of(list_key: str, layout: Layout, row: FieldRow, outcome: RowOutcome, *, dry_run: bool) -> dict[str, Any]:
-    """What became of a row, JSON-able; a dry run gives no ids to what it would record. `list_key`: the register's."""
+async def edits_of(
+    outcomes: Iterable[RowOutcome],
+    present: Iterable[R],
+    decided: Iterable[tuple[R, Sequence[Event]]],
+    cells_of: Callable[[Sequence[R]], Awaitable[Sequence[Cells]]],
+) -> Edits:
+    """The records that rows change: their cells before and after. `cells_of`: how records are written out."""
+    ids = {outcome.entry_id for outcome in outcomes if outcome.verdict is Verdict.CHANGED}
+    after = {record.id: record for record, _ in decided if record.id in ids}
+    before = [record for record in present if record.id in after]
+    if not before:
+        return {}
+    old, new = await cells_of(before), await cells_of([after[record.id] for record in before])
+    return {record.id: (was, becomes) for record, was, becomes in zip(before, old, new, strict=True)}
+
+
+def results_of(
+    list_key: str,
+    layout: Layout,
+    rows: Iterable[FieldRow],
+    outcomes: Iterable[RowOutcome],
+    edits: Edits,
+    *,
+    dry_run: bool,
+) -> list[dict[str, Any]]:
+    """What became of each row, JSON-able. `list_key`: the register's; `edits`: of the records that change."""
+    return [
+        _result(list_key, layout, row, outcome, dry_run=dry_run)
+        | _edited(layout, row, *edits.get(outcome.entry_id, ({}, {})))
+        for row, outcome in zip(rows, outcomes, strict=True)
+    ]
+
+
+def _edited(layout: Layout, row: FieldRow, old: Cells, new: Cells) -> dict[str, Any]:
+    changes = [
+        RowChange(rule.name, place.cell if (place := row.places.get(rule.key)) else "", *texts)
+        for rule in layout
+        if (texts := (_told(rule, old.get(rule.key)), _told(rule, new.get(rule.key))))[0] != texts[1]
+    ]
+    if not changes:
+        return {}
+    return {"changed": [change.name for change in changes], "changes": [asdict(change) for change in changes]}
+
+
+def _told(rule: FieldRule, value: Any) -> str:
+    return "" if value is None else f"{value}{rule.unit}"
+
+
+def _result(list_key: str, layout: Layout, row: FieldRow, outcome: RowOutcome, *, dry_run: bool) -> dict[str, Any]:
+    """A dry run gives no ids to what it would record."""
     names = {rule.key: rule.name for rule in layout}
     refusals = (
         _reason(row.places.get(refusal.key), names.get(refusal.key, ""), refusal.message)
@@ -213,7 +281,6 @@ def result_of(list_key: str, layout: Layout, row: FieldRow, outcome: RowOutcome,
         "register": list_key,
         "outcome": found,
         **({"entry_id": str(outcome.entry_id)} if given else {}),
-        **({"changed": list(outcome.changed)} if outcome.changed else {}),
         "reasons": [
             {"cell": item.cell, "column": item.column, "value": item.value, "reason": item.reason} for item in reasons
         ],
