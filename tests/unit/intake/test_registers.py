@@ -80,6 +80,8 @@ def test_the_shipped_registers_are_sound_and_have_what_others_build_upon() -> No
         {"fields": [*SOUND["fields"], {"key": "x", "name": "颜色", "type": "colour"}]},
         {"fields": [*SOUND["fields"], {"key": "X y", "name": "文字", "type": "text"}]},
         {"fields": [*SOUND["fields"], {"key": "x", "name": "文字", "type": "text", "obligatory": True}]},
+        {"fields": [*SOUND["fields"], {"key": "parent", "name": "母项目", "type": "project"}]},
+        {"fields": [*SOUND["fields"], {"key": "project", "name": "项目", "type": "text"}]},
         {"identity": ["amount"]},
         {"identity": ["title"]},
         {"yearly": False},

@@ -147,7 +147,7 @@ async def record_measure(body: MeasureBody, write: Registrar) -> Response:
     """Record a measure. Its text is the document's own."""
 
     async def work(conn: AsyncConnection, by: By) -> Answer:
-        (measure,) = await handlers.record_measures([body.draft()], conn=conn, by=by)
+        measure = await handlers.record_measure(body.draft(), conn=conn, by=by)
         return await _answer(measure, today=day_of(by), conn=conn, status=201)
 
     return await write(work)
@@ -187,9 +187,7 @@ async def plan_step(measure_id: UUID, body: StepBody, write: Registrar) -> Respo
     """Add a step to the timetable. Without a due day or a responsible post it is refused."""
 
     async def work(conn: AsyncConnection, by: By) -> Answer:
-        measure, _ = await handlers.plan_step(
-            measure_id, body.draft(), expected=write.expected_version, conn=conn, by=by
-        )
+        measure = await handlers.plan_step(measure_id, body.draft(), expected=write.expected_version, conn=conn, by=by)
         return await _answer(measure, today=day_of(by), conn=conn, status=201)
 
     return await write(work)

@@ -29,7 +29,6 @@ from services.intake.domain.errors import RecordMissing
 from services.intake.domain.registers.entries import Entry, EntryStatus
 from services.intake.domain.registers.registers import Register
 from services.intake.handlers.registers import registers as handlers
-from services.intake.handlers.registers.registers import Revision
 from services.intake.store.organisation import programme
 from services.intake.store.registers import registers as store
 from services.intake.store.registers.registers import EntryFilter, Frozen
@@ -91,7 +90,7 @@ async def record_entry(register: Of, body: EntryBody, write: Clerk) -> Response:
     """Record an entry; in a register with review (引领性项目库), nominate a project for the chain's 专班."""
 
     async def work(conn: AsyncConnection, by: By) -> Answer:
-        (entry,) = await handlers.record_entries(register, [body.entry()], conn=conn, by=by)
+        entry = await handlers.record_entry(register, body.entry(), conn=conn, by=by)
         return await _answer(register, entry, conn=conn, status=201)
 
     return await write(work)
@@ -107,10 +106,11 @@ async def show_entry(register: Of, entry_id: UUID, conn: Reader) -> Response:
 @router.patch(ONE, response_model=EntryShown)
 async def revise_entry(register: Of, entry_id: UUID, body: EntryChanges, write: Clerk) -> Response:
     """Set fields anew; a nomination that was let in is reviewed again. Needs If-Match."""
-    revision = Revision(entry_id, plain_fields(body.fields), write.require_version())
+    expected = write.require_version()
 
     async def work(conn: AsyncConnection, by: By) -> Answer:
-        (entry,) = await handlers.revise_entries(register, [revision], conn=conn, by=by)
+        changes = plain_fields(body.fields)
+        entry = await handlers.revise_entry(register, entry_id, changes, expected=expected, conn=conn, by=by)
         return await _answer(register, entry, conn=conn)
 
     return await write(work)

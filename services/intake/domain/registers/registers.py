@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from services.intake.domain.fields import REFERENCES, FieldRule, field_from, read_fields
+from services.intake.domain.fields import REFERENCES, FieldRule, FieldType, field_from, read_fields
 from services.intake.domain.organisation.programme import Chain, require_open_chain
 from services.intake.domain.terms import CATEGORY_NAMES
 from shared.contracts.programme import ChainCategory, Tier
@@ -17,6 +17,8 @@ from shared.contracts.registers import FieldValue
 from shared.kit.errors import Conflict, Invalid
 
 YEARS = range(2000, 2101)
+PROJECT = "project"
+"""The key of the field that names an entry's project, in whatever register: lists, plans and freezes look there."""
 
 
 class ChainNotAllowed(Invalid):
@@ -79,6 +81,8 @@ class Register:
             raise ValueError(f"register {self.key}: two fields have one key or one name")
         if not all(key in rules and rules[key].required for key in self.identity):
             raise ValueError(f"register {self.key}: its identity must be of required fields")
+        if any((rule.type is FieldType.PROJECT) != (rule.key == PROJECT) for rule in self.fields):
+            raise ValueError(f"register {self.key}: the field of a project, and only that, has the key {PROJECT}")
         if (self.filing or self.freeze) and not self.yearly:
             raise ValueError(f"register {self.key}: only a yearly register is filed or frozen")
         if not self.categories:

@@ -161,10 +161,6 @@ def cancel(tasks: Tasks, task_id: UUID, *, reason: str) -> list[Event]:
     return [TaskCancelled(subject_id=task.subject_id, task_id=task_id, reason=reason)]
 
 
-def open_of(tasks: Tasks) -> list[Task]:
-    return [task for task in tasks.values() if task.status is TaskStatus.OPEN]
-
-
 def require_open(tasks: Tasks, task_id: UUID) -> Task:
     """Raises RecordMissing or MilestoneNotOpen."""
     task = tasks.get(task_id)

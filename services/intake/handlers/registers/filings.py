@@ -14,7 +14,7 @@ from services.intake.domain.registers import filings as domain
 from services.intake.domain.registers.filings import Call, Filing, NobodyAnswers, NotYourPost
 from services.intake.domain.registers.registers import Register
 from services.intake.domain.registers.tasks import Responsible
-from services.intake.handlers.registers.registers import lock_registers
+from services.intake.handlers.registers.registers import lock_registers, post_of
 from services.intake.handlers.standing import require_chains
 from services.intake.handlers.writing import append, require_version, today
 from services.intake.store.organisation import leave, programme
@@ -102,14 +102,6 @@ async def call_off_filing(
     filing = await _locked(register, id, expected=expected, conn=conn)
     await require_chains({filing.chain_id}, conn=conn, by=by)
     return await _save(filing, domain.call_off(filing, reason=reason), conn=conn, by=by)
-
-
-async def post_of(post_id: UUID, *, conn: AsyncConnection) -> Post:
-    """Raises UnknownReference."""
-    post = (await programme.posts(conn=conn, ids=[post_id])).get(post_id)
-    if post is None:
-        raise UnknownReference("岗位", post_id, field="responsible_post_id")
-    return post
 
 
 async def _chains(register: Register, chain_ids: Collection[UUID], *, conn: AsyncConnection) -> list[Chain]:

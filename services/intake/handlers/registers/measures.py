@@ -1,20 +1,19 @@
 """Measures of the 《运行机制》 with their timetables (S1): recorded, revised, replanned, reassigned, met, cancelled."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.intake.domain.errors import AlreadyExists, RecordMissing, UnknownReference
+from services.intake.domain.errors import AlreadyExists, RecordMissing
 from services.intake.domain.registers import measures as domain
 from services.intake.domain.registers import tasks
 from services.intake.domain.registers.measures import Measure, NewMeasure
 from services.intake.domain.registers.tasks import NewTask, Responsible
-from services.intake.handlers.registers.registers import lock_registers
+from services.intake.handlers.registers.registers import lock_registers, post_of
 from services.intake.handlers.writing import append, require_version, today
-from services.intake.store.organisation import programme
 from services.intake.store.registers import measures as store
 from shared.contracts.event import Event
 from shared.contracts.projects import Source
@@ -58,26 +57,32 @@ class Changes:
     text: str | None = None
 
 
-async def record_measures(drafts: Sequence[MeasureDraft], *, conn: AsyncConnection, by: By) -> list[Measure]:
-    """Record measures, all or none, in a constant number of statements.
+async def record_measure(draft: MeasureDraft, *, conn: AsyncConnection, by: By) -> Measure:
+    """Record a measure.
 
     Raises:
         AlreadyExists: the document has a measure of this number.
         FieldMissing: of a text, a due day, a responsible post or the document.
-        UnknownReference: a post does not exist.
+        UnknownReference: the post does not exist.
     """
     await lock_registers(conn=conn)
-    keys = [(draft.source_document.strip(), draft.number) for draft in drafts]
-    if len(set(keys)) < len(keys):
-        raise AlreadyExists("同一批次中有重复编号的措施")
-    for (document, number), id in (await store.numbered(keys, conn=conn)).items():
-        raise AlreadyExists(f"{document}的第{number}项措施已登记", id=id)
-    responsible = await _responsible({draft.post_id for draft in drafts if draft.post_id}, conn=conn, by=by)
-    decided = [domain.record(uuid4(), _new(draft, responsible)) for draft in drafts]
-    found = [domain.fold(None, events) for events in decided]
-    await append([(item.id, events) for item, events in zip(found, decided, strict=True)], conn=conn, by=by)
-    await store.save_measures(found, conn=conn)
-    return found
+    document = draft.source_document.strip()
+    for id in (await store.numbered([(document, draft.number)], conn=conn)).values():
+        raise AlreadyExists(f"{document}的第{draft.number}项措施已登记", id=id)
+    new = NewMeasure(
+        number=draft.number,
+        aspect=draft.aspect,
+        text=draft.text,
+        due_on=draft.due_on,
+        responsible=await _responsible(draft.post_id, conn=conn, by=by),
+        source=draft.source,
+        source_document=document,
+    )
+    events = domain.record(uuid4(), new)
+    measure = domain.fold(None, events)
+    await append([(measure.id, events)], conn=conn, by=by)
+    await store.save_measures([measure], conn=conn)
+    return measure
 
 
 async def revise_measure(
@@ -92,19 +97,17 @@ async def revise_measure(
 
 async def plan_step(
     measure_id: UUID, draft: TaskDraft, *, expected: int | None, conn: AsyncConnection, by: By
-) -> tuple[Measure, UUID]:
-    """Add a step to a measure's timetable. The measure, and the step's id."""
+) -> Measure:
+    """Add a step to a measure's timetable."""
     measure = await _locked(measure_id, expected=expected, conn=conn)
-    responsible = await _responsible({draft.post_id} if draft.post_id else (), conn=conn, by=by)
     new = NewTask(
         name=draft.name,
         due_on=draft.due_on,
-        responsible=responsible[draft.post_id] if draft.post_id else None,
+        responsible=await _responsible(draft.post_id, conn=conn, by=by),
         source=draft.source or measure.source,
         source_document=draft.source_document or measure.source_document,
     )
-    step_id = uuid4()
-    return await _save(measure, domain.plan_step(measure, step_id, new), conn=conn, by=by), step_id
+    return await _save(measure, domain.plan_step(measure, uuid4(), new), conn=conn, by=by)
 
 
 async def revise_step(
@@ -132,18 +135,6 @@ async def cancel_task(
     return await _save(measure, domain.cancel(measure, task_id, reason=reason), conn=conn, by=by)
 
 
-def _new(draft: MeasureDraft, responsible: dict[UUID, Responsible]) -> NewMeasure:
-    return NewMeasure(
-        number=draft.number,
-        aspect=draft.aspect,
-        text=draft.text,
-        due_on=draft.due_on,
-        responsible=responsible[draft.post_id] if draft.post_id else None,
-        source=draft.source,
-        source_document=draft.source_document.strip(),
-    )
-
-
 async def _rescheduled(
     measure: Measure, task_id: UUID, changes: Changes, *, conn: AsyncConnection, by: By
 ) -> list[Event]:
@@ -151,17 +142,14 @@ async def _rescheduled(
     events: list[Event] = []
     if changes.due_on:
         events += tasks.replan(measure.tasks, task_id, due_on=changes.due_on, reason=changes.reason)
-    if changes.post_id:
-        responsible = await _responsible({changes.post_id}, conn=conn, by=by)
-        events += tasks.reassign(measure.tasks, task_id, responsible[changes.post_id])
+    if responsible := await _responsible(changes.post_id, conn=conn, by=by):
+        events += tasks.reassign(measure.tasks, task_id, responsible)
     return events
 
 
-async def _responsible(ids: Collection[UUID], *, conn: AsyncConnection, by: By) -> dict[UUID, Responsible]:
-    found = await programme.posts(conn=conn, ids=ids) if ids else {}
-    for missing in set(ids) - set(found):
-        raise UnknownReference("岗位", missing, field="responsible_post_id")
-    return {id: Responsible.of(post, today(by)) for id, post in found.items()}
+async def _responsible(post_id: UUID | None, *, conn: AsyncConnection, by: By) -> Responsible | None:
+    """Raises UnknownReference."""
+    return Responsible.of(await post_of(post_id, conn=conn), today(by)) if post_id else None
 
 
 async def _locked(measure_id: UUID, *, expected: int | None, conn: AsyncConnection) -> Measure:

@@ -1,7 +1,6 @@
 """Entries of registers: recorded or nominated, revised, withdrawn, reviewed; a year's list frozen (S6–S8)."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -34,63 +33,47 @@ async def lock_registers(*, conn: AsyncConnection) -> None:
     await fetch(conn, "SELECT pg_advisory_xact_lock($1)", LOCK)
 
 
-@dataclass(frozen=True, slots=True)
-class Revision:
-    """Fields to be set anew, of an entry in the version that was read (None: whichever it is)."""
+async def post_of(post_id: UUID, *, field: str = "responsible_post_id", conn: AsyncConnection) -> Post:
+    """Raises UnknownReference; `field`: where the post was named."""
+    post = (await programme.posts(conn=conn, ids=[post_id])).get(post_id)
+    if post is None:
+        raise UnknownReference("岗位", post_id, field=field)
+    return post
 
-    entry_id: UUID
-    changes: Mapping[str, Any]
-    expected: int | None = None
 
-
-async def record_entries(register: Register, news: Sequence[NewEntry], *, conn: AsyncConnection, by: By) -> list[Entry]:
-    """Record entries, all or none, in a constant number of statements.
+async def record_entry(register: Register, new: NewEntry, *, conn: AsyncConnection, by: By) -> Entry:
+    """Record an entry; in a register with review, nominate.
 
     Raises:
         ChainNotAllowed, YearNotAllowed, FieldsRefused, NominatorNotAllowed: by the register's rules.
         UnknownReference, AlreadyExists, NotYourChain.
     """
     await lock_registers(conn=conn)
-    await require_chains({new.chain_id for new in news}, conn=conn, by=by)
-    chains = await _chains({new.chain_id for new in news}, conn=conn)
-    posts = await _nominating({new.nominating_post_id for new in news if new.nominating_post_id}, conn=conn)
-    decided = [
-        domain.record(
-            register,
-            new,
-            entry_id=uuid4(),
-            chain=chains[new.chain_id],
-            nominating=posts[new.nominating_post_id] if new.nominating_post_id else None,
-            by=by.principal.subject,
-        )
-        for new in news
-    ]
-    entries = [domain.fold(None, events) for events in decided]
-    await _require_sound(register, entries, conn=conn)
-    await save_entries(register, zip(entries, decided, strict=True), conn=conn, by=by)
-    return entries
+    await require_chains({new.chain_id}, conn=conn, by=by)
+    chain = await _chain(new.chain_id, conn=conn)
+    nominating = new.nominating_post_id
+    post = await post_of(nominating, field="nominating_post_id", conn=conn) if nominating else None
+    subject = by.principal.subject
+    events = domain.record(register, new, entry_id=uuid4(), chain=chain, nominating=post, by=subject)
+    entry = domain.fold(None, events)
+    await _require_sound(register, entry, conn=conn)
+    await save_entries(register, [(entry, events)], conn=conn, by=by)
+    return entry
 
 
-async def revise_entries(
-    register: Register, revisions: Sequence[Revision], *, conn: AsyncConnection, by: By
-) -> list[Entry]:
-    """Set fields of entries anew, all or none; an entry that stands so already is left as it is."""
-    await lock_registers(conn=conn)
-    found = await _locked(register, [revision.entry_id for revision in revisions], conn=conn)
-    for revision in revisions:
-        require_version(revision.entry_id, expected=revision.expected, actual=found[revision.entry_id].version)
-    await require_chains({entry.chain_id for entry in found.values()}, conn=conn, by=by)
-    decided = [
-        domain.revise(register, found[revision.entry_id], revision.changes, by=by.principal.subject)
-        for revision in revisions
-    ]
-    entries = [
-        domain.fold(found[revision.entry_id], events) for revision, events in zip(revisions, decided, strict=True)
-    ]
-    changed = [(entry, events) for entry, events in zip(entries, decided, strict=True) if events]
-    await _require_sound(register, [entry for entry, _ in changed], conn=conn)
-    await save_entries(register, changed, conn=conn, by=by)
-    return entries
+async def revise_entry(
+    register: Register, entry_id: UUID, changes: Mapping[str, Any], *, expected: int, conn: AsyncConnection, by: By
+) -> Entry:
+    """Set fields of an entry anew; one that stands so already is left as it is."""
+    entry = await _one(register, entry_id, expected=expected, conn=conn)
+    await require_chains({entry.chain_id}, conn=conn, by=by)
+    events = domain.revise(register, entry, changes, by=by.principal.subject)
+    if not events:
+        return entry
+    after = domain.fold(entry, events)
+    await _require_sound(register, after, conn=conn)
+    await save_entries(register, [(after, events)], conn=conn, by=by)
+    return after
 
 
 async def withdraw_entry(
@@ -200,18 +183,12 @@ def _frozen_project(row: Any) -> FrozenProject:
 
 async def _one(register: Register, entry_id: UUID, *, expected: int | None, conn: AsyncConnection) -> Entry:
     await lock_registers(conn=conn)
-    entry = (await _locked(register, [entry_id], conn=conn))[entry_id]
+    await lock_heads([entry_id], conn=conn)
+    entry = (await store.entries([entry_id], conn=conn)).get(entry_id)
+    if entry is None or entry.register_key != register.key:
+        raise RecordMissing("条目", entry_id)
     require_version(entry_id, expected=expected, actual=entry.version)
     return entry
-
-
-async def _locked(register: Register, ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, Entry]:
-    await lock_heads(ids, conn=conn)
-    found = await store.entries(ids, conn=conn)
-    for id in ids:
-        if id not in found or found[id].register_key != register.key:
-            raise RecordMissing("条目", id)
-    return found
 
 
 async def _decide(register: Register, entry: Entry, events: Sequence[Event], *, conn: AsyncConnection, by: By) -> Entry:
@@ -230,33 +207,22 @@ async def save_entries(
     await store.save_entries([entry for entry, _ in found], identities, conn=conn)
 
 
-async def _require_sound(register: Register, entries: Sequence[Entry], *, conn: AsyncConnection) -> None:
-    """What entries name exists, and no other live entry is the same."""
-    if not entries:
-        return
+async def _require_sound(register: Register, entry: Entry, *, conn: AsyncConnection) -> None:
+    """What an entry names exists, and no other live entry is the same."""
     named: dict[FieldType, set[UUID]] = {}
-    for entry in entries:
-        for rule, id in register.references(entry.fields):
-            named.setdefault(rule.type, set()).add(id)
+    for rule, id in register.references(entry.fields):
+        named.setdefault(rule.type, set()).add(id)
     if named and (missing := await store.unknown(named, conn=conn)):
-        raise FieldsRefused(list(_missing(register, entries, missing)))
-    wanted = {(entry.chain_id, entry.year, register.identity_of(entry.fields)): entry for entry in entries}
-    if len(wanted) < len(entries):
-        raise AlreadyExists("同一批次中有重复的条目")
-    live = await store.live_like(register.key, list(wanted), conn=conn)
-    for identity, id in live.items():
-        if wanted[identity].id != id:
-            raise AlreadyExists(_already(register, wanted[identity]), id=id)
+        raise FieldsRefused(list(_missing(register, entry, missing)))
+    other = await store.live_like(entry, register.identity_of(entry.fields), conn=conn)
+    if other is not None and other != entry.id:
+        raise AlreadyExists(_already(register, entry), id=other)
 
 
-def _missing(
-    register: Register, entries: Iterable[Entry], missing: Collection[tuple[FieldType, UUID]]
-) -> Iterable[Trouble]:
-    for entry in entries:
-        for rule, id in register.references(entry.fields):
-            if (rule.type, id) in missing:
-                detail = f"所填的{REFERENCES[rule.type]}不存在"
-                yield Trouble(rule.key, rule.name, "unknown_reference", detail)
+def _missing(register: Register, entry: Entry, missing: Collection[tuple[FieldType, UUID]]) -> Iterable[Trouble]:
+    for rule, id in register.references(entry.fields):
+        if (rule.type, id) in missing:
+            yield Trouble(rule.key, rule.name, "unknown_reference", f"所填的{REFERENCES[rule.type]}不存在")
 
 
 def _already(register: Register, entry: Entry) -> str:
@@ -266,15 +232,8 @@ def _already(register: Register, entry: Entry) -> str:
     return f"{register.name}中该产业链已有相同{names}的条目"
 
 
-async def _chains(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, Chain]:
-    found = await programme.chains(conn=conn, ids=ids)
-    for missing in set(ids) - set(found):
-        raise UnknownReference("产业链", missing, field="chain_id")
-    return found
-
-
-async def _nominating(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, Post]:
-    found = await programme.posts(conn=conn, ids=ids) if ids else {}
-    for missing in set(ids) - set(found):
-        raise UnknownReference("岗位", missing, field="nominating_post_id")
-    return found
+async def _chain(chain_id: UUID, *, conn: AsyncConnection) -> Chain:
+    chain = (await programme.chains(conn=conn, ids=[chain_id])).get(chain_id)
+    if chain is None:
+        raise UnknownReference("产业链", chain_id, field="chain_id")
+    return chain

@@ -18,9 +18,6 @@ from shared.kit.database import fetch
 ENTRY = tables.register_entry.c
 POSITION: ColumnElement[int] = literal_column("register_entry.position", Integer)
 
-Identity = tuple[UUID, int | None, str]
-"""What one live entry of a register has for itself: chain, year, identity."""
-
 
 @dataclass(frozen=True, slots=True)
 class EntryFilter:
@@ -35,9 +32,11 @@ class EntryFilter:
             (ENTRY.register_key, self.register_key),
             (ENTRY.year, self.year),
             (ENTRY.chain_id, self.chain_id),
-            (ENTRY.fields["project"].astext, str(self.project_id) if self.project_id else None),
         ]
         conditions = [column == value for column, value in wanted if value is not None]
+        if self.project_id is not None:
+            # The index of projects holds the entries that have one; it helps only who asks for those.
+            conditions += [ENTRY.fields.has_key("project"), ENTRY.fields["project"].astext == str(self.project_id)]
         return conditions + ([ENTRY.status.in_(self.statuses)] if self.statuses is not None else [])
 
 
@@ -71,20 +70,16 @@ async def count_entries(wanted: EntryFilter, *, conn: AsyncConnection) -> int:
 
 
 SAME = """
-    SELECT entry.id, chain_id, wanted.year, identity
-      FROM register_entry AS entry
-      JOIN unnest($2::uuid[], $3::integer[], $4::text[]) AS wanted (chain_id, year, identity) USING (chain_id, identity)
-     WHERE register_key = $1 AND status IN ('nominated', 'standing')
-       AND coalesce(entry.year, 0) = coalesce(wanted.year, 0)
-       AND md5(identity) = md5(wanted.identity)
+    SELECT id FROM register_entry
+     WHERE register_key = $1 AND chain_id = $2 AND coalesce(year, 0) = coalesce($3::integer, 0)
+       AND md5(identity) = md5($4::text) AND status IN ('nominated', 'standing')
 """
 
 
-async def live_like(register_key: str, wanted: Sequence[Identity], *, conn: AsyncConnection) -> dict[Identity, UUID]:
-    """The live entries of these identities."""
-    chains, years, identities = ([item[at] for item in wanted] for at in range(3))
-    rows = await fetch(conn, SAME, register_key, chains, years, identities)
-    return {(row["chain_id"], row["year"], row["identity"]): row["id"] for row in rows}
+async def live_like(entry: Entry, identity: str, *, conn: AsyncConnection) -> UUID | None:
+    """The live entry of an entry's register, chain and year that has this identity; there is at most one."""
+    rows = await fetch(conn, SAME, entry.register_key, entry.chain_id, entry.year, identity)
+    return rows[0]["id"] if rows else None
 
 
 async def save_entries(records: Sequence[Entry], identities: Mapping[UUID, str], *, conn: AsyncConnection) -> None:
