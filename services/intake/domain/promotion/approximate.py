@@ -8,6 +8,14 @@ from shared.contracts.promotion import Approximate, Form
 
 _DIGITS = {sign: value for value, sign in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
 _POWERS = {"十": 10, "百": 100, "千": 1000}
+_DIGIT = "[一二两三四五六七八九]"
+_WRITTEN = re.compile(
+    rf"(?:{_DIGIT}?千)?"
+    rf"(?:[零〇]?{_DIGIT}百|(?<!千)百)?"
+    rf"(?:[零〇]?{_DIGIT}十|(?<![千百])十)?"
+    rf"(?:(?<![千百]){_DIGIT}|[零〇]{_DIGIT})?"
+)
+"""Numbers written out in full: 二百五 may be 250 or 205, 百十 is none in particular."""
 _BEFORE = {"约": Form.ABOUT, "大约": Form.ABOUT, "近": Form.NEARLY, "超": Form.OVER, "超过": Form.OVER, "逾": Form.OVER}
 _AFTER = {"余": Form.ODD, "多": Form.MORE}
 _COUNT = re.compile(
@@ -54,6 +62,8 @@ def _number(text: str) -> int:
     """0 for what is no number."""
     if text.isdigit():
         return int(text)
+    if not _WRITTEN.fullmatch(text):
+        return 0
     total, digit = 0, 0
     for sign in text:
         if sign in _DIGITS:
