@@ -56,9 +56,10 @@ async def revise(
     await require_chains({*domain.chains_of(present.content), *domain.chains_of(content)}, conn=conn, by=by)
     await _require_references(content, conn=conn)
     await _require_open(set(domain.chains_of(content)) - set(domain.chains_of(present.content)), conn=conn)
-    kept = isinstance(present.content, Contact) and present.content.mobile
-    events = domain.revise(present, _with_mobile(content, mobile, kept=kept), today=today(by), by=by.principal.subject)
-    if mobile:
+    kept = (await store.numbers([record_id], conn=conn)).get(record_id) if isinstance(content, Contact) else None
+    wanted, renumbered = _with_mobile(content, mobile or kept), mobile not in (None, kept)
+    events = domain.revise(present, wanted, renumbered=renumbered, today=today(by), by=by.principal.subject)
+    if renumbered:
         await store.save_number(record_id, mobile, conn=conn)
     return await _save(present, events, conn=conn, by=by) if events else present
 
@@ -179,5 +180,5 @@ async def _save(
     return after
 
 
-def _with_mobile(content: Content, mobile: str | None, *, kept: bool = False) -> Content:
-    return content.model_copy(update={"mobile": bool(mobile) or kept}) if isinstance(content, Contact) else content
+def _with_mobile(content: Content, mobile: str | None) -> Content:
+    return content.model_copy(update={"mobile": bool(mobile)}) if isinstance(content, Contact) else content

@@ -343,3 +343,24 @@ async def test_figures_tell_how_the_requests_of_a_period_stand(
     assert await figures(by="month") == [("2026-01", 4, 3, 1, 2, 2, 1, 1), ("2026-02", 1, 1, 0, 0, 0, 0, 0)]
     assert await figures(by="organisation") == [("区商务局", 3, 2, 1, 2, 2, 1, 1), ("未交办", 2, 2, 0, 0, 0, 0, 0)]
     assert await figures(from_day="2026-02-01") == [("新型显示", 1, 1, 0, 0, 0, 0, 0)]
+
+
+async def test_a_late_answer_that_was_sent_back_is_not_in_time_by_the_next_due_day(
+    office: Office, firm: Enterprise, post: str, clock: MovableClock
+) -> None:
+    made = await firm.raises()
+    await assign(office, made, post)
+
+    async def figures() -> tuple[int, int]:
+        (item,) = (await office.http.get(f"{REQUESTS}/figures")).json()["items"]
+        return item["answered"], item["in_time"]
+
+    clock.move("2026-01-19T09:00+08:00")
+    await office.make(f"{REQUESTS}/{made['id']}:answer", answer="晚了")
+    assert await figures() == (1, 0)
+    await firm.post(f"{REQUESTS}/{made['id']}:send-back", reason="不够")
+    assert await figures() == (1, 0)
+    await assign(office, made, post, due_on="2026-02-27")
+    assert await figures() == (0, 0)
+    await office.make(f"{REQUESTS}/{made['id']}:answer", answer="补充")
+    assert await figures() == (1, 1)

@@ -155,6 +155,9 @@ async def test_a_mobile_number_is_masked_and_shown_for_a_purpose_on_record(
     renamed = {**contact, "title": "副总裁", "occasion_id": event["id"]}
     kept = await office.http.put(one, json=renamed, headers={"if-match": '"2"'})
     assert (kept.json()["title"], kept.json()["mobile"]) == ("副总裁", "*******5678")
+    same = await office.http.put(one, json={**renamed, "mobile": "13800005678"}, headers={"if-match": '"3"'})
+    other = await office.http.put(one, json={**renamed, "mobile": "13900001234"}, headers={"if-match": '"3"'})
+    assert (same.json()["version"], other.json()["version"], other.json()["mobile"]) == (3, 4, "*******1234")
     erased = await office.make(f"{one}:erase", reason="本人要求")
     assert (erased["status_name"], erased["mobile"]) == ("已删除", None)
     assert (await office.http.post(f"{one}:disclose", json={"purpose": "约定回访"})).status_code == 409

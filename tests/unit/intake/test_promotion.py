@@ -82,6 +82,12 @@ def test_what_stands_so_already_is_no_fact() -> None:
     assert promotion.revise(a_record(VISIT), VISIT, today=TODAY, by="clerk-1") == []
 
 
+def test_another_number_of_a_contact_is_a_fact_though_no_content_says_it() -> None:
+    contact = a_record(CONTACT)
+    assert promotion.revise(contact, CONTACT, today=TODAY, by="clerk-1") == []
+    assert len(promotion.revise(contact, CONTACT, renumbered=True, today=TODAY, by="clerk-1")) == 1
+
+
 def test_a_lead_is_converted_once_and_then_stays_as_it_is() -> None:
     converted = a_record(LEAD, RecordStatus.CONVERTED)
     assert converted.project_id == an_id("project")
@@ -151,6 +157,9 @@ def test_each_kind_has_its_words() -> None:
         ("二十多家", 20, Form.MORE, "20多家"),
         ("一百六十余家", 160, Form.ODD, "160余家"),
         ("两千家", 2000, None, "2000家"),
+        ("二百零五家", 205, None, "205家"),
+        ("一千零五十余家", 1050, Form.ODD, "1050余家"),
+        ("一千二百三十五", 1235, None, "1235家"),
     ],
 )
 def test_a_count_is_read_kept_and_shown_as_it_was_given(text: str, about: int, form: Form | None, shown: str) -> None:
@@ -160,7 +169,13 @@ def test_a_count_is_read_kept_and_shown_as_it_was_given(text: str, about: int, f
     assert approximate.read(shown, field="firms", what="企业数") == count
 
 
-@pytest.mark.parametrize("text", ["", "若干家", "0家", "约160余家", "近50家左右", "160-170家", "很多", "-5家", "1.5家"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "若干家", "0家", "约160余家", "近50家左右", "160-170家", "很多", "-5家", "1.5家"),
+        *("二百五家", "一六八家", "百十家", "千百家", "一千二", "零家"),
+    ],
+)
 def test_a_count_that_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(AmountNotAllowed):
         approximate.read(text, field="firms", what="企业数")

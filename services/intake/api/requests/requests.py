@@ -135,12 +135,12 @@ class RequestShown(Shown):
     @classmethod
     def of(cls, request: Request, *, names: dict[UUID, str], today: date) -> Self:
         org, post = request.responsible_org_id, request.responsible_post_id
-        waiting = request.status is RequestStatus.ASSIGNED and request.due_on is not None
+        due_on = request.due_on if request.status is RequestStatus.ASSIGNED else None
         return cls(
             **{name: getattr(request, name) for name in cls.model_fields if hasattr(request, name)},
             chain_name=names[request.chain_id],
             status_name=STATUS_NAMES[request.status],
-            late=waiting and request.due_on is not None and request.due_on < today,
+            late=due_on is not None and due_on < today,
             responsible_org_name=names[org] if org else None,
             responsible_post_title=names[post] if post else None,
             source_name=SOURCE_NAMES[request.source] if request.source else None,

@@ -173,10 +173,11 @@ def record(record_id: UUID, content: Content, *, today: date, by: str) -> list[E
     return [_RECORDED[kind_of(content)](record_id=record_id, content=content, by=by)]
 
 
-def revise(record: PromotionRecord, content: Content, *, today: date, by: str) -> list[Event]:
-    """All of it as it now stands; nothing where it stands so already."""
+def revise(record: PromotionRecord, content: Content, *, renumbered: bool = False, today: date, by: str) -> list[Event]:
+    """All of it as it now stands; nothing where it stands so already. `renumbered`: with another mobile number, which
+    no content says."""
     _require_standing(record)
-    if content == record.content:
+    if content == record.content and not renumbered:
         return []
     _require_sound(content, today=today)
     return [_REVISED[record.kind](record_id=record.id, content=content, by=by)]

@@ -52,8 +52,8 @@ class RecordFilter:
             (RECORD.project_id, self.project_id),
         ]
         conditions = [column == value for column, value in wanted if value is not None]
-        conditions += [RECORD.chain_ids.contains([self.chain_id])] if self.chain_id else []
-        conditions += [RECORD.org_ids.contains([self.org_id])] if self.org_id else []
+        conditions += [sets.having(RECORD.chain_ids, self.chain_id)] if self.chain_id else []
+        conditions += [sets.having(RECORD.org_ids, self.org_id)] if self.org_id else []
         conditions += [RECORD.day >= self.from_day] if self.from_day else []
         return conditions + ([RECORD.day <= self.until_day] if self.until_day else [])
 

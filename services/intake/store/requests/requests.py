@@ -90,7 +90,7 @@ class Grouping(StrEnum):
 @dataclass(frozen=True, slots=True)
 class RequestFigures:
     """`key`: an id or the month in which they were raised (2026-04); None: with no unit yet. `late`: being dealt with,
-    past their due day; `in_time`: answered, the last time, by their due day, of `answered`."""
+    past their due day; `answered`: as they were assigned last, and of these `in_time`: by their due day."""
 
     key: str | None
     raised: int
@@ -117,7 +117,8 @@ async def figures(
     """How the requests that were raised in a period stand; `late`: on a day."""
     key = KEYS[by]
     ended = (RequestStatus.CLOSED, RequestStatus.WITHDRAWN)
-    answered = REQUEST.answered_on.is_not(None)
+    # What was sent back and assigned anew waits for another answer: its earlier one had another due day.
+    answered = (REQUEST.status != RequestStatus.ASSIGNED) & (REQUEST.answered_on >= REQUEST.assigned_on)
     counted = (
         REQUEST.status.not_in(ended),
         (REQUEST.status == RequestStatus.ASSIGNED) & (REQUEST.due_on < on),
