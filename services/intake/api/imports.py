@@ -194,7 +194,7 @@ async def chain_names(conn: AsyncConnection) -> list[str]:
 
 
 def _plain_name(name: str) -> str:
-    return PurePath(name.replace("\\", "/")).name[:255]
+    return "".join(filter(str.isprintable, PurePath(name.replace("\\", "/")).name))[:255]
 
 
 def stem_of(name: str) -> str:

@@ -128,6 +128,12 @@ async def test_a_lead_that_is_a_project_by_now_comes_back_unchanged_and_is_not_c
     assert outcomes(await upload(office, leads(row("工业气体", amount="4亿元")))) == ["refused"]
 
 
+async def test_a_files_name_is_kept_without_signs_that_no_record_can_hold(office: Office) -> None:
+    params = {"name": "C:\\清单\\线\x00索.xlsx", "dry_run": "true"}
+    answer = await office.http.post(f"{LEADS}/imports", params=params, content=leads(row("工业气体")))
+    assert (answer.status_code, answer.json()["file_name"]) == (201, "线索.xlsx")
+
+
 async def test_the_template_offers_chains_and_units(office: Office, bureau: str) -> None:
     template = await office.http.get(f"{LEADS}/template")
     book = openpyxl.load_workbook(io.BytesIO(template.content))
