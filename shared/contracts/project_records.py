@@ -76,9 +76,11 @@ class Replacement(Payload):
 
 
 class Standing(Payload):
-    """A project as it stands after a correction, whole: what it was before is replaced by it."""
+    """A project as it stands after a correction, whole: what it was before is replaced by it. `entered_stage`: where it
+    stood when it was recorded."""
 
     kind: ProjectKind
+    entered_stage: Stage | None = None
     stage: Stage
     reached: dict[Stage, date]
     signed_amount_wan: int | None = None

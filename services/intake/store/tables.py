@@ -176,6 +176,7 @@ project = Table(
     Column("responsible_org_id", Uuid),
     Column("kind", Text),
     Column("total_investment_wan", BigInteger),
+    Column("entered_stage", Text),
     Column("stage", Text),
     Column("signed_amount_wan", BigInteger),
     Column("output_ratio", Numeric),

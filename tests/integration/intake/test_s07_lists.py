@@ -9,7 +9,7 @@ import pytest
 from shared.contracts.ids import chain_id
 from shared.kit.clock import CHINA
 from tests.integration.intake.conftest import DISPLAY, Office
-from tests.integration.intake.striking import correct, strike_off
+from tests.integration.intake.striking import correct, replace, strike_off
 from tests.support.clock import MovableClock
 
 LISTS = ("negotiating", "signed", "building")
@@ -179,6 +179,23 @@ async def test_a_signing_that_did_not_happen_leaves_the_past_as_it_is_known_now(
     await correct(office.http, project["id"], body)
     assert await names(office, on="2026-01-05") == {"negotiating": ["误记签约"], "signed": [], "building": []}
     assert (await names(office, on="2026-01-05", known_on="2026-01-05"))["signed"] == ["误记签约"]
+
+
+async def test_a_stage_that_was_entered_wrongly_is_right_on_past_days_too(
+    office: Office, bureau: str, clock: MovableClock
+) -> None:
+    project = await office.project(bureau, name="误记线索", stage="lead")
+    await move(clock, "2026-02-20")
+    await replace(office.http, project["id"], stage="signed")
+    project = (await office.http.get(f"/v1/projects/{project['id']}")).json()
+    await move(clock, "2026-03-20")
+    for target in ("registered", "approved"):
+        project = await step(office, project, target, "2026-03-10")
+    await step(office, project, "started", "2026-03-10", evidence=a_start("2026-03-10"))
+    for day in ("2026-01-05", "2026-03-09"):
+        assert (await names(office, on=day))["signed"] == ["误记线索"]
+    assert (await names(office, on="2026-03-10"))["building"] == ["误记线索"]
+    assert (await names(office, on="2026-02-19", known_on="2026-02-19"))["signed"] == []
 
 
 @pytest.mark.parametrize("asked", [{"on": "2026-01-06"}, {"known_on": "2026-01-06"}])

@@ -393,6 +393,7 @@ def _require_until(stage: Stage, day: date, limit: date, rule: str) -> None:
 def _standing(project: Project) -> Standing:
     return Standing(
         kind=project.kind,
+        entered_stage=project.entered_stage,
         stage=project.stage,
         reached=dict(project.reached),
         signed_amount_wan=project.signed_amount_wan,

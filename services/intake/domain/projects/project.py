@@ -77,7 +77,8 @@ HOLD_VERB_NAMES = {"hold": "停缓建", "resume": "复工", "terminate": "终止
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project as its events leave it. `reached`: the known days of its stages. Money in whole 万元.
+    """A project as its events leave it. `reached`: the known days of its stages; `entered_stage`: where it stood when
+    it was recorded, by all that is known now. Money in whole 万元.
 
     `chain_since`: the day from which it belongs to its chain, where it belonged to another one before.
     """
@@ -89,6 +90,7 @@ class Project:
     responsible_org_id: UUID
     kind: ProjectKind
     total_investment_wan: int
+    entered_stage: Stage
     stage: Stage
     reached: Mapping[Stage, date] = field(default_factory=dict)
     signed_amount_wan: int | None = None
@@ -286,6 +288,7 @@ def _recorded(event: ProjectRecorded) -> Project:
         responsible_org_id=event.responsible_org_id,
         kind=event.kind,
         total_investment_wan=event.total_investment_wan,
+        entered_stage=event.stage,
         stage=event.stage,
         reached={stage: day for stage, day in days.items() if day},
         version=1,
@@ -310,7 +313,7 @@ def _changes(project: Project, event: Event) -> dict[str, Any]:
         case ProjectRecordEvent():
             return {}
         case ProjectCorrected(stands=stands):
-            return _standing(stands)
+            return _standing(project, stands)
     raise ValueError(f"{event.type} is no event of a project")
 
 
@@ -323,9 +326,10 @@ def _revised(project: Project, event: ProjectRevised) -> dict[str, Any]:
     return {"reached": reached, **plain}
 
 
-def _standing(stands: Standing) -> dict[str, Any]:
+def _standing(project: Project, stands: Standing) -> dict[str, Any]:
     return {
         "kind": stands.kind,
+        "entered_stage": stands.entered_stage or project.entered_stage,
         "stage": stands.stage,
         "reached": stands.reached,
         "signed_amount_wan": stands.signed_amount_wan,

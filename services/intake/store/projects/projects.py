@@ -183,6 +183,7 @@ def _project(row: Mapping[str, Any]) -> Project:
         responsible_org_id=row["responsible_org_id"],
         kind=ProjectKind(row["kind"]),
         total_investment_wan=row["total_investment_wan"],
+        entered_stage=Stage(row["entered_stage"]),
         stage=Stage(row["stage"]),
         reached={Stage(stage): date.fromisoformat(day) for stage, day in (row["days"] or {}).items()},
         signed_amount_wan=row["signed_amount_wan"],

@@ -71,7 +71,7 @@ LISTED = """
                         present.chain_id) AS chain_then
           FROM present
           LEFT JOIN LATERAL (
-                SELECT array_position($2::text[], data ->> 'stage') AS place FROM event_log
+                SELECT array_position($2::text[], entered_stage) AS place FROM event_log
                  WHERE aggregate_id = present.id AND seq = 1
                    AND at < ($1::date + 1)::timestamp AT TIME ZONE 'Asia/Shanghai'
                ) AS entered ON dated_place IS DISTINCT FROM present_place
