@@ -247,6 +247,7 @@ async def test_requests_are_listed_by_chain_post_state_and_due_day_in_pages(
 
     assert await titles(post_id=post) == ["诉求1", "诉求3"]
     assert await titles(due_until="2026-01-12") == ["诉求1"]
+    assert len(await titles(uscc=f" {firm.uscc.lower()} ")) == 5
     assert await titles(chain_id=str(DISPLAY), status="raised") == ["诉求0", "诉求2", "诉求4"]
     first = (await office.http.get(REQUESTS, params={"limit": 3})).json()
     rest = (await office.http.get(REQUESTS, params={"limit": 3, "after": first["next_after"]})).json()

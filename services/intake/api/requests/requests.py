@@ -15,6 +15,7 @@ from services.intake.api.answers import Shown
 from services.intake.api.bodies import PRINTABLE, Body, Name, Text, WithdrawBody
 from services.intake.api.requests.wording import SENTENCES
 from services.intake.api.subject_history import history_page
+from services.intake.domain import uscc as codes
 from services.intake.domain.errors import FieldMissing, RecordMissing
 from services.intake.domain.requests.requests import (
     SATISFACTION_NAMES,
@@ -201,7 +202,7 @@ async def list_requests(
     due_until: Annotated[date | None, Query(description="to be answered, and due on this day or before")] = None,
 ) -> dict[str, Any]:
     """Requests in the order in which they were raised; an enterprise sees its own."""
-    whose = enterprise_of(caller) or uscc
+    whose = enterprise_of(caller) or (codes.normal(uscc) if uscc else None)
     wanted = RequestFilter(
         chain_id, status, post_id, organisation_id, whose, problem_id, due_until, today if anchors else None
     )
