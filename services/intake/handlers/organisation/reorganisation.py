@@ -22,7 +22,7 @@ from services.intake.domain.projects.project import Project
 from services.intake.domain.projects.timetable import Lines
 from services.intake.domain.registers import filings, tasks
 from services.intake.domain.registers.filings import Filing
-from services.intake.domain.registers.tasks import Responsible
+from services.intake.domain.registers.tasks import Responsible, TaskStatus
 from services.intake.handlers.organisation.programme import require_new_chain
 from services.intake.handlers.standing import require_chains
 from services.intake.handlers.writing import append, lock_register, require_version, today
@@ -292,7 +292,7 @@ async def _reassign_filings(
 ) -> int:
     after: list[Filing] = []
     for filing in (await filing_store.filings(ids, conn=conn)).values():
-        if filing.task not in tasks.open_of(filing.tasks) or filing.task.responsible_post_id != giving.id:
+        if filing.task.status is not TaskStatus.OPEN or filing.task.responsible_post_id != giving.id:
             continue  # it was filed, or given to another, since it was found
         events = tasks.reassign(filing.tasks, filing.id, Responsible.of(taking, today(by)))
         decided.add(filing.id, events)
