@@ -63,8 +63,8 @@ class Measured(Event):
 async def measure(ground: Ground, options: Options) -> list[Figure]:
     count = options.count(REQUESTS)
     async with database(ground) as frame, database(ground, "intake") as keeping:
-        apps = {"frame": _application(ground, frame, _frame), "intake": _application(ground, keeping, _intake)}
-        async with _floor(frame.url) as bare, _client(apps["frame"]) as framed, _client(apps["intake"]) as kept:
+        apps = {"frame": application_of(ground, frame, _frame), "intake": application_of(ground, keeping, _intake)}
+        async with _floor(frame.url) as bare, client_of(apps["frame"]) as framed, client_of(apps["intake"]) as kept:
             desk = await _Desk.opened(kept, lines=options.runs * (count + options.count(BATCHES) * TOGETHER))
             figures = []
             for what, client, db, requests in (
@@ -198,7 +198,7 @@ def _intake(settings: ServiceSettings) -> Service:
     return intake(settings)
 
 
-def _application(ground: Ground, db: Database, declare: Callable[[ServiceSettings], Service]) -> FastAPI:
+def application_of(ground: Ground, db: Database, declare: Callable[[ServiceSettings], Service]) -> FastAPI:
     secret = ground.folder / "jwt"
     secret.write_text(_SECRET)
     settings = ServiceSettings(
@@ -225,12 +225,12 @@ async def _floor(url: str) -> AsyncIterator[httpx.AsyncClient]:
             await pool.execute("INSERT INTO floor_fact SELECT * FROM unnest($1::uuid[], $2::text[]::jsonb[])", *columns)
             return {}
 
-        async with _client(app) as client:
+        async with client_of(app) as client:
             yield client
 
 
 @asynccontextmanager
-async def _client(app: Any) -> AsyncIterator[httpx.AsyncClient]:
+async def client_of(app: Any) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an application that is served on a port of its own."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
