@@ -27,7 +27,7 @@ async def history_page(
     after = paging.start(tuple[int])
     facts = await eventlog.history(aggregate_id, conn=conn, after=after[0] if after else 0, limit=paging.limit)
     data = [json.loads(fact.data) for fact in facts]
-    names = Names(await _names({id for item in data for id in _references(item)}, conn=conn))
+    names = Names(await _names({id for item in data for id in _ids(item)}, conn=conn))
     events = [EVENT_TYPES[fact.type].model_validate(item) for fact, item in zip(facts, data, strict=True)]
     shown = [
         FactShown(
@@ -43,15 +43,18 @@ async def history_page(
     return page(shown, (facts[-1].seq,) if len(facts) == paging.limit else None)
 
 
-def _references(item: Mapping[str, Any]) -> Iterator[UUID]:
-    """The records that a fact refers to, at any depth: by fields that end in `_id` or `_ids`."""
-    for key, value in item.items():
-        if isinstance(value, dict):
-            yield from _references(value)
-        elif value and key.endswith("_id"):
+def _ids(value: Any) -> Iterator[UUID]:
+    """Whatever in a fact's data is an id, at any depth."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _ids(item)
+    elif isinstance(value, str) and len(value) == 36:
+        try:
             yield UUID(value)
-        elif value and key.endswith("_ids"):
-            yield from map(UUID, value)
+        except ValueError:
+            return
 
 
 async def _names(ids: set[UUID], *, conn: AsyncConnection) -> dict[UUID, str]:

@@ -1,18 +1,16 @@
 """The histories of organisations, people, posts, chains, enterprises and maps: what each fact says, in Chinese."""
 
-import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.intake.api.answers import FactShown
 from services.intake.api.projects.wording import Names
+from services.intake.api.subject_history import Sentences, history_page
 from services.intake.domain.errors import RecordMissing
 from services.intake.domain.organisation.groups import FORCE_NAMES
 from services.intake.domain.terms import CATEGORY_NAMES, ORGANISATION_KIND_NAMES, POSITION_NAMES, TIER_NAMES
-from services.intake.store import views
 from shared.contracts.event import Event
 from shared.contracts.programme import (
     AnchorNamed,
@@ -40,7 +38,7 @@ from shared.contracts.programme import (
 )
 from shared.contracts.topics import EVENT_TYPES
 from shared.kit.log import eventlog
-from shared.kit.web.http import Paging, page
+from shared.kit.web.http import Paging
 
 
 async def programme_history(aggregate_id: UUID, what: str, paging: Paging, *, conn: AsyncConnection) -> dict[str, Any]:
@@ -49,42 +47,10 @@ async def programme_history(aggregate_id: UUID, what: str, paging: Paging, *, co
     Raises:
         RecordMissing: there is no such record (`what`, in Chinese), or it is of another kind.
     """
-    after = paging.start(tuple[int])
-    facts = await eventlog.history(aggregate_id, conn=conn, after=after[0] if after else 0, limit=paging.limit)
-    if after is None and not (facts and EVENT_TYPES[facts[0].type] in SUBJECTS[what]):
+    first = await eventlog.history(aggregate_id, conn=conn, limit=1)
+    if not (first and EVENT_TYPES[first[0].type] in SUBJECTS[what]):
         raise RecordMissing(what, aggregate_id)
-    data = [json.loads(fact.data) for fact in facts]
-    names = Names(await views.names({id for item in data for id in _ids(item)}, conn=conn))
-    shown = [
-        FactShown(
-            seq=fact.seq,
-            at=fact.at,
-            actor=fact.actor,
-            type=fact.type,
-            text=sentence(EVENT_TYPES[fact.type].model_validate(item), names),
-            data=item,
-        )
-        for fact, item in zip(facts, data, strict=True)
-    ]
-    return page(shown, (facts[-1].seq,) if len(facts) == paging.limit else None)
-
-
-def sentence(event: Event, names: Names) -> str:
-    return SENTENCES[type(event)](event, names)
-
-
-def _ids(value: Any) -> Iterable[UUID]:
-    """Whatever in a fact's data is an id."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        for item in value:
-            yield from _ids(item)
-    elif isinstance(value, str) and len(value) == 36:
-        try:
-            yield UUID(value)
-        except ValueError:
-            return
+    return await history_page(aggregate_id, SENTENCES, paging=paging, conn=conn)
 
 
 def _all(ids: Iterable[UUID], names: Names) -> str:
@@ -152,7 +118,7 @@ def _segment(event: SegmentRecorded, _: Names) -> str:
     return "，".join(parts)
 
 
-SENTENCES: Mapping[type[Event], Callable[[Any, Names], str]] = {
+SENTENCES: Sentences = {
     OrganisationRecorded: _organisation,
     TaskForceRecorded: _task_force,
     TaskForceDissolved: lambda event, _: f"{event.from_day}起撤销：{event.reason}",
