@@ -11,7 +11,13 @@ from uuid import UUID
 import pytest
 
 from services.intake import reference
-from services.intake.domain.errors import DateNotAllowed, FieldMissing, ProjectNotActive, ValueNotAllowed
+from services.intake.domain.errors import (
+    AmountNotAllowed,
+    DateNotAllowed,
+    FieldMissing,
+    ProjectNotActive,
+    ValueNotAllowed,
+)
 from services.intake.domain.projects import corrections
 from services.intake.domain.projects import project as projects
 from services.intake.domain.projects.corrections import Asked, Correction, CorrectionNotAllowed, OwnCorrection
@@ -100,7 +106,7 @@ class Stream:
     def correct(self, kind: CorrectionKind, place: int, replacement: Replacement | None = None) -> Project:
         asked = Asked(kind, place, "核查不实", replacement)
         events = corrections.correct(
-            self.project, self.history(), asked, correction_id=self._id(), requested_by="甲", today=TODAY
+            self.project, self.history(), asked, correction_id=self._id(), requested_by="甲", rules=RULES, today=TODAY
         )
         return self.take(events)
 
@@ -263,6 +269,13 @@ def test_a_day_that_was_filled_in_is_corrected_where_it_was_filled_in() -> None:
         stream.correct(REPLACEMENT, 2, Replacement(signed_on=date(2026, 2, 1)))
     project = stream.correct(REPLACEMENT, 2, Replacement(started_on=date(2026, 2, 3)))
     assert project.reached == {Stage.STARTED: date(2026, 2, 3)}
+
+
+def test_full_capacity_stays_output_against_the_design(stream: Stream) -> None:
+    place = stream.advance_to(Stage.FULL_CAPACITY)[Stage.FULL_CAPACITY]
+    with pytest.raises(AmountNotAllowed, match="不低于1"):
+        stream.correct(REPLACEMENT, place, Replacement(output_ratio="0.9"))
+    assert stream.correct(REPLACEMENT, place, Replacement(output_ratio="1.5")).output_ratio == Decimal("1.5")
 
 
 @pytest.mark.parametrize("seed", range(40))

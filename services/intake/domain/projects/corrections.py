@@ -10,6 +10,7 @@ lines is no record of its own: it follows anew from the stages that hold.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 from itertools import pairwise
 from typing import Any
@@ -19,6 +20,7 @@ from services.intake.domain.errors import DateNotAllowed, FieldMissing, ValueNot
 from services.intake.domain.projects import project as projects
 from services.intake.domain.projects import timetable
 from services.intake.domain.projects.project import Project, require_amount, require_text
+from services.intake.domain.projects.rules import Rules
 from services.intake.domain.projects.timetable import Milestone, Milestones
 from services.intake.domain.terms import ENDED, STAGE_NAMES, STAGES, HoldStatus, MilestoneStatus
 from shared.contracts.event import Event
@@ -113,7 +115,7 @@ class Correction:
 
 
 def request(
-    project: Project, history: History, asked: Asked, *, correction_id: UUID, by: str, today: date
+    project: Project, history: History, asked: Asked, *, correction_id: UUID, by: str, rules: Rules, today: date
 ) -> list[Event]:
     """Ask for a correction; it is tried, so that one which cannot be approved is refused at once.
 
@@ -121,7 +123,7 @@ def request(
         CorrectionNotAllowed, ValueNotAllowed, DateNotAllowed, AmountNotAllowed, FieldMissing.
     """
     require_text(asked.reason, field="reason", what="更正理由")
-    correct(project, history, asked, correction_id=correction_id, requested_by=by, today=today)
+    correct(project, history, asked, correction_id=correction_id, requested_by=by, rules=rules, today=today)
     return [
         CorrectionRequested(
             project_id=project.id,
@@ -149,7 +151,14 @@ def refuse(correction: Correction, *, reason: str) -> list[Event]:
 
 
 def correct(
-    project: Project, history: History, asked: Asked, *, correction_id: UUID, requested_by: str, today: date
+    project: Project,
+    history: History,
+    asked: Asked,
+    *,
+    correction_id: UUID,
+    requested_by: str,
+    rules: Rules,
+    today: date,
 ) -> list[Event]:
     """The correction, and what it does to the timetable.
 
@@ -158,6 +167,8 @@ def correct(
         ValueNotAllowed, DateNotAllowed, AmountNotAllowed: what should stand instead does not fit.
     """
     target = _target(project, history, asked)
+    if asked.replacement and asked.replacement.output_ratio is not None:
+        rules.require_output(Decimal(asked.replacement.output_ratio))
     correction = ProjectCorrected(
         project_id=project.id,
         correction_id=correction_id,

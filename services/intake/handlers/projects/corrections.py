@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.intake import reference
 from services.intake.domain.errors import RecordMissing
 from services.intake.domain.projects import corrections as domain
 from services.intake.domain.projects.corrections import (
@@ -44,7 +45,8 @@ async def request_correction(
         raise CorrectionNotAllowed("该项目已有待审核的更正申请，须先审核")
     history = history_of(await facts_of(project_id, conn=conn))
     id = uuid4()
-    events = domain.request(project, history, asked, correction_id=id, by=by.actor, today=today(by))
+    rules = reference.lifecycle_rules()
+    events = domain.request(project, history, asked, correction_id=id, by=by.actor, rules=rules, today=today(by))
     correction = Correction(
         id=id,
         project_id=project_id,
@@ -78,6 +80,7 @@ async def approve_correction(
         correction.asked,
         correction_id=correction_id,
         requested_by=correction.requested_by,
+        rules=reference.lifecycle_rules(),
         today=today(by),
     )
     corrected = events[0]
