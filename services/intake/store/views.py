@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, any_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.domain.terms import ENDED, LISTS, HoldStatus, ProjectList
-from services.intake.store import tables
+from services.intake.store import sets, tables
 from shared.contracts.programme import OrganisationKind, Tier
 from shared.contracts.projects import Stage
 from shared.kit.database import fetch
@@ -172,7 +172,7 @@ async def names(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, s
         (tables.post, tables.post.c.title),
         (tables.person, tables.person.c.name),
     ):
-        rows = await conn.execute(select(table.c.id, name).where(table.c.id.in_(ids)))
+        rows = await conn.execute(select(table.c.id, name).where(sets.one_of(table.c.id, ids)))
         found.update((row[0], row[1]) for row in rows)
     return found
 

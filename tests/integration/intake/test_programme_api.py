@@ -27,6 +27,8 @@ async def test_an_organisation_recorded_twice_is_one(office: Office, bureau: str
     assert (again.status_code, again.json()["id"], again.json()["version"]) == (200, bureau, 1)
     child = await office.make("/v1/organisations", name="项目科", parent_id=bureau)
     assert child["parent_id"] == bureau
+    named = await office.make("/v1/organisations", name="项目科")
+    assert (named["parent_id"], named["version"]) == (bureau, 1)
 
 
 async def test_a_post_passes_from_one_person_to_the_next_and_stands_vacant_between(office: Office, bureau: str) -> None:

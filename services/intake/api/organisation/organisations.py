@@ -77,7 +77,7 @@ def _hang(children: dict[UUID | None, list[dict[str, Any]]]) -> None:
 
 @router.post("/v1/organisations", status_code=201, response_model=OrganisationDetails)
 async def record_organisation(body: OrganisationBody, write: Registrar) -> Response:
-    """Record an organisation by its full name, or its new parent or kind. Known by its name: repeating is safe."""
+    """Record an organisation by its full name, or its new parent or kind; what is not given stays as it is."""
 
     async def work(conn: AsyncConnection, by: By) -> Answer:
         found, new = await handlers.record_organisation(

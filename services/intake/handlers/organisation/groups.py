@@ -157,8 +157,7 @@ async def _unit(
     present = await programme_store.organisation_called(name.strip(), conn=conn)
     if present and present.kind not in (None, kind):
         raise KindStands(f"“{present.name}”已登记为其他类别的单位", id=str(present.id), kind=present.kind)
-    parent = parent_id or (present.parent_id if present else None)
-    return (await record_organisation(name, parent_id=parent, kind=kind, conn=conn, by=by))[0]
+    return (await record_organisation(name, parent_id=parent_id, kind=kind, conn=conn, by=by))[0]
 
 
 async def _locked_force(force_id: UUID, *, expected: int, conn: AsyncConnection) -> tuple[Organisation, TaskForce]:

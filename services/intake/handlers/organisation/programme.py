@@ -23,13 +23,14 @@ from shared.kit.web.http import By
 async def record_organisation(
     name: str, *, parent_id: UUID | None, kind: OrganisationKind | None = None, conn: AsyncConnection, by: By
 ) -> tuple[Organisation, bool]:
-    """Record an organisation, or its new parent or kind; it is known by its name, so repeating it changes nothing.
+    """Record an organisation, or its new parent or kind; it is known by its name, and what is not given stays.
 
     The id follows from the first name; a former name leads to the organisation that bore it. The organisation, and
     whether it was new.
     """
     await lock_register(conn=conn)
     known = await store.organisation_called(name.strip(), conn=conn)
+    parent_id = parent_id or (known.parent_id if known else None)
     wanted = Organisation(known.id if known else organisation_id(name.strip()), name.strip(), parent_id, kind=kind)
     await lock_heads([wanted.id], conn=conn)
     above = await _above(parent_id, own=wanted.id, conn=conn)
