@@ -268,7 +268,7 @@ async def show_report(
         figures=FiguresShown.of(found.figures),
         breakdowns=tuple(Breakdown.of(found, dimension) for dimension in dict.fromkeys(by)),
         left_out=_left_out(found.left_out),
-        undated=await store.undated(conn=conn),
+        undated=await store.undated(chain_id=chain_id, org_id=responsible_org_id, park_id=park_id, conn=conn),
     )
 
 

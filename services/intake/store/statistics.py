@@ -16,7 +16,7 @@ from services.intake.domain.terms import HoldStatus
 from shared.contracts.project_records import CapitalSource
 from shared.contracts.projects import ProjectKind
 from shared.contracts.statistics import SigningDifference
-from shared.kit.database import fetch
+from shared.kit.database import fetch, plan_each_time
 
 SIGNINGS = """
     WITH wanted AS (
@@ -42,9 +42,11 @@ SIGNINGS = """
       LEFT JOIN organisation AS park ON park.id = park_id
 """
 UNDATED = """
-    SELECT count(*) AS count FROM project
+    SELECT count(*) AS count FROM project LEFT JOIN project_profile AS profile ON profile.project_id = project.id
      WHERE stage NOT IN ('lead', 'negotiating') AND hold_status <> 'struck_off'
        AND NOT EXISTS (SELECT FROM project_stage_day AS day WHERE day.project_id = project.id AND day.stage = 'signed')
+       AND ($1::uuid IS NULL OR chain_id = $1) AND ($2::uuid IS NULL OR responsible_org_id = $2)
+       AND ($3::uuid IS NULL OR park_id = $3)
 """
 LAST_NUMBER = "SELECT coalesce(max(number), 0) AS last FROM statistics_publication WHERE period = $1"
 SAVE = """
@@ -88,13 +90,17 @@ class Listed:
 
 async def signings(period: Period, also: Collection[UUID] = (), *, conn: AsyncConnection) -> list[Signing]:
     """All projects signed in a period, and these others whatever became of them, in one statement."""
+    await plan_each_time(conn)
     rows = await fetch(conn, SIGNINGS, period.from_on, period.to_on, list(also))
     return [_signing(row) for row in rows]
 
 
-async def undated(*, conn: AsyncConnection) -> int:
-    """How many signed projects have no day of signing, and so belong to no period."""
-    return int((await fetch(conn, UNDATED))[0]["count"])
+async def undated(
+    *, chain_id: UUID | None = None, org_id: UUID | None = None, park_id: UUID | None = None, conn: AsyncConnection
+) -> int:
+    """How many signed projects, of a chain, unit or park, have no day of signing, and so belong to no period."""
+    await plan_each_time(conn)
+    return int((await fetch(conn, UNDATED, chain_id, org_id, park_id))[0]["count"])
 
 
 async def last_number(period: str, *, conn: AsyncConnection) -> int:

@@ -5,9 +5,13 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.intake.domain.statistics.periods import Period
+from services.intake.store import statistics as store
 from services.operator.samples.quarter import Quarter, quarter_workbook, repeated_workbook, synthetic_quarter
 from shared.contracts.ids import chain_id
+from shared.kit.database import fetch
 from tests.integration.intake.conftest import DISPLAY, Office
 from tests.integration.intake.striking import strike_off
 
@@ -63,6 +67,8 @@ async def test_amounts_and_days_count_exactly_from_their_borders_on(
     ]
     assert shown["left_out"] == [{"reason": "below", "name": "未达到统计起点", "count": 1, "total_wan": 9_999}]
     assert shown["undated"] == 1
+    assert (await statistics(http, chain_id=str(DISPLAY), responsible_org_id=bureau))["undated"] == 1
+    assert (await statistics(http, chain_id=AUTO))["undated"] == 0
     assert shown["headline"] == "2024年第一季度，新签约1亿元及以上项目2个，总投资31亿元，其中30亿元及以上项目1个。"
     assert await names(http, **{"from": "2024-04-01", "to": "2024-04-30"}) == ["四月一日"]
 
@@ -160,6 +166,19 @@ async def test_a_period_that_ends_before_it_begins_is_refused(http: httpx.AsyncC
     refused = await http.get("/v1/statistics/signings", params={"from": "2024-03-31", "to": "2024-01-01"})
     assert (refused.status_code, refused.json()["field"]) == (422, "to")
     assert (await http.get("/v1/statistics/signings")).status_code == 422
+
+
+async def test_each_period_is_planned_for_its_own_days(engine: AsyncEngine) -> None:
+    quarter = Period(date(2024, 1, 1), date(2024, 3, 31))
+    async with engine.connect() as conn:
+        for _ in range(8):
+            await store.signings(quarter, conn=conn)
+            await store.undated(conn=conn)
+        plans = await fetch(conn, "SELECT statement, generic_plans FROM pg_prepared_statements")
+    assert {plan["statement"]: plan["generic_plans"] for plan in plans}.items() >= {
+        store.SIGNINGS: 0,
+        store.UNDATED: 0,
+    }.items()
 
 
 async def take_in(http: httpx.AsyncClient, quarter: Quarter) -> None:

@@ -25,7 +25,7 @@ from shared.contracts.project_records import ProjectRecordEvent
 from shared.contracts.projects import ProjectDelayed
 from shared.contracts.topics import PROJECTS
 from shared.kit.clock import CHINA
-from shared.kit.database import fetch
+from shared.kit.database import fetch, plan_each_time
 
 AT_ONCE = 1000
 TYPES: dict[str, type[Event]] = {
@@ -61,21 +61,22 @@ LISTED = """
         SELECT project_id, max(array_position($2::text[], stage)) AS place
           FROM {day} WHERE reached_on <= $1::date GROUP BY project_id
     ), present AS (
-        SELECT project.*, array_position($2::text[], project.stage) AS present_place, dated.place AS dated_place
+        SELECT project.*, array_position($2::text[], project.stage) AS present_place, dated.place AS dated_place,
+               array_position($2::text[], entered_stage) AS entered_place
           FROM {project} AS project LEFT JOIN dated ON project_id = project.id
          WHERE hold_status <> 'struck_off' AND (hold_status <> 'terminated' OR hold_status_on > $1::date)
     ), placed AS MATERIALIZED (
-        SELECT present.*, least(coalesce(greatest(dated_place, entered.place), 0), present_place) AS place,
+        SELECT present.*,
+               least(present_place, greatest(0, dated_place, CASE WHEN entered_place > coalesce(dated_place, 0) THEN (
+                    SELECT entered_place FROM event_log
+                     WHERE aggregate_id = present.id AND seq = 1
+                       AND at < ($1::date + 1)::timestamp AT TIME ZONE 'Asia/Shanghai'
+               ) END)) AS place,
                coalesce((SELECT former.chain_id FROM {former_chain} AS former
                           WHERE former.project_id = present.id AND until_day >= $1::date ORDER BY until_day LIMIT 1),
                         present.chain_id) AS chain_then
           FROM present
-          LEFT JOIN LATERAL (
-                SELECT array_position($2::text[], entered_stage) AS place FROM event_log
-                 WHERE aggregate_id = present.id AND seq = 1
-                   AND at < ($1::date + 1)::timestamp AT TIME ZONE 'Asia/Shanghai'
-               ) AS entered ON dated_place IS DISTINCT FROM present_place
-         WHERE present_place >= ($3::integer[])[1]
+         WHERE least(present_place, greatest(dated_place, entered_place)) >= ($3::integer[])[1]
            AND coalesce(dated_place, 0) <= ($3::integer[])[cardinality($3::integer[])]
            AND ($5::uuid IS NULL OR responsible_org_id = $5)
     ), listed AS (
@@ -86,7 +87,7 @@ LISTED = """
 """
 """$1 day, $2 all stages in order, $3 the places of the list's stages in it, rising, $4 chain, $5 organisation.
 
-Where a project was entered is looked up only where its days do not lead to where it stands now.
+When a project was entered is looked up only where its days do not lead as far as where it was entered.
 """
 PAGE = """{listed}, shown AS (
         SELECT * FROM listed WHERE $6::text IS NULL OR code > $6 ORDER BY code LIMIT {limit}
@@ -153,12 +154,14 @@ async def known_on(day: date, *, conn: AsyncConnection) -> Known:
 
 async def page(wanted: Wanted, *, conn: AsyncConnection, after: str | None, limit: int) -> list[Any]:
     """Projects in order of their codes, with the columns that lists show; `stage` and chain are those of the day."""
+    await plan_each_time(conn)
     rows = await fetch(conn, _sql(PAGE, wanted, limit=limit), *wanted.arguments, after, *_known(wanted))
     return [SimpleNamespace(**{**row, "stage": STAGES[row["place"] - 1]}) for row in rows]
 
 
 async def totals(wanted: Wanted, tiers_wan: Sequence[int], *, conn: AsyncConnection) -> list[tuple[int, int, int]]:
     """For each of these amounts, rising: the amount, how many projects reach it, and their total investment, 万元."""
+    await plan_each_time(conn)
     rows = await fetch(conn, _sql(TOTALS, wanted), *wanted.arguments, list(tiers_wan), *_known(wanted))
     return [(row["least_wan"], row["count"], row["total_wan"]) for row in rows]
 
