@@ -131,6 +131,14 @@ def test_a_cancelled_measure_takes_its_open_steps_along() -> None:
     assert [event.task_id for event in events if isinstance(event, TaskCancelled)] == [an_id("开展评估"), measure.id]
 
 
+def test_what_is_due_of_a_measure_bears_the_name_it_has_now() -> None:
+    before = a_measure("方案")
+    after = measures.fold(before, measures.revise(before, aspect=None, text="修订后的措施"))
+    (step,) = after.steps
+    assert (after.task.name, after.task.subject_name) == ("修订后的措施", "第1项措施：修订后的措施")
+    assert (step.name, step.subject_name) == ("方案", "第1项措施：修订后的措施")
+
+
 def test_a_measure_needs_its_text_and_its_document() -> None:
     new = NewMeasure(1, Aspect.INNOVATION, "试点措施", DUE, OFFICE, Source.CONFERENCE, "《运行机制》")
     for changes in ({"text": " "}, {"source_document": ""}, {"due_on": None}, {"responsible": None}):

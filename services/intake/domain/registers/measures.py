@@ -148,10 +148,18 @@ def _evolved(measure: Measure | None, event: Event) -> Measure:
     after = replace(measure, version=measure.version + 1)
     match event:
         case MeasureRevised(aspect=aspect, text=text):
-            return replace(after, aspect=aspect or measure.aspect, text=text or measure.text)
+            revised = replace(after, aspect=aspect or measure.aspect, text=text or measure.text)
+            return replace(revised, tasks=_named_after(revised))
         case TaskEvent():
             return replace(after, tasks=tasks.evolve(measure.tasks, event))
     raise ValueError(f"{event.type} is no event of a measure")
+
+
+def _named_after(measure: Measure) -> Tasks:
+    """The tasks of a measure under its present text."""
+    title = _title(measure.number, measure.text)
+    named = {id: replace(task, subject_name=title) for id, task in measure.tasks.items()}
+    return named | {measure.id: replace(named[measure.id], name=_short(measure.text))}
 
 
 def _open_steps(measure: Measure) -> list[Task]:
