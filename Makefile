@@ -56,8 +56,9 @@ format: $(VENV)/dev ## ruff's fixes and format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-schemas: $(VENV)/runtime ## write the events' JSON Schemas again; refuses a breaking change
+schemas: $(VENV)/dev ## write the events' JSON Schemas again (refuses a breaking change), and docs/permissions.md
 	$(BIN)/python -m shared.contracts.schemas
+	$(BIN)/python -m tests.support.permissions
 
 lock: ## pin all dependencies again (with the package `uv`, in an environment of its own)
 	@test -x $(VENV)-lock/bin/uv || { $(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet uv; }
