@@ -72,7 +72,11 @@ class ImportFailed(Conflict):
 
 
 @router.post(
-    "/v1/imports", status_code=201, max_body_size=MAX_BYTES + AROUND_A_FILE, openapi_extra={"requestBody": BODY}
+    "/v1/imports",
+    status_code=201,
+    max_body_size=MAX_BYTES + AROUND_A_FILE,
+    openapi_extra={"requestBody": BODY},
+    responses={202: {"content": {"application/json": {}}, "description": "Accepted: it is carried out behind"}},
 )
 async def import_lists(
     request: Request,

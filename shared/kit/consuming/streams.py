@@ -139,9 +139,9 @@ class StoppedStreams:
         """
         async with transaction(self._engine) as conn:
             reasons = (await parked_among([stream], conn=conn)).get(stream, set())
-        if "poison" in reasons and "rewound" in reasons:
+        if "rewound" in reasons and "poison" in reasons:
             raise PoisonFirst(stream[1])
-        released = await self._release([stream], by=by)
+        released = await self._release([stream], by=by) if "rewound" in reasons else []
         if not released:
             raise NotFound("没有停止的数据流", aggregate_id=str(stream[1]))
         return released[0]

@@ -75,7 +75,12 @@ def _hang(children: dict[UUID | None, list[dict[str, Any]]]) -> None:
             one["children"] = children.get(UUID(one["id"]), [])
 
 
-@router.post("/v1/organisations", status_code=201, response_model=OrganisationDetails)
+@router.post(
+    "/v1/organisations",
+    status_code=201,
+    response_model=OrganisationDetails,
+    responses={200: {"model": OrganisationDetails, "description": "It was known; what was given now holds"}},
+)
 async def record_organisation(body: OrganisationBody, write: Registrar) -> Response:
     """Record an organisation by its full name, or its new parent or kind; what is not given stays as it is."""
 
