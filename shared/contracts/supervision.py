@@ -127,6 +127,16 @@ class ObligationCancelled(ObligationEvent):
     reason: str
 
 
+class ObligationReopened(ObligationEvent):
+    """Intake's record that had met or cancelled it was corrected: it is due again, by the same day. `missed`: its case
+    is reopened with it. `baseline` as when opened."""
+
+    type: ClassVar[str] = "cn.liandu.obligation.reopened.v1"
+    reason: str
+    missed: bool = False
+    baseline: bool = False
+
+
 class CaseEvent(SupervisionEvent):
     """Aggregate: case_id. `number` is the case's number for people, e.g. 督〔2026〕12号."""
 
@@ -210,6 +220,21 @@ class CaseClosed(CaseEvent):
     number: str | None = None
 
 
+class CaseReopened(CaseEvent):
+    """What closed it was corrected: it stands at the rung that it had reached, and climbs on with the working days that
+    were left. No `next_at`: it is at the top."""
+
+    type: ClassVar[str] = "cn.liandu.case.reopened.v1"
+    number: str
+    rung: int
+    subject: Subject
+    addressees: tuple[Addressee, ...]
+    reason: str
+    reopened_on: date
+    next_at: datetime | None = None
+    provisional: bool = False
+
+
 class LightChanged(SupervisionEvent):
     """Aggregate: uuid5(project_id, "light"). The rule, its version and inputs stand with the light."""
 
@@ -234,6 +259,17 @@ class CommendationProposed(SupervisionEvent):
     met_on: date
     working_days_early: int
     policy_version: str
+
+
+class CommendationWithdrawn(SupervisionEvent):
+    """The proposal rested on a record that was corrected. Aggregate: commendation_id; it may be proposed again."""
+
+    type: ClassVar[str] = "cn.liandu.commendation.withdrawn.v1"
+    commendation_id: UUID
+    obligation_id: UUID
+    subject: Subject
+    addressees: tuple[Addressee, ...]
+    reason: str
 
 
 class Addressed(SupervisionEvent):

@@ -18,11 +18,14 @@ from shared.contracts.supervision import (
     Addressee,
     CaseClosed,
     CaseEscalated,
+    CaseReopened,
     CommendationProposed,
+    CommendationWithdrawn,
     Document,
     ObligationReminded,
     Subject,
 )
+from shared.kit.clock import CHINA
 from shared.kit.consuming.consumer import Fact
 
 
@@ -135,6 +138,31 @@ def closed(**changes: Any) -> CaseClosed:
         "number": "督〔2026〕12号",
     }
     return CaseClosed(**{**values, **changes})
+
+
+def reopened(**changes: Any) -> CaseReopened:
+    values: dict[str, Any] = {
+        "case_id": some_id("case"),
+        "number": "督〔2026〕12号",
+        "rung": 2,
+        "subject": subject(),
+        "addressees": to(Tier.TASK_FORCE),
+        "reason": "原记录已更正",
+        "reopened_on": date(2026, 3, 12),
+        "next_at": datetime(2026, 3, 17, 9, tzinfo=CHINA),
+    }
+    return CaseReopened(**{**values, **changes})
+
+
+def withdrawn(**changes: Any) -> CommendationWithdrawn:
+    values: dict[str, Any] = {
+        "commendation_id": some_id("commendation"),
+        "obligation_id": some_id("obligation"),
+        "subject": subject(),
+        "addressees": to(Tier.CHIEF),
+        "reason": "原记录已更正",
+    }
+    return CommendationWithdrawn(**{**values, **changes})
 
 
 def commended(**changes: Any) -> CommendationProposed:

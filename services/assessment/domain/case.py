@@ -19,12 +19,14 @@ from services.assessment.domain.policy import Policy, Rung
 from services.assessment.domain.project import Project
 from services.assessment.domain.rules import NotNow, Rules
 from shared.contracts.supervision import (
+    Addressee,
     CaseAcknowledged,
     CaseClosed,
     CaseEscalated,
     CaseEvent,
     CaseFeedbackGiven,
     CaseOpened,
+    CaseReopened,
     CaseRescheduled,
     Subject,
 )
@@ -48,6 +50,7 @@ class Verb(StrEnum):
     RESUME = "resume"
     RESCHEDULE = "reschedule"
     CLOSE = "close"
+    REOPEN = "reopen"
 
 
 TABLE: Mapping[State, Mapping[Verb, State]] = {
@@ -60,7 +63,7 @@ TABLE: Mapping[State, Mapping[Verb, State]] = {
         Verb.CLOSE: State.CLOSED,
     },
     State.SUSPENDED: {Verb.RESUME: State.OPEN, Verb.CLOSE: State.CLOSED},
-    State.CLOSED: {},
+    State.CLOSED: {Verb.REOPEN: State.OPEN},
 }
 
 
@@ -285,22 +288,61 @@ def close(
     """办结; told to all whom a rung was for, as they are today, and to the responsible post."""
     if not case.allows(Verb.CLOSE):
         return []
+    return [
+        CaseClosed(
+            case_id=case.id,
+            reason=reason,
+            subject=subject_of(obligation, project),
+            addressees=_all_who_heard(case, obligation, project, directory, rules, on=on),
+            closed_on=on,
+            number=case.number,
+        )
+    ]
+
+
+def reopen(
+    case: Case, obligation: Obligation, project: Project, directory: Directory, rules: Rules, *, reason: str, on: date
+) -> Events:
+    """What closed it was wrong: it goes on from its rung with the working days that were left; told as 办结 was."""
+    if not case.allows(Verb.REOPEN):
+        return []
+    following, provisional = _left_when_closed(case, rules, on=on)
+    return [
+        CaseReopened(
+            case_id=case.id,
+            number=case.number,
+            rung=case.rung,
+            subject=subject_of(obligation, project),
+            addressees=_all_who_heard(case, obligation, project, directory, rules, on=on),
+            reason=reason,
+            reopened_on=on,
+            next_at=following,
+            provisional=provisional,
+        )
+    ]
+
+
+def _left_when_closed(case: Case, rules: Rules, *, on: date) -> tuple[datetime | None, bool]:
+    """When the next rung is due: as it was, later by the working days that the case stood closed."""
+    if case.anchor_on is None or rules.policy.rung(case.rung + 1) is None:
+        return None, case.provisional
+    due_on = rules.calendar.add(case.anchor_on, case.anchor_days).day
+    stood = max(0, rules.calendar.between(case.closed_on or on, on))
+    counted = rules.calendar.add(due_on, stood)
+    return max(rules.morning(counted.day), rules.next_morning(on)), counted.provisional
+
+
+def _all_who_heard(
+    case: Case, obligation: Obligation, project: Project, directory: Directory, rules: Rules, *, on: date
+) -> tuple[Addressee, ...]:
+    """All whom a rung was for, as they are today, and the responsible post."""
     reached = rules.policy.rungs[: case.rung]
     tiers = (*(tier for rung in reached for tier in rung.to), *rules.policy.closing_to)
     copied = tuple(tier for rung in reached for tier in rung.copy)
     found = directory.find(
         project.asked(obligation.post_id), to=tuple(dict.fromkeys(tiers)), copy=tuple(dict.fromkeys(copied)), on=on
     )
-    return [
-        CaseClosed(
-            case_id=case.id,
-            reason=reason,
-            subject=subject_of(obligation, project),
-            addressees=found.addressees,
-            closed_on=on,
-            number=case.number,
-        )
-    ]
+    return found.addressees
 
 
 def begin(opened: CaseOpened, *, at: datetime) -> Case:
@@ -432,6 +474,16 @@ def _closed(case: Case, event: CaseClosed, _: Rules, __: date) -> Case:
     )
 
 
+def _reopened(case: Case, event: CaseReopened, rules: Rules, on: date) -> Case:
+    return case._replace(
+        state=State.OPEN,
+        closed_on=None,
+        close_reason="",
+        provisional=event.provisional,
+        **_anchored(event.next_at, case.anchor_on, rules.calendar),
+    )
+
+
 _EVOLVE: Mapping[type[CaseEvent], Callable[[Case, Any, Rules, date], Case]] = {
     CaseOpened: lambda case, *_: case,
     CaseEscalated: _escalated,
@@ -439,4 +491,5 @@ _EVOLVE: Mapping[type[CaseEvent], Callable[[Case, Any, Rules, date], Case]] = {
     CaseFeedbackGiven: _feedback_given,
     CaseRescheduled: _rescheduled,
     CaseClosed: _closed,
+    CaseReopened: _reopened,
 }

@@ -8,15 +8,31 @@ from services.assessment.domain.directory import Directory
 from services.assessment.domain.obligation import Obligation, State, subject_of
 from services.assessment.domain.project import Project
 from services.assessment.domain.rules import Rules
-from shared.contracts.supervision import CommendationProposed
+from shared.contracts.supervision import CommendationProposed, CommendationWithdrawn
 
 
 class CommendationState(StrEnum):
     PROPOSED = "proposed"
+    WITHDRAWN = "withdrawn"
 
 
 def commendation_id(obligation_id: UUID) -> UUID:
     return uuid5(obligation_id, "commendation")
+
+
+def withdraw(
+    obligation: Obligation, project: Project, directory: Directory, rules: Rules, *, reason: str, on: date
+) -> CommendationWithdrawn:
+    """The record that it rested on was corrected; told to those whom a proposal is for."""
+    policy = rules.policy
+    found = directory.find(project.asked(obligation.post_id), to=policy.commend_to, copy=policy.commend_copy, on=on)
+    return CommendationWithdrawn(
+        commendation_id=commendation_id(obligation.id),
+        obligation_id=obligation.id,
+        subject=subject_of(obligation, project),
+        addressees=found.addressees,
+        reason=reason,
+    )
 
 
 def propose(

@@ -23,6 +23,7 @@ from shared.contracts.supervision import (
     ObligationOpened,
     ObligationReassigned,
     ObligationReminded,
+    ObligationReopened,
     ObligationResumed,
     ObligationSuspended,
     Subject,
@@ -52,6 +53,7 @@ class Verb(StrEnum):
     SUSPEND = "suspend"
     RESUME = "resume"
     CANCEL = "cancel"
+    REOPEN = "reopen"
 
 
 TABLE: Mapping[State, Mapping[Verb, frozenset[State]]] = {
@@ -87,8 +89,8 @@ TABLE: Mapping[State, Mapping[Verb, frozenset[State]]] = {
         Verb.RESUME: frozenset({State.OPEN, State.BASELINE, State.MISSED}),
         Verb.CANCEL: frozenset({State.CANCELLED}),
     },
-    State.MET: {},
-    State.CANCELLED: {},
+    State.MET: {Verb.REOPEN: frozenset({State.OPEN, State.BASELINE, State.MISSED})},
+    State.CANCELLED: {Verb.REOPEN: frozenset({State.OPEN, State.BASELINE, State.MISSED})},
 }
 FINAL = frozenset({State.MET, State.CANCELLED})
 
@@ -301,6 +303,14 @@ def cancel(obligation: Obligation, *, reason: str) -> Events:
     return [ObligationCancelled(obligation_id=obligation.id, reason=reason)]
 
 
+def reopen(obligation: Obligation, rules: Rules, *, had_case: bool, reason: str) -> Events:
+    """Due again, by the same day: the record that had met or cancelled it was wrong."""
+    if not obligation.allows(Verb.REOPEN):
+        return []
+    baseline = not had_case and obligation.supervised_from is None and obligation.due_on < rules.began_on
+    return [ObligationReopened(obligation_id=obligation.id, reason=reason, missed=had_case, baseline=baseline)]
+
+
 def recount(obligation: Obligation, rules: Rules) -> Events:
     """A year's calendar came: say so where the obligation was marked provisional and no longer is (or the reverse)."""
     provisional = _is_provisional(obligation.due_on, rules)
@@ -373,6 +383,13 @@ def _cancelled(obligation: Obligation, event: ObligationCancelled, _: date) -> O
     return obligation._replace(state=State.CANCELLED, inner=None, suspended_on=None)
 
 
+def _reopened(obligation: Obligation, event: ObligationReopened, on: date) -> Obligation:
+    # Nobody could supervise it while it counted as done: what opens now counts its rungs from here.
+    state = State.MISSED if event.missed else State.BASELINE if event.baseline else State.OPEN
+    late = _told_late(obligation.due_on, on)
+    return obligation._replace(state=state, told_late_on=late, met_on=None, working_days_early=None)
+
+
 def _reassigned(obligation: Obligation, event: ObligationReassigned, _: date) -> Obligation:
     return obligation._replace(post_id=event.responsible_post_id)
 
@@ -388,4 +405,5 @@ _EVOLVE: Mapping[type[ObligationEvent], Callable[[Obligation, Any, date], Obliga
     ObligationSuspended: _suspended,
     ObligationResumed: _resumed,
     ObligationCancelled: _cancelled,
+    ObligationReopened: _reopened,
 }

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from services.assessment.domain.directory import Asked
 from shared.contracts.event import Event
+from shared.contracts.project_records import ProjectCorrected
 from shared.contracts.projects import (
     ProjectHeld,
     ProjectRecorded,
@@ -16,11 +17,12 @@ from shared.contracts.projects import (
     StageReached,
 )
 
+_HELD, _ENDED = "held", ("terminated", "struck_off")
 _ORDER = {stage: index for index, stage in enumerate(Stage)}
 
 
 class Project(NamedTuple):
-    """`held`: 停缓建. `ended`: terminated."""
+    """`held`: 停缓建. `ended`: terminated, or struck off."""
 
     id: UUID
     code: str
@@ -57,10 +59,16 @@ def _revised(project: Project, event: ProjectRevised) -> Project:
     )
 
 
+def _corrected(project: Project, event: ProjectCorrected) -> Project:
+    status = event.stands.hold_status
+    return project._replace(stage=event.stands.stage, held=status == _HELD, ended=status in _ENDED)
+
+
 _FOLD: Mapping[type[Event], Callable[[Project, Any], Project]] = {
     ProjectRevised: _revised,
     ProjectHeld: lambda project, _: project._replace(held=True),
     ProjectResumed: lambda project, _: project._replace(held=False),
+    ProjectCorrected: _corrected,
     ProjectTerminated: lambda project, _: project._replace(ended=True),
     **{kind: lambda project, event: project._replace(stage=event.stage) for kind in StageReached.__subclasses__()},
 }

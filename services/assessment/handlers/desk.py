@@ -25,6 +25,7 @@ from shared.contracts.supervision import (
     CaseEvent,
     CaseOpened,
     CommendationProposed,
+    CommendationWithdrawn,
     LightChanged,
     ObligationEvent,
 )
@@ -55,7 +56,9 @@ class Desk:
     obligations: dict[UUID, Obligation] = field(default_factory=dict)
     cases: dict[UUID, Case] = field(default_factory=dict)
     lights: dict[UUID, StartLight] = field(default_factory=dict)
-    commendations: list[CommendationProposed] = field(default_factory=list)
+    commendations: dict[UUID, CommendationProposed | CommendationWithdrawn] = field(default_factory=dict)
+    proposed: set[UUID] = field(default_factory=set)
+    """Of the commendations at hand those that are proposed."""
     facts: list[NewFact] = field(default_factory=list)
     of_project: dict[UUID, set[UUID]] = field(default_factory=dict)
     _versions: dict[UUID, int] = field(default_factory=dict)
@@ -92,11 +95,13 @@ class Desk:
         obligation_ids: Collection[UUID],
         with_cases_of: Collection[UUID] = (),
         light_ids: Collection[UUID] = (),
+        commendation_ids: Collection[UUID] = (),
         conn: AsyncConnection,
     ) -> None:
-        """Lock these obligations, the cases of some of them and these lights, then read them."""
+        """Lock these obligations, the cases of some of them, these lights and commendations, then read them."""
         case_ids = [obligations.case_id(one) for one in with_cases_of]
-        heads = await lock_heads([*obligation_ids, *case_ids, *light_ids], conn=conn)
+        heads = await lock_heads([*obligation_ids, *case_ids, *light_ids, *commendation_ids], conn=conn)
+        self.proposed |= await states.proposed_commendations(commendation_ids, conn=conn)
         await self.load_obligations(obligation_ids, conn=conn)
         await self.load_cases(case_ids, conn=conn)
         await self.load_lights(light_ids, conn=conn)
@@ -163,9 +168,13 @@ class Desk:
         self._watch(light, LIGHT, lights.wake_at(light, self.rules, on=self.on))
         return light
 
-    def on_commendation(self, proposed: CommendationProposed) -> None:
-        self.commendations.append(proposed)
-        self.facts.append(NewFact(proposed.commendation_id, proposed, self.now))
+    def on_commendation(self, event: CommendationProposed | CommendationWithdrawn) -> None:
+        self.commendations[event.commendation_id] = event
+        if isinstance(event, CommendationProposed):
+            self.proposed.add(event.commendation_id)
+        else:
+            self.proposed.discard(event.commendation_id)
+        self.facts.append(NewFact(event.commendation_id, event, self.now))
 
     def watch(self, subject: Subject, kind: str, due_at: datetime) -> None:
         """Look at this subject again at this instant, or in the next working morning when it has passed."""
@@ -179,7 +188,7 @@ class Desk:
         await states.save_obligations(self._changed_of("obligation", self.obligations, stored), conn=conn)
         await states.save_cases(self._changed_of("case", self.cases, stored), conn=conn)
         await states.save_lights(self._changed_of("light", self.lights, stored), conn=conn)
-        commendations = [Kept(one, self._versions[one.commendation_id]) for one in self.commendations]
+        commendations = [Kept(one, self._versions[id]) for id, one in self.commendations.items()]
         await states.save_commendations(commendations, conn=conn, now=self.now)
         await self._write_timers(conn)
 

@@ -21,6 +21,7 @@ from services.assessment.handlers.desk import Desk, planned_anew
 from services.assessment.handlers.known import Knowledge
 from services.assessment.store import programme, states
 from shared.contracts.programme import PROGRAMME
+from shared.contracts.project_records import MilestoneReopened, ProjectCorrected
 from shared.contracts.projects import (
     PROJECTS,
     MilestoneCancelled,
@@ -42,11 +43,14 @@ from shared.kit.errors import NotFound
 
 # By type: the events are pydantic models, which are slow to ask whether they are instances of another class.
 Kinds = frozenset[type[ProjectEvent]]
-_CLOSES: Kinds = frozenset((MilestoneMet, MilestoneCancelled))
-_OF_MILESTONE = _CLOSES | {MilestonePlanned, MilestoneReplanned, MilestoneReassigned, ProjectDelayed}
-_OF_ALL_MILESTONES: Kinds = frozenset((ProjectHeld, ProjectResumed, ProjectTerminated))
+_OF_CASE: Kinds = frozenset((MilestoneMet, MilestoneCancelled, MilestoneReopened))
+_OF_MILESTONE = _OF_CASE | {MilestonePlanned, MilestoneReplanned, MilestoneReassigned, ProjectDelayed}
+_OF_ALL_MILESTONES: Kinds = frozenset((ProjectHeld, ProjectResumed, ProjectTerminated, ProjectCorrected))
 _STAGES: Kinds = frozenset(StageReached.__subclasses__())
-_OF_LIGHT = _STAGES | _OF_ALL_MILESTONES | {MilestoneReplanned, MilestoneCancelled}
+_OF_LIGHT = _STAGES | _OF_ALL_MILESTONES | {MilestoneReplanned, MilestoneCancelled, MilestoneReopened}
+
+
+_CORRECTED = "原记录已更正"
 
 
 class UnknownProject(NotFound):
@@ -90,21 +94,28 @@ async def _load(events: Iterable[ProjectEvent], desk: Desk, conn: AsyncConnectio
     project_ids: set[UUID] = set()
     of_all: set[UUID] = set()
     obligation_ids: set[UUID] = set()
-    closing: set[UUID] = set()
+    with_case: set[UUID] = set()
+    reopened: set[UUID] = set()
     light_ids: set[UUID] = set()
     for event in events:
         kind: Any = type(event)
         project_ids.add(event.project_id)
         if kind in _OF_MILESTONE:
-            into = closing if kind in _CLOSES else obligation_ids
+            into = with_case if kind in _OF_CASE else obligation_ids
             into.add(obligations.id_of(cast(MilestoneMet, event).milestone_id))
+            if kind is MilestoneReopened:
+                reopened.add(obligations.id_of(cast(MilestoneReopened, event).milestone_id))
         elif kind in _OF_ALL_MILESTONES or (kind is ProjectRevised and cast(ProjectRevised, event).responsible_org_id):
             of_all.add(event.project_id)
         if _touches_light(event):
             light_ids.add(light_id(event.project_id))
-    closing.update(await states.live_obligations_of(of_all, conn=conn))
+    with_case.update(await states.live_obligations_of(of_all, conn=conn))
     await desk.lock_and_load(
-        obligation_ids=obligation_ids | closing, with_cases_of=closing, light_ids=light_ids, conn=conn
+        obligation_ids=obligation_ids | with_case,
+        with_cases_of=with_case,
+        light_ids=light_ids,
+        commendation_ids=[commendation.commendation_id(one) for one in reopened],
+        conn=conn,
     )
     await desk.load_projects(project_ids, conn=conn)
 
@@ -122,7 +133,9 @@ def _take(event: ProjectEvent, desk: Desk, on: date) -> None:
         raise UnknownProject(event.project_id)
     if project is not before:
         desk.put_project(project)
-    if (take := _TAKE.get(type(event))) is not None:
+    if type(event) is ProjectCorrected and before is not None:
+        _corrected(event, before, project, desk, on)
+    elif (take := _TAKE.get(type(event))) is not None:
         take(event, project, desk, on)
 
 
@@ -135,7 +148,47 @@ def _revised(event: ProjectRevised, project: Project, desk: Desk, on: date) -> N
             desk.on_obligation(one, events, on=on)
 
 
+def _corrected(event: ProjectCorrected, before: Project, project: Project, desk: Desk, on: date) -> None:
+    """What the correction did to the timetable follows as facts of its own; here is what it did to the project."""
+    if project.ended:
+        _end(f"项目更正：{event.reason}", project, desk, on)
+    elif project.held and not before.held:
+        _hold(event.reason, project, desk, on)
+    elif before.held and not project.held:
+        _resumed(event, project, desk, on)
+    _review_start(project, desk, on)
+
+
+def _reopened(event: MilestoneReopened, project: Project, desk: Desk, on: date) -> None:
+    """The record that had met or cancelled it was corrected: it is supervised again, with its case."""
+    obligation = desk.obligations.get(obligations.id_of(event.milestone_id))
+    if obligation is None or not obligation.allows(obligations.Verb.REOPEN):
+        return
+    case = desk.cases.get(obligation.case_id)
+    again = obligations.reopen(obligation, desk.rules, had_case=case is not None, reason=_CORRECTED)
+    obligation = desk.on_obligation(obligation, again, on=on)
+    if case is not None:
+        rules = desk.rules_of(case)
+        desk.on_case(
+            case, cases.reopen(case, obligation, project, desk.directory, rules, reason=_CORRECTED, on=on), on=on
+        )
+    if commendation.commendation_id(obligation.id) in desk.proposed:
+        desk.on_commendation(
+            commendation.withdraw(obligation, project, desk.directory, desk.rules, reason=_CORRECTED, on=on)
+        )
+    if project.held:
+        _suspend(obligation, "项目停缓建", desk, on)
+    light = desk.lights.get(light_id(project.id))
+    if light is not None and light.milestone_id == event.milestone_id and not project.is_started:
+        _watch_start(project, light.milestone_id, light.planned_on, desk, on)
+
+
 def _stage_reached(event: StageReached, project: Project, desk: Desk, on: date) -> None:
+    _review_start(project, desk, on)
+
+
+def _review_start(project: Project, desk: Desk, on: date) -> None:
+    """The light of a project that has started is out."""
     light = desk.lights.get(light_id(project.id))
     if light is not None and project.is_started and light.allows(lights.Verb.END):
         ended = lights.end(light)
@@ -143,8 +196,12 @@ def _stage_reached(event: StageReached, project: Project, desk: Desk, on: date) 
 
 
 def _held(event: ProjectHeld, project: Project, desk: Desk, on: date) -> None:
+    _hold(event.reason, project, desk, on)
+
+
+def _hold(reason: str, project: Project, desk: Desk, on: date) -> None:
     for one in _of(project, desk):
-        _suspend(one, event.reason, desk, on)
+        _suspend(one, reason, desk, on)
     light = desk.lights.get(light_id(project.id))
     if light is not None and light.allows(lights.Verb.SUSPEND):
         desk.on_light(lights.suspend(light, on=on), ())
@@ -158,7 +215,7 @@ def _suspend(obligation: Obligation, reason: str, desk: Desk, on: date) -> None:
         desk.on_case(case, cases.suspend(case, reason=f"项目停缓建：{reason}"), on=on)
 
 
-def _resumed(event: ProjectResumed, project: Project, desk: Desk, on: date) -> None:
+def _resumed(_: ProjectResumed | ProjectCorrected, project: Project, desk: Desk, on: date) -> None:
     for one in _of(project, desk):
         if events := obligations.resume(one, desk.rules, on=on):
             desk.on_obligation(one, events, on=on)
@@ -171,8 +228,12 @@ def _resumed(event: ProjectResumed, project: Project, desk: Desk, on: date) -> N
 
 
 def _terminated(event: ProjectTerminated, project: Project, desk: Desk, on: date) -> None:
+    _end(f"项目终止：{event.reason}", project, desk, on)
+
+
+def _end(reason: str, project: Project, desk: Desk, on: date) -> None:
     for one in _of(project, desk):
-        _cancel(one, f"项目终止：{event.reason}", project, desk, on)
+        _cancel(one, reason, project, desk, on)
     light = desk.lights.get(light_id(project.id))
     if light is not None and light.allows(lights.Verb.END):
         desk.on_light(lights.end(light), ())
@@ -279,4 +340,5 @@ _TAKE: Mapping[type[ProjectEvent], Callable[[Any, Project, Desk, date], None]] =
     MilestoneReassigned: _reassigned,
     MilestoneMet: _met,
     MilestoneCancelled: _cancelled,
+    MilestoneReopened: _reopened,
 }

@@ -19,7 +19,7 @@ from services.assessment.domain.obligation import State as ObligationState
 from services.assessment.domain.project import Project
 from services.assessment.store.sets import Row, RowSet
 from shared.contracts.projects import Stage
-from shared.contracts.supervision import CommendationProposed, Light
+from shared.contracts.supervision import CommendationProposed, CommendationWithdrawn, Light
 from shared.kit.database import fetch
 
 T = TypeVar("T")
@@ -143,6 +143,10 @@ SELECT id FROM obligation
 """
 
 
+_PROPOSED = "SELECT id FROM commendation WHERE id = ANY ($1::uuid[]) AND state = 'proposed'"
+_WITHDRAW = "UPDATE commendation SET state = 'withdrawn', version = $2 WHERE id = $1"
+
+
 async def projects(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, Project]:
     return {row[0]: _project(row) for row in await _PROJECTS.by_id(ids, conn=conn)}
 
@@ -180,9 +184,21 @@ async def save_lights(kept: Iterable[Kept[StartLight]], *, conn: AsyncConnection
     await _save(_LIGHTS, ((one.is_new, _light_row(one.state, one.version)) for one in kept), conn)
 
 
+async def proposed_commendations(ids: Collection[UUID], *, conn: AsyncConnection) -> set[UUID]:
+    """Those of these that are proposed."""
+    return {row[0] for row in await fetch(conn, _PROPOSED, list(ids))} if ids else set()
+
+
 async def save_commendations(
-    proposed: Iterable[Kept[CommendationProposed]], *, conn: AsyncConnection, now: datetime
+    commendations: Iterable[Kept[CommendationProposed | CommendationWithdrawn]], *, conn: AsyncConnection, now: datetime
 ) -> None:
+    """Write proposals, and withdraw what was proposed before."""
+    proposed: list[Kept[CommendationProposed]] = []
+    for one in commendations:
+        if isinstance(one.state, CommendationWithdrawn):
+            await fetch(conn, _WITHDRAW, one.state.commendation_id, one.version)
+        else:
+            proposed.append(Kept(one.state, one.version))
     rows = [
         (
             one.state.commendation_id,
@@ -197,7 +213,7 @@ async def save_commendations(
         )
         for one in proposed
     ]
-    await _COMMENDATIONS.insert(rows, conn=conn)
+    await _COMMENDATIONS.upsert(rows, conn=conn)
 
 
 async def _save(into: RowSet, rows: Iterable[tuple[bool, Row]], conn: AsyncConnection) -> None:

@@ -12,7 +12,9 @@ from shared.contracts.programme import Tier
 from shared.contracts.supervision import (
     CaseClosed,
     CaseEscalated,
+    CaseReopened,
     CommendationProposed,
+    CommendationWithdrawn,
     Document,
     ObligationReminded,
     Subject,
@@ -21,8 +23,15 @@ from shared.contracts.supervision import (
 # The field's dates are Asia/Shanghai dates; the kit's clock holds the same zone but also reads time.
 CHINA = ZoneInfo("Asia/Shanghai")
 
-Told = ObligationReminded | CaseEscalated | CaseClosed | CommendationProposed
-TOLD: tuple[type[Told], ...] = (ObligationReminded, CaseEscalated, CaseClosed, CommendationProposed)
+Told = ObligationReminded | CaseEscalated | CaseClosed | CaseReopened | CommendationProposed | CommendationWithdrawn
+TOLD: tuple[type[Told], ...] = (
+    ObligationReminded,
+    CaseEscalated,
+    CaseClosed,
+    CaseReopened,
+    CommendationProposed,
+    CommendationWithdrawn,
+)
 
 TIER_NAMES = {
     Tier.CHIEF_GENERAL: "总链长",
@@ -158,8 +167,12 @@ def _say(event: Told, names: Names, decided_on: date, *, informed: str | None = 
             return _escalation(event, names, decided_on, informed)
         case CaseClosed():
             return _closing(event, names, informed)
+        case CaseReopened():
+            return _reopening(event, names, decided_on, informed)
         case CommendationProposed():
             return _commendation(event, names, informed)
+        case CommendationWithdrawn():
+            return _withdrawal(event, names)
 
 
 def _reminder(event: ObligationReminded, names: Names, informed: str | None) -> tuple[str, tuple[str, ...]]:
@@ -252,6 +265,29 @@ def _closing(event: CaseClosed, names: Names, informed: str | None) -> tuple[str
         f"办结原因：{_line(event.reason)}",
         "该督办件已销号",
         informed or "",
+    )
+
+
+def _reopening(
+    event: CaseReopened, names: Names, decided_on: date, informed: str | None
+) -> tuple[str, tuple[str, ...]]:
+    following = ""
+    if event.next_at is not None:
+        following = f"如仍未完成，将于{_near(event.next_at.astimezone(CHINA).date(), decided_on)}进入下一级督办"
+    return f"【恢复督办】{event.number} {_matter(event.subject)}督办件恢复办理", (
+        *_about(event.subject, names),
+        f"原定期限：{chinese_date(event.subject.due_on)}；恢复日期：{chinese_date(event.reopened_on)}",
+        f"恢复原因：{_line(event.reason)}，此前的办结不再有效",
+        following,
+        informed or "要求：请继续推进，并反馈办理情况、存在问题和预计完成时间",
+    )
+
+
+def _withdrawal(event: CommendationWithdrawn, names: Names) -> tuple[str, tuple[str, ...]]:
+    return f"【撤回激励建议】{_matter(event.subject)}", (
+        *_about(event.subject, names),
+        f"撤回原因：{_line(event.reason)}",
+        "此前的激励建议不再有效",
     )
 
 

@@ -22,8 +22,18 @@ from shared.contracts.programme import (
     PostTermsCorrected,
     PostVacated,
 )
-from shared.contracts.supervision import Addressed, Addressee, CaseClosed, CaseEscalated
+from shared.contracts.supervision import (
+    Addressed,
+    Addressee,
+    CaseClosed,
+    CaseEscalated,
+    CaseReopened,
+    CommendationWithdrawn,
+)
 from shared.kit.consuming.consumer import Fact
+
+_NEWS_OF_OLD = (CaseClosed, CaseReopened, CommendationWithdrawn)
+"""What concerns only those who heard of it before."""
 
 E = TypeVar("E", bound=Event)
 Audience = Sequence[Addressee | Listener]
@@ -84,7 +94,7 @@ def _messages(fact: Fact, routes: Routes, heard: _Heard) -> Iterator[NewMessage]
     assert isinstance(event, TOLD)
     subject = event.subject
     hearings = routes.address(heard.addressees(event), chain_id=subject.chain_id)
-    if not hearings and not isinstance(event, CaseClosed):
+    if not hearings and not isinstance(event, _NEWS_OF_OLD):
         # Nobody is there to hear it: it stands among the undelivered, until somebody is.
         hearings = [Hearing(None, ())]
     for hearing in hearings:
@@ -98,7 +108,7 @@ def _messages(fact: Fact, routes: Routes, heard: _Heard) -> Iterator[NewMessage]
             robot=hearing.robot,
             project_id=subject.project_id,
             chain_id=subject.chain_id,
-            case_id=event.case_id if isinstance(event, CaseEscalated | CaseClosed) else None,
+            case_id=event.case_id if isinstance(event, CaseEscalated | CaseClosed | CaseReopened) else None,
             rung=event.rung if isinstance(event, CaseEscalated) else None,
             traceparent=fact.traceparent,
         )

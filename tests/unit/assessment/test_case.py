@@ -129,6 +129,7 @@ def verbs() -> dict[Verb, Callable[[Case], list[Any]]]:
         Verb.RESUME: lambda one: cases.resume(one, RULES, on=date(2026, 3, 12)),
         Verb.RESCHEDULE: lambda one: cases.recount(one, other, now),
         Verb.CLOSE: lambda one: cases.close(one, story.obligation, *world, reason="节点已完成", on=DUE),
+        Verb.REOPEN: lambda one: cases.reopen(one, story.obligation, *world, reason="更正", on=DUE),
     }
 
 

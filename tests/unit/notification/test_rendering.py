@@ -29,8 +29,10 @@ from tests.support.supervision import (
     escalated,
     post,
     reminded,
+    reopened,
     subject,
     to,
+    withdrawn,
 )
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -106,7 +108,9 @@ CASES: dict[str, Draft] = {
     "circular": drafted(RUNGS[4]),
     "raised_by_light": drafted(escalated(raised_by_light=True, working_days_late=0)),
     "closed": drafted(closed()),
+    "reopened": drafted(reopened()),
     "commendation": drafted(commended()),
+    "withdrawn": drafted(withdrawn()),
     "repeated": drafted(escalated(), repeat=True),
     "belated": drafted(RUNGS[2], belated_on=date(2026, 3, 11)),
     "letter_copy": drafted(escalated(addressees=to(copy=(Tier.DEPUTY_CHIEF,)))),
