@@ -14,6 +14,8 @@ from services.intake.api.organisation import (
     reorganisation,
     responsible,
 )
+from services.intake.api.organisation import exports as organisation_exports
+from services.intake.api.organisation import workbook as organisation_workbooks
 from services.intake.api.projects import (
     corrections,
     evidence,
@@ -55,6 +57,8 @@ def routers() -> tuple[APIRouter, ...]:
         chain_maps.router,
         measure_workbooks.router,
         measures.router,
+        organisation_exports.router,
+        organisation_workbooks.router,
         organisations.router,
         people.router,
         plans.router,

@@ -59,6 +59,11 @@ def day(value: Raw, *, deadline: bool, epoch_1904: bool = False) -> date:
     return _from_text(value, deadline)
 
 
+def is_readable(known: date) -> bool:
+    """Whether a cell with this day would be read; of one of other years nothing is said rather."""
+    return known.year in _YEARS
+
+
 def _from_number(number: Decimal, deadline: bool, epoch_1904: bool) -> date:
     whole = int(number) if number.is_finite() else 0
     if whole in _SERIALS:

@@ -21,7 +21,6 @@ _TIERS = {word: tier for tier, word in TIER_NAMES.items()} | {
     "专班": Tier.TASK_FORCE,
 }
 _KINDS = {compact(word): kind for kind, word in ORGANISATION_KIND_NAMES.items()}
-_OF_CHAINS = frozenset({Tier.CHIEF, Tier.DEPUTY_CHIEF, Tier.TASK_FORCE, Tier.TASK_FORCE_OFFICE})
 _VACANT = frozenset({"空缺", "缺", "暂缺", "待定"})
 _ALL_CHAINS = frozenset({"全部", "所有", "各产业链", "全部产业链"})
 _BETWEEN = re.compile(r"[、,，;；/\n]+")
@@ -50,7 +49,7 @@ def read_post(line: Line, happened: Callable[[Raw], date]) -> ReadRow:
     parent = entry.take(Column.ORG_PARENT, words) or ""
     kind = entry.take(Column.ORG_KIND, kind_of)
     from_day = entry.take(Column.FROM_DAY, happened)
-    _check(entry, title=title, tier=tier, person=person, chains=chains)
+    _check(entry, title=title, tier=tier, person=person)
     if entry.reasons or organisation is None:
         return ReadRow(line.sheet, line.number, "organisation", reasons=tuple(entry.reasons))
     for key, column in PLACES.items():
@@ -91,10 +90,8 @@ def chains_of(value: Raw) -> tuple[str, ...]:
     return () if set(found) & _ALL_CHAINS else found
 
 
-def _check(entry: Entry, *, title: str, tier: Tier | None, person: str, chains: tuple[str, ...]) -> None:
+def _check(entry: Entry, *, title: str, tier: Tier | None, person: str) -> None:
     if title and not entry.line.filled(Column.TIER):
         entry.need(Column.TIER)
     if not title and (person or tier):
         entry.refuse(Column.POST, "填写了层级或姓名，但没有填写岗位")
-    if tier in _OF_CHAINS and not chains and not any(reason.column == Column.CHAIN for reason in entry.reasons):
-        entry.refuse(Column.CHAIN, f"{TIER_NAMES[tier]}须写明所负责的产业链")

@@ -24,13 +24,17 @@ _NOTES = (
     "4. 每个计划时间都是时间表上的一个节点，须有责任人：填岗位名称，或任职人员姓名。",
     "5. 已登记项目再次导入时，只更新有变化的内容；计划时间有调整的，须填写调整原因。",
     "6. 已登记项目转入新阶段的，须填写该阶段的时间和凭证编号；意向书、框架协议不算签约。",
-    "7. 机构人员表：一行一个岗位；姓名留空或填“空缺”表示岗位空缺。总链长、单位负责人、责任人不填产业链。",
-    "8. 不要填写手机号码等个人信息，系统不导入。",
+    "7. 机构人员表：一行一个岗位；岗位空缺的，姓名填“空缺”，留空则不作变更。总链长、单位负责人、责任人不填产业链。",
+    "8. 上级单位、单位类别在该单位的一行填写即可，留空则不作变更。更换任职人员的，同时填写新的任职时间。",
+    "9. 单位按名称识别，岗位按单位和岗位名称识别：改写名称会登记为新的单位或岗位，更名请在系统中办理。",
+    "10. 不要填写手机号码等个人信息，系统不导入。",
 )
 
 
 ProjectRow = Mapping[Column, Raw]
 """A project as a row of the sheet of projects; columns that say nothing are left out."""
+PostRow = Mapping[Column, Raw]
+"""A post, or a unit without one, as a row of the sheet of organisation; columns that say nothing are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +89,18 @@ _ORGANISATION = (
     _Field(Column.ORG_KIND, choices="单位类别"),
     _Field(Column.POST),
     _Field(Column.TIER, choices="层级"),
-    _Field(Column.PERSON, note="留空或填“空缺”表示空缺"),
+    _Field(Column.PERSON, note="岗位空缺的填“空缺”；留空则不作变更"),
     _Field(Column.CHAIN, note="多条产业链用、隔开"),
     _Field(Column.FROM_DAY, note="写到日；不填为导入当天"),
     _Field(Column.REMARK),
 )
 
 
-def template(chains: Sequence[str], rows: Sequence[ProjectRow] = ()) -> bytes:
-    """An xlsx; `chains` are the names offered for 所属产业链, `rows` what the sheet of projects holds already."""
+def template(chains: Sequence[str], rows: Sequence[ProjectRow] = (), posts: Sequence[PostRow] = ()) -> bytes:
+    """An xlsx; `chains` are the names offered for 所属产业链.
+
+    `rows`, `posts`: what the sheets of projects and of organisation hold already; the fuller one is opened first.
+    """
     book = Workbook()
     book.remove(book.active)
     projects, organisation = book.create_sheet("项目清单"), book.create_sheet("机构人员")
@@ -106,9 +113,11 @@ def template(chains: Sequence[str], rows: Sequence[ProjectRow] = ()) -> bytes:
     }
     ranges = _write_choices(book.create_sheet(_LISTS), choices)
     _write_fields(projects, _PROJECTS, ranges, last=max(_ROWS, len(rows) + _ROWS))
-    _write_rows(projects, rows)
-    _write_fields(organisation, _ORGANISATION, ranges, last=_ROWS)
+    _write_rows(projects, _PROJECTS, rows)
+    _write_fields(organisation, _ORGANISATION, ranges, last=max(_ROWS, len(posts) + _ROWS))
+    _write_rows(organisation, _ORGANISATION, posts)
     _write_notes(book.create_sheet("填写说明"))
+    book.active = organisation if len(posts) > len(rows) else projects
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
@@ -141,13 +150,13 @@ def _write_fields(page: Worksheet, fields: Sequence[_Field], ranges: dict[str, s
     page.freeze_panes = "A2"
 
 
-def _write_rows(page: Worksheet, rows: Sequence[ProjectRow]) -> None:
+def _write_rows(page: Worksheet, fields: Sequence[_Field], rows: Sequence[Mapping[Column, Raw]]) -> None:
     for at, row in enumerate(rows, 2):
         put(page, at, 1, at - 1)
-        for column, field in enumerate(_PROJECTS, 1):
+        for column, field in enumerate(fields, 1):
             if value := row.get(field.column):
                 put(page, at, column, value)
-    for column, field in enumerate(_PROJECTS, 1):
+    for column, field in enumerate(fields, 1):
         if rows:
             width = width_of([field.text, *(row.get(field.column) for row in rows[:200])])
             page.column_dimensions[get_column_letter(column)].width = width + 2

@@ -158,7 +158,7 @@ def test_an_organisation_moves_below_none_of_its_own() -> None:
 def test_a_renamed_organisation_is_found_by_every_name_it_bore() -> None:
     (event,) = programme.rename(BUREAU, "区投资促进局", from_day=MAY, today=MAY)
     renamed = programme.evolve_organisation(BUREAU, event)
-    assert programme.ids_by_name([renamed]) == {BUREAU.name: BUREAU.id, "区投资促进局": BUREAU.id}
+    assert programme.ids_by_name([renamed]) == {BUREAU.name: {BUREAU.id}, "区投资促进局": {BUREAU.id}}
     assert (renamed.name_on(MAY - timedelta(days=1)), renamed.name_on(MAY)) == (BUREAU.name, "区投资促进局")
     assert programme.rename(renamed, "区投资促进局", from_day=MAY, today=MAY) == []
 

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 from services.intake.domain.drafts import Verdict
 from services.intake.domain.imports.directory import directory_of
-from services.intake.domain.imports.roster import PostDraft, Roster, RosterOutcome
+from services.intake.domain.imports.roster import PostDraft, Roster, RosterOutcome, RosterRefusal
 from services.intake.domain.organisation import programme
 from services.intake.domain.organisation.programme import Chain, Organisation, Person, Post, Term
 from shared.contracts.ids import chain_id, organisation_id
@@ -29,13 +29,14 @@ def roster(
     *,
     people: Sequence[Person] = (ZHANG,),
     organisations: Sequence[Organisation] = (BUREAU,),
+    posts: Sequence[Post] = (DESK,),
     own_chains: Collection[UUID] | None = None,
 ) -> Roster:
     return Roster(
         directory=directory_of(chains=[SHIP], organisations=(), posts=(), people=(), today=TODAY),
         organisations=organisations,
         people=people,
-        posts=[DESK],
+        posts=posts,
         today=TODAY,
         new_id=uuid4,
         own_chains=own_chains,
@@ -161,6 +162,93 @@ def test_a_park_stays_one_whatever_a_list_says() -> None:
     park = replace(BUREAU, kind=OrganisationKind.PARK)
     (outcome,) = roster(organisations=(park,)).take([draft(1, kind=OrganisationKind.OTHER)])
     assert fields(outcome) == ["kind"]
+
+
+def test_a_chief_is_set_up_for_chains_that_the_list_names() -> None:
+    (outcome,) = roster().take([draft(1, title="链长", tier=Tier.CHIEF)])
+    assert outcome.refusals == (RosterRefusal("chains", "链长须写明所负责的产业链"),)
+
+
+def test_two_kinds_of_one_unit_in_one_list_are_refused() -> None:
+    first = draft(1, kind=OrganisationKind.GOVERNMENT)
+    outcomes = roster().take([first, draft(2, kind=OrganisationKind.OTHER), draft(3)])
+    assert [fields(outcome) for outcome in outcomes] == [[], ["kind"], []]
+
+
+def told(outcome: RosterOutcome) -> list[tuple[str, str, str, str]]:
+    return [(one.field, one.name, one.old, one.new) for one in outcome.differences]
+
+
+def test_what_changes_of_a_unit_and_its_post_is_told_from_what_to_what() -> None:
+    moved = draft(2, title="专员", tier=Tier.OFFICER, parent="示例区政府")
+    government = Organisation(organisation_id("示例区政府"), "示例区政府", None, 1)
+    drafts = [
+        draft(1, "示例区政府"),
+        replace(moved, kind=OrganisationKind.GOVERNMENT, person="李示例"),
+        draft(3, title="专员", tier=Tier.OFFICER, person="李示例", from_day=TODAY),
+        draft(4, title="科长", tier=Tier.UNIT_HEAD, person="张示例"),
+    ]
+    outcomes = roster(organisations=(BUREAU, government)).take(drafts)
+    verdicts = [outcome.verdict for outcome in outcomes]
+    assert verdicts == [Verdict.UNCHANGED, Verdict.CHANGED, Verdict.UNCHANGED, Verdict.RECORDED]
+    assert [told(outcome) for outcome in outcomes] == [
+        [],
+        [
+            ("parent", "上级单位", "", "示例区政府"),
+            ("kind", "单位类别", "", "党政部门"),
+            ("person", "姓名", "张示例", "李示例"),
+            ("from_day", "任职时间", "2025-01-01", "2026-01-05"),
+        ],
+        [],
+        [],
+    ]
+
+
+def test_a_vacancy_begins_today_where_the_list_leaves_the_day_on_which_the_term_began() -> None:
+    (outcome,) = roster().take(
+        [draft(1, title="专员", tier=Tier.OFFICER, vacant=True, from_day=DESK.terms[0].from_day)]
+    )
+    assert told(outcome) == [
+        ("person", "姓名", "张示例", "空缺"),
+        ("from_day", "空缺起始时间", "", "2026-01-05"),
+    ]
+
+
+def test_a_term_that_is_to_end_is_the_same_in_a_list_and_ends_no_sooner_by_one() -> None:
+    ending = replace(DESK, terms=(replace(DESK.terms[0], until_day=date(2026, 1, 31)),))
+
+    desk = draft(1, title="专员", tier=Tier.OFFICER)
+    same = replace(desk, person="张示例", from_day=date(2025, 1, 1))
+    sooner, then = replace(desk, vacant=True), replace(desk, vacant=True, from_day=date(2026, 2, 1))
+    assert [fields(roster(posts=[ending]).take([one])[0]) for one in (same, sooner, then)] == [[], ["person"], []]
+
+
+def test_somebody_who_is_to_assume_a_vacant_post_is_no_other_in_a_list() -> None:
+    coming = replace(DESK, terms=(Term(ZHANG.id, date(2026, 2, 1)),))
+    present = roster(posts=[coming])
+    drafts = [
+        draft(1, title="专员", tier=Tier.OFFICER, person="张示例", from_day=date(2026, 2, 1)),
+        draft(2, title="专员", tier=Tier.OFFICER, vacant=True),
+    ]
+    assert [outcome.verdict for outcome in present.take(drafts)] == [Verdict.UNCHANGED] * 2
+
+
+def test_names_are_the_same_however_their_digits_and_blanks_were_recorded() -> None:
+    unit = Organisation(organisation_id("示例　１局"), "示例　１局", None, 1)
+    person = Person(UUID(int=5), "张　示例", unit.id, 1)
+    post = Post(UUID(int=6), "专员Ａ", Tier.OFFICER, unit.id, (), (Term(person.id, date(2025, 1, 1)),), 2)
+    present = roster(organisations=[unit], people=[person], posts=[post])
+    (outcome,) = present.take([draft(1, "示例 1局", title="专员A", tier=Tier.OFFICER, person="张示例")])
+    assert outcome.verdict is Verdict.UNCHANGED
+
+
+def test_a_name_that_two_units_or_two_posts_share_but_for_blanks_is_refused() -> None:
+    spaced = Organisation(organisation_id("示 例局"), "示 例局", None, 1)
+    (outcome,) = roster(organisations=(BUREAU, spaced)).take([draft(1)])
+    assert fields(outcome) == ["organisation"]
+    other = replace(DESK, id=UUID(int=7), title="专 员")
+    (outcome,) = roster(posts=[DESK, other]).take([draft(1, title="专员", tier=Tier.OFFICER)])
+    assert fields(outcome) == ["title"]
 
 
 def test_the_clerk_of_one_chain_sets_up_no_post_of_another_and_none_that_answers_for_all() -> None:

@@ -2,20 +2,22 @@
 
 A row names a unit, perhaps with a post of it, perhaps with who holds the post. It records what is not known yet and
 lets people take up posts; a post's tier and chains, once recorded, are not changed by a list. A row is taken whole or
-refused whole.
+refused whole. Names are compared as lists are read, tidied.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
 
 from services.intake.domain.drafts import Refusal, Verdict
 from services.intake.domain.errors import NotYourChain
 from services.intake.domain.imports.directory import Directory
+from services.intake.domain.imports.roster_differences import RosterDifference, of_post, of_unit
 from services.intake.domain.organisation import programme
-from services.intake.domain.organisation.programme import Organisation, Person, Post, Term
+from services.intake.domain.organisation.programme import Organisation, Person, Post
 from services.intake.domain.terms import TIER_NAMES
+from services.intake.domain.tidy import tidy
 from shared.contracts.event import Event
 from shared.contracts.ids import organisation_id
 from shared.contracts.programme import OrganisationKind, Tier
@@ -52,11 +54,15 @@ class RosterRefusal:
 
 @dataclass(frozen=True, slots=True)
 class RosterOutcome:
-    """What became of a row; refused: at least one refusal, and nothing of it recorded."""
+    """What became of a row; refused: at least one refusal, and nothing of it recorded.
+
+    `differences`: of the unit and the post that were known, what changes.
+    """
 
     row: str
     verdict: Verdict
     refusals: tuple[RosterRefusal, ...] = ()
+    differences: tuple[RosterDifference, ...] = ()
 
 
 class _Refused(Exception):
@@ -96,14 +102,18 @@ class Roster:
         self._people = {record.id: record for record in people}
         self._namesakes: dict[tuple[UUID, str], list[Person]] = {}
         self._posts = {(record.organisation_id, record.title): record for record in posts}
+        self._titles: dict[tuple[UUID, str], set[str]] = {}
         self._parents_given: dict[UUID, UUID] = {}
+        self._kinds_given: dict[UUID, OrganisationKind] = {}
         self._today = today
         self._new_id = new_id
         self._own_chains = own_chains
         self.changed: dict[UUID, Organisation | Person | Post] = {}
         self.events: dict[UUID, list[Event]] = {}
         for person in self._people.values():
-            self._namesakes.setdefault((person.organisation_id, person.name), []).append(person)
+            self._namesakes.setdefault((person.organisation_id, tidy(person.name)), []).append(person)
+        for unit, title in self._posts:
+            self._titles.setdefault((unit, tidy(title)), set()).add(title)
 
     @property
     def organisations(self) -> Collection[Organisation]:
@@ -134,21 +144,52 @@ class Roster:
 
     def _id(self, name: str) -> UUID:
         """Of the organisation that bears or bore the name; otherwise the one that it would have."""
-        return self._ids.get(name) or organisation_id(name)
+        return next(iter(self._ids.get(tidy(name), ())), None) or organisation_id(name)
+
+    def _post(self, unit: UUID, title: str) -> Post | None:
+        recorded = next(iter(self._titles.get((unit, tidy(title)), ())), title)
+        return self._posts.get((unit, recorded))
 
     def _outcome(self, draft: PostDraft) -> RosterOutcome:
         unit = self._id(draft.organisation)
-        present: object = self._posts.get((unit, draft.title)) if draft.title else self._organisations.get(unit)
+        known, post = self._organisations.get(unit), self._post(unit, draft.title)
+        present: object = post if draft.title else known
         try:
+            self._require_unmistakable(draft, unit)
             changes = self._decide(draft, unit)
         except _Refused as refused:
             return RosterOutcome(draft.row, Verdict.REFUSED, (refused.refusal,))
         if draft.parent:
             self._parents_given[unit] = self._id(draft.parent)
+        if draft.kind:
+            self._kinds_given[unit] = draft.kind
         for change in changes:
             self._apply(change)
         verdict = Verdict.RECORDED if present is None else Verdict.CHANGED if changes else Verdict.UNCHANGED
-        return RosterOutcome(draft.row, verdict)
+        return RosterOutcome(draft.row, verdict, differences=self._differences(known, post, changes))
+
+    def _require_unmistakable(self, draft: PostDraft, unit: UUID) -> None:
+        """Refuse a name that two records share once blanks and full-width signs are tidied: which is meant?"""
+        for field, name in (("organisation", draft.organisation), ("parent", draft.parent)):
+            if len(self._ids.get(tidy(name), ())) > 1:
+                raise _Refused(field, f"有几个单位的名称与“{name}”只差空格或全半角，请在系统中办理")
+        if len(self._titles.get((unit, tidy(draft.title)), ())) > 1:
+            raise _Refused(
+                "title", f"{draft.organisation}有几个岗位的名称与“{draft.title}”只差空格或全半角，请在系统中办理"
+            )
+
+    def _differences(
+        self, unit: Organisation | None, post: Post | None, changes: Sequence[_Change]
+    ) -> tuple[RosterDifference, ...]:
+        """Asked once the changes are applied, so that everybody they name is known."""
+        found: list[RosterDifference] = []
+        for change in changes:
+            match change.record:
+                case Organisation() as after if unit:
+                    found += of_unit(unit, after, self._organisations)
+                case Post() as after if post:
+                    found += of_post(post, after, self._people, today=self._today)
+        return tuple(found)
 
     def _apply(self, change: _Change) -> None:
         match change.record:
@@ -156,9 +197,10 @@ class Roster:
                 self._organisations[unit.id] = unit
             case Person() as person:
                 self._people[person.id] = person
-                self._namesakes.setdefault((person.organisation_id, person.name), []).append(person)
+                self._namesakes.setdefault((person.organisation_id, tidy(person.name)), []).append(person)
             case Post() as post:
                 self._posts[post.organisation_id, post.title] = post
+                self._titles.setdefault((post.organisation_id, tidy(post.title)), set()).add(post.title)
         self.changed[change.record.id] = change.record
         self.events.setdefault(change.record.id, []).extend(change.events)
 
@@ -166,7 +208,7 @@ class Roster:
         changes = self._unit(draft, unit)
         if not draft.title:
             return changes
-        present = self._posts.get((unit, draft.title))
+        present = self._post(unit, draft.title)
         post, events = (self._same(present, draft), []) if present else self._establish(draft, unit)
         if draft.person:
             person, more = self._hold(post, draft)
@@ -185,6 +227,8 @@ class Roster:
         parent = self._id(draft.parent) if draft.parent else present.parent_id if present else None
         if draft.parent and self._parents_given.get(id, parent) != parent:
             raise _Refused("parent", f"本表中“{draft.organisation}”有两个上级单位")
+        if draft.kind and self._kinds_given.get(id, draft.kind) is not draft.kind:
+            raise _Refused("kind", f"本表中“{draft.organisation}”有两个单位类别")
         wanted = Organisation(id, draft.organisation, parent, kind=draft.kind)
         above = list(self._above(parent))
         try:
@@ -210,6 +254,8 @@ class Roster:
     def _establish(self, draft: PostDraft, unit: UUID) -> tuple[Post, list[Event]]:
         if draft.tier is None:
             raise _Refused("tier", "没有填写层级")
+        if draft.tier in programme.CHAIN_TIERS and not draft.chains:
+            raise _Refused("chains", f"{TIER_NAMES[draft.tier]}须写明所负责的产业链")
         wanted = Post(self._new_id(), draft.title, draft.tier, unit, self._chain_ids(draft), established_on=self._today)
         events = _or_refuse("title", lambda: programme.establish(wanted))
         return programme.fold_post(None, events), events
@@ -222,22 +268,30 @@ class Roster:
 
     def _hold(self, post: Post, draft: PostDraft) -> tuple[_Change | None, list[Event]]:
         """What lets the person hold the post, with the person where they are not known yet."""
-        last = _open_term(post)
-        if last and self._people[last.person_id].name == draft.person:
-            if draft.from_day and draft.from_day != last.from_day:
-                raise _Refused("from_day", f"任职时间已登记为{last.from_day}，更正须另行办理")
+        standing = [term for term in (post.term(self._today), post.open_term()) if term]
+        known = [term.from_day for term in standing if tidy(self._people[term.person_id].name) == tidy(draft.person)]
+        if known:
+            if draft.from_day and draft.from_day not in known:
+                raise _Refused("from_day", f"任职时间已登记为{known[0]}，更正须另行办理")
             return None, []
         person, new = self._person(draft, post.organisation_id)
         from_day = draft.from_day or self._today
         return new, _or_refuse("from_day", lambda: programme.assume(post, person_id=person.id, from_day=from_day))
 
     def _leave(self, post: Post, draft: PostDraft) -> list[Event]:
-        if _open_term(post) is None:
+        """What leaves the post vacant; the day on which the term began says nothing of when it ends."""
+        held, last = post.term(self._today), post.open_term()
+        if held and held.until_day:
+            if draft.from_day == held.until_day + timedelta(days=1):
+                return []
+            raise _Refused("person", f"该岗位的任期已登记至{held.until_day}，改为空缺须先更正任期")
+        if last is None or (draft.from_day is None and held is None):
             return []
-        return _or_refuse("person", lambda: programme.vacate(post, from_day=draft.from_day or self._today))
+        from_day = draft.from_day if draft.from_day != last.from_day else None
+        return _or_refuse("person", lambda: programme.vacate(post, from_day=from_day or self._today))
 
     def _person(self, draft: PostDraft, unit: UUID) -> tuple[Person, _Change | None]:
-        known = self._namesakes.get((unit, draft.person), [])
+        known = self._namesakes.get((unit, tidy(draft.person)), [])
         if len(known) > 1:
             raise _Refused("person", f"{draft.organisation}有{len(known)}位“{draft.person}”，请在系统中办理任职")
         if known:
@@ -245,10 +299,6 @@ class Roster:
         (event,) = programme.record_person(None, Person(self._new_id(), draft.person, unit))
         person = programme.evolve_person(None, event)
         return person, _Change(person, (event,))
-
-
-def _open_term(post: Post) -> Term | None:
-    return post.terms[-1] if post.terms and post.terms[-1].until_day is None else None
 
 
 def _or_refuse(field: str, decide: Callable[[], list[Event]]) -> list[Event]:

@@ -17,6 +17,7 @@ from services.intake.domain.errors import (
     TermNotAllowed,
 )
 from services.intake.domain.terms import ORGANISATION_KIND_NAMES, TIER_NAMES
+from services.intake.domain.tidy import tidy
 from shared.contracts.event import Event
 from shared.contracts.programme import (
     ChainCategory,
@@ -161,6 +162,14 @@ class Post:
     def term(self, day: date) -> Term | None:
         return next((term for term in self.terms if term.covers(day)), None)
 
+    def open_term(self) -> Term | None:
+        """The term that has no end yet; it may begin in the future."""
+        return self.terms[-1] if self.terms and self.terms[-1].until_day is None else None
+
+    def shown_term(self, day: date) -> Term | None:
+        """The term that a list of this day names: the holder's; of a vacant post, that of who is to assume it."""
+        return self.term(day) or self.open_term()
+
     def chains_on(self, day: date) -> tuple[UUID, ...]:
         return next((former.chain_ids for former in self.former if day <= former.until_day), self.chain_ids)
 
@@ -210,9 +219,13 @@ def rename(present: Organisation, name: str, *, from_day: date, today: date) -> 
     ]
 
 
-def ids_by_name(organisations: Iterable[Organisation]) -> dict[str, UUID]:
-    """Organisations by every name they are or were known by."""
-    return {name: organisation.id for organisation in organisations for name in organisation.names}
+def ids_by_name(organisations: Iterable[Organisation]) -> dict[str, set[UUID]]:
+    """Organisations by every name they are or were known by, tidied as lists are read; then two may share one."""
+    found: dict[str, set[UUID]] = {}
+    for organisation in organisations:
+        for name in organisation.names:
+            found.setdefault(tidy(name), set()).add(organisation.id)
+    return found
 
 
 def record_person(present: Person | None, wanted: Person) -> list[Event]:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.intake.domain.drafts import Difference, Field, Outcome, Refusal, Verdict
 from services.intake.domain.imports.directory import Directory
 from services.intake.domain.imports.roster import RosterOutcome
+from services.intake.domain.imports.roster_differences import RosterDifference
 from services.intake.handlers.imports.project_list import (
     check_names,
     import_projects,
@@ -82,7 +83,7 @@ class RowChange:
 class RowResult:
     """What became of a row; `code` and `project_id` where it is a project that was taken.
 
-    `changes`: of a project that was known, field by field; of a dry run, what would change.
+    `changes`: of a project, unit or post that was known, field by field; of a dry run, what would change.
     """
 
     sheet: str
@@ -203,7 +204,8 @@ def _result(row: ReadRow, roster: RosterOutcome | None, project: Outcome | None)
     kind = RowKind(row.kind)
     if roster:
         reasons = tuple(_reason(row, refusal.field, refusal.message) for refusal in roster.refusals)
-        return RowResult(row.sheet, row.row, kind, OUTCOMES[roster.verdict], reasons=reasons)
+        told = tuple(_roster_change(row, difference) for difference in roster.differences) or None
+        return RowResult(row.sheet, row.row, kind, OUTCOMES[roster.verdict], reasons=reasons, changes=told)
     if project:
         reasons = tuple(_project_reasons(row, project.refusals))
         id = str(project.project_id) if project.project_id else None
@@ -226,6 +228,11 @@ def _change(row: ReadRow, difference: Difference) -> RowChange:
     return RowChange(difference.name, place.cell if place else "", difference.old, difference.new)
 
 
+def _roster_change(row: ReadRow, difference: RosterDifference) -> RowChange:
+    place = row.places.get(difference.field)
+    return RowChange(difference.name, place.cell if place else "", difference.old, difference.new)
+
+
 def _with_column(reason: Reason) -> str:
     """What is asked for has no column in the sheet, so that there is no cell to fill in."""
     return f"{reason.reason}；请增加“{reason.column}”列填写"
@@ -240,7 +247,7 @@ def _undone(row: RowResult) -> RowResult:
     """A dry run gives no numbers: they were rolled back with the project."""
     if row.outcome is not RowOutcome.IMPORTED:
         return row
-    return RowResult(row.sheet, row.row, row.kind, row.outcome, reasons=row.reasons)
+    return replace(row, code=None, project_id=None)
 
 
 def _plain(row: RowResult) -> dict[str, Any]:

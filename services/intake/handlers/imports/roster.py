@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.intake.domain.imports.directory import Directory, directory_of
 from services.intake.domain.imports.roster import PostDraft, Roster, RosterOutcome
 from services.intake.domain.organisation.programme import Organisation, Person, Post, ids_by_name
+from services.intake.domain.tidy import tidy
 from services.intake.handlers.standing import own_chains
 from services.intake.handlers.writing import append, lock_register, today
 from services.intake.store.organisation import programme as store
@@ -52,7 +53,9 @@ async def rehearse_roster(
 async def _touched(drafts: Sequence[PostDraft], *, conn: AsyncConnection) -> set[UUID]:
     """The units that the list names, and their posts."""
     known = ids_by_name((await store.organisations(conn=conn)).values())
-    named = {known.get(draft.organisation) or organisation_id(draft.organisation) for draft in drafts}
+    named: set[UUID] = set()
+    for draft in drafts:
+        named |= known.get(tidy(draft.organisation)) or {organisation_id(draft.organisation)}
     posts = (await store.posts(conn=conn)).values()
     return named | {post.id for post in posts if post.organisation_id in named}
 

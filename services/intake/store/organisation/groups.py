@@ -34,6 +34,11 @@ async def task_forces(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[U
     return {row.id: _task_force(row) for row in rows}
 
 
+async def dissolved(*, on: date, conn: AsyncConnection) -> set[UUID]:
+    """The task forces that are no more on a day."""
+    return set((await conn.execute(select(FORCE.id).where(FORCE.dissolved_from <= on))).scalars())
+
+
 async def parks(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, Park]:
     rows = await conn.execute(select(tables.park).where(sets.one_of(PARK.id, ids)))
     return {row.id: Park(row.id, tuple(row.chain_ids), row.address) for row in rows}

@@ -1,7 +1,7 @@
 """Reading and writing organisations, people, chains and posts."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -113,6 +113,30 @@ HOLDERS = """
 async def holders(posts: Collection[UUID], *, on: date, conn: AsyncConnection) -> dict[UUID, UUID | None]:
     """Who holds each of these posts on a day, as far as they exist."""
     return {row["id"]: row["person_id"] for row in await fetch(conn, HOLDERS, list(posts), on)}
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPost:
+    title: str
+    organisation_id: UUID
+    organisation_name: str
+
+
+HELD = """
+    SELECT term.person_id, post.title, post.organisation_id, organisation.name AS organisation_name
+      FROM post_term AS term JOIN post ON post.id = term.post_id JOIN organisation ON organisation.id = organisation_id
+     WHERE term.person_id = ANY ($1::uuid[]) AND $2::date BETWEEN from_day AND coalesce(until_day, 'infinity')
+     ORDER BY post.title, post.id
+"""
+
+
+async def posts_held(people: Collection[UUID], *, on: date, conn: AsyncConnection) -> dict[UUID, list[HeldPost]]:
+    """The posts that these people hold on a day, by title; whoever holds none is not named."""
+    found: dict[UUID, list[HeldPost]] = {}
+    for row in await fetch(conn, HELD, list(people), on):
+        post = HeldPost(row["title"], row["organisation_id"], row["organisation_name"])
+        found.setdefault(row["person_id"], []).append(post)
+    return found
 
 
 async def chain_like(*, code: str, name: str, conn: AsyncConnection) -> Chain | None:

@@ -381,11 +381,11 @@ def test_the_kind_of_a_unit_is_read_and_an_unknown_one_is_refused_with_its_cell(
 
 def test_an_organisation_row_is_refused_with_its_cells() -> None:
     content = workbook(
-        {"机构": [ORGANISATION, ["示例局", None, "示例链长", "链长", "甲"], ["示例局", None, None, "科长", "乙"]]}
+        {"机构": [ORGANISATION, ["示例局", None, "示例链长", None, "甲"], ["示例局", None, None, "科长", "乙"]]}
     )
     chief, other = read_workbook(content).rows
 
-    assert reasons(chief) == [("F2", "链长须写明所负责的产业链")]
+    assert reasons(chief) == [("D2", "没有填写层级")]
     assert [cell for cell, _ in reasons(other)] == ["D3", "C3"]
 
 
