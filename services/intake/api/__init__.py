@@ -23,6 +23,7 @@ from services.intake.api.projects import (
     lists,
     profiles,
     projects,
+    report_workbook,
     reports,
     support,
     timetables,
@@ -71,6 +72,7 @@ def routers() -> tuple[APIRouter, ...]:
         register_workbooks.router,
         registers.router,
         reorganisation.router,
+        report_workbook.router,  # before the months of reports: it is none of them
         reports.router,
         requests.router,
         responsible.router,

@@ -22,6 +22,7 @@ from services.intake.handlers.imports.imports import RowKind, RowOutcome, Upload
 from services.intake.handlers.imports.lead_list import LIST_KEY as LEADS_KEY
 from services.intake.handlers.imports.measure_list import LIST_KEY as MEASURES_KEY
 from services.intake.handlers.imports.register_list import open_chains
+from services.intake.handlers.imports.report_list import LIST_KEY as REPORTS_KEY
 from services.intake.importer import carry_out, carry_out_behind
 from services.intake.store import imports as store
 from services.intake.store.imports import KeptImport, Status
@@ -29,6 +30,7 @@ from services.intake.workbook import isolation
 from services.intake.workbook.lead_lists import LEADS
 from services.intake.workbook.problems import UnknownFormat, WorkbookTooLarge
 from services.intake.workbook.register_lists import MEASURES, layout_of
+from services.intake.workbook.report_lists import REPORTS
 from services.intake.workbook.results import ReadWorkbook, Reason, RejectedRow
 from services.intake.workbook.sheets import MAX_BYTES
 from services.intake.workbook.template import template
@@ -43,7 +45,7 @@ STATUSES: dict[type[DomainError], int] = {UnknownFormat: 415, WorkbookTooLarge: 
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 AROUND_A_FILE = 64 * 1024
-LAYOUTS = {MEASURES_KEY: MEASURES, LEADS_KEY: LEADS}
+LAYOUTS = {MEASURES_KEY: MEASURES, LEADS_KEY: LEADS, REPORTS_KEY: REPORTS}
 """The columns of lists that are no register's, by what their rows name as their list."""
 OUTCOME_NAMES = {
     RowOutcome.IMPORTED: "新增",
@@ -136,7 +138,7 @@ async def show_import(import_id: UUID, conn: Reader) -> Response:
     "/v1/imports/{import_id}/error-sheet",
     responses=SHEET,
     response_class=Response,
-    dependencies=[Depends(require(Role.CLERK, Role.REVIEWER, Role.SUPERVISOR, Role.OPERATOR))],
+    dependencies=[Depends(require(Role.CLERK, Role.REVIEWER, Role.SUPERVISOR, Role.CHIEF, Role.OPERATOR))],
 )
 async def get_error_sheet(import_id: UUID, request: Request) -> Response:
     """The refused rows as they were, bad cells marked, with the reasons; 404 where no row was refused."""

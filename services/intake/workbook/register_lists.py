@@ -12,6 +12,7 @@ from typing import Any
 from services.intake.domain import uscc
 from services.intake.domain.fields import FieldRule, FieldType
 from services.intake.domain.imports import measure_list as measure_import
+from services.intake.domain.imports import report_list as report_import
 from services.intake.domain.imports.register_list import CHAIN, ID, POST, YEAR
 from services.intake.domain.registers.registers import Register
 from services.intake.workbook.dates import day
@@ -43,10 +44,12 @@ _ALIASES: Mapping[str, tuple[str, ...]] = {
     measure_import.TEXT: ("措施", "措施名称", "主要措施"),
     measure_import.DUE_ON: ("完成时间", "完成日期", "时限"),
     measure_import.POST: ("责任人",),
+    report_import.IN_MONTH: ("当月完成投资",),
 }
 _PASSED_OVER = {"序号", "序", Column.REJECTED_ROW.value, Column.REJECTED_REASON.value}
 _PARTNERS = re.compile(r"[、;；\n]+")
 _PARTNER = re.compile(r"(?P<name>.+?)(?:[(（](?P<code>[0-9A-Za-z]{10,20})[)）])?")
+_ZERO = re.compile(r"0+(?:\.0+)?(?:亿元?|万元?|元)?")
 _COUNT = re.compile(r"(\d{1,11})(?:\.0+)?[个家项条]?")
 
 
@@ -219,7 +222,7 @@ def _notices(found: FoundFields, layout: Layout) -> Iterator[str]:
 def _reader(rule: FieldRule, found: FoundFields, *, epoch_1904: bool) -> Callable[[Raw], Any]:
     if rule.type is FieldType.INT_WAN:
         stated = unit_of(found.fields[rule.key].text, found.units)
-        return lambda value: 0 if value == 0 and not isinstance(value, bool) else wan(value, stated=stated)
+        return lambda value: 0 if _ZERO.fullmatch(compact(value)) else wan(value, stated=stated)
     if rule.type is FieldType.DATE:
         return lambda value: day(value, deadline=_is_deadline(rule), epoch_1904=epoch_1904).isoformat()
     if rule.type is FieldType.CHOICE:

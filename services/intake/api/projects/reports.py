@@ -31,7 +31,8 @@ Reporter = Annotated[Write, Depends(writing(Role.CLERK, Role.REVIEWER, Role.CHIE
 """Whoever may hold a post: only the holder of the reporting one reports, or 督查室 on its behalf."""
 
 Amount = Annotated[int, Field(ge=0, le=10**11, description="whole 万元")]
-MonthText = Annotated[str, Path(pattern=r"^(20\d\d)-(0[1-9]|1[0-2])$", description="as 2026-03")]
+MONTH = r"^(20\d\d)-(0[1-9]|1[0-2])$"
+MonthText = Annotated[str, Path(pattern=MONTH, description="as 2026-03")]
 
 
 def month_of(month: MonthText) -> date:
@@ -127,11 +128,18 @@ async def list_month(
     paging: Page,
     chain: Annotated[ChainCode | None, Query(description="a chain's code")] = None,
     submitted: Annotated[bool | None, Query(description="false: those that have not reported yet")] = None,
+    responsible_org_id: UUID | None = None,
 ) -> dict[str, Any]:
     """The projects that report a month, by code: each with its report, or what is offered to be filled in."""
     after = paging.start(tuple[str])
     found = await store.due(
-        month, chain=chain, submitted=submitted, after=after[0] if after else None, limit=paging.limit, conn=conn
+        month,
+        chain=chain,
+        submitted=submitted,
+        responsible_org_id=responsible_org_id,
+        after=after[0] if after else None,
+        limit=paging.limit,
+        conn=conn,
     )
     shown = [DueShown.of(item) for item in found]
     return page(shown, (found[-1].code,) if len(found) == paging.limit else None)

@@ -4,7 +4,7 @@ Money in whole 万元, as it stands at the month's end.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from uuid import UUID
 
@@ -53,6 +53,11 @@ class Figures:
     visual_progress: str
 
 
+def figures_of(said: Report | ProjectReported) -> Figures:
+    """What a report says, whoever made it when."""
+    return Figures(**{field.name: getattr(said, field.name) for field in fields(Figures)})
+
+
 def prefilled(last: Report | None) -> Figures:
     """A month's report as it is offered: nothing new since the month before."""
     if last is None:
@@ -93,6 +98,18 @@ def report(
             post_id=post_id,
         )
     ]
+
+
+def require_reporter(post_id: UUID | None, *, holder: UUID | None, person: UUID | None, supervises: bool) -> None:
+    """Only who holds the reporting post reports, or 督查室 on its behalf; without a post, whoever writes for the chain.
+
+    Raises:
+        NotYourReport: somebody else holds the post, or nobody does.
+    """
+    if post_id is None or supervises:
+        return
+    if holder is None or person != holder:
+        raise NotYourReport(post_id)
 
 
 def last_before(month: date, reports: Sequence[Report]) -> Report | None:

@@ -1,6 +1,5 @@
 """Monthly reports: submitted by the responsible post."""
 
-from dataclasses import fields
 from datetime import date
 from uuid import UUID
 
@@ -8,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.domain.projects import reports as domain
 from services.intake.domain.projects.project import Project
-from services.intake.domain.projects.reports import Figures, NotYourReport, Report
+from services.intake.domain.projects.reports import Figures, Report
 from services.intake.domain.projects.timetable import Lines
 from services.intake.handlers.projects.projects import holders_of, locked, save
 from services.intake.handlers.standing import require_chains
@@ -41,19 +40,16 @@ async def report_month(
     assert isinstance(event, ProjectReported)
     made = store.reported(event, at=by.now, actor=by.actor)
     before = next((item for item in present if item.month == month), None)
-    if before and _says(before) == _says(made):
+    if before and domain.figures_of(before) == domain.figures_of(event):
         return project, before
     return await save(project, events, beside=store.rows([made]), conn=conn, by=by), made
 
 
-def _says(report: Report) -> Figures:
-    return Figures(**{field.name: getattr(report, field.name) for field in fields(Figures)})
-
-
 async def _require_post(post_id: UUID | None, *, conn: AsyncConnection, by: By) -> None:
-    """Only who holds the post reports, or 督查室 on its behalf; without a post, whoever writes for the chain."""
-    if post_id is None or Role.SUPERVISOR in by.principal.roles:
-        return
-    holder = (await holders_of({post_id}, conn=conn, day=today(by))).get(post_id)
-    if holder is None or by.principal.person != holder:
-        raise NotYourReport(post_id)
+    holders = await holders_of({post_id} if post_id else set(), conn=conn, day=today(by))
+    domain.require_reporter(
+        post_id,
+        holder=holders.get(post_id) if post_id else None,
+        person=by.principal.person,
+        supervises=Role.SUPERVISOR in by.principal.roles,
+    )

@@ -1,6 +1,6 @@
 """Reading and writing monthly reports."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
@@ -39,7 +39,18 @@ DUE = """
        AND ($2::text IS NULL OR chain_id = (SELECT id FROM chain WHERE code = $2))
        AND ($3::boolean IS NULL OR (report IS NOT NULL) = $3)
        AND ($4::text IS NULL OR project.code > $4)
+       AND ($6::uuid IS NULL OR responsible_org_id = $6)
      ORDER BY project.code LIMIT $5
+"""
+AROUND = """
+    SELECT report.* FROM unnest($1::uuid[]) AS wanted (id)
+     CROSS JOIN LATERAL (
+        (SELECT * FROM project_report AS r WHERE r.project_id = wanted.id AND r.month <= $2::date
+          ORDER BY r.month DESC LIMIT 2)
+        UNION ALL
+        (SELECT * FROM project_report AS r WHERE r.project_id = wanted.id AND r.month > $2::date
+          ORDER BY r.month DESC LIMIT 1)
+     ) AS report
 """
 FORGET = "DELETE FROM project_report WHERE project_id = $1 AND NOT month = ANY ($2::date[])"
 
@@ -52,6 +63,17 @@ async def of_project(
     if before is not None:
         query = query.where(TABLE.c.month < before)
     return [Report(**row._mapping) for row in await conn.execute(query)]
+
+
+async def around(month: date, project_ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, list[Report]]:
+    """Of each of these projects what a month's report is decided by: the month's own, the one before, the latest after.
+
+    One statement, however many projects.
+    """
+    found: dict[UUID, list[Report]] = {id: [] for id in project_ids}
+    for row in await fetch(conn, AROUND, list(project_ids), month) if project_ids else ():
+        found[row["project_id"]].append(Report(**row))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +96,7 @@ async def due(
     *,
     chain: str | None = None,
     submitted: bool | None = None,
+    responsible_org_id: UUID | None = None,
     after: str | None = None,
     limit: int,
     conn: AsyncConnection,
@@ -82,7 +105,7 @@ async def due(
 
     `chain`: a code. `submitted`: those that have reported it, or those that have not.
     """
-    found = await fetch(conn, DUE, month, chain, submitted, after, limit)
+    found = await fetch(conn, DUE, month, chain, submitted, after, limit, responsible_org_id)
     return [_due(row, month) for row in found]
 
 
