@@ -16,7 +16,7 @@ from services.intake.domain.requests import common_problems
 from services.intake.domain.requests import requests as domain
 from services.intake.domain.requests.common_problems import NewProblem, Problem
 from services.intake.domain.requests.requests import Assignment, NewRequest, Request
-from services.intake.handlers.registers.filings import post_of
+from services.intake.handlers.registers.registers import post_of
 from services.intake.handlers.standing import require_chains
 from services.intake.handlers.writing import append, require_version, today
 from services.intake.store.organisation import enterprises, leave
