@@ -94,7 +94,8 @@ class Soak:
 
     async def _one(self, work: Coroutine[Any, Any, int]) -> None:
         try:
-            self.facts += await work
+            done = await work  # not `+= await`: that adds to what there was before
+            self.facts += done
         except (RuntimeError, OSError, TimeoutError) as error:
             self.refused += 1
             say(f"  refused: {error!r}")
