@@ -14,6 +14,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
 
 from services.intake.api.access import READERS, Reader, Today
+from services.intake.api.projects.filters import Narrowed
 from services.intake.api.projects.lists import Code, KnownOn, On, page_of, wanted_of
 from services.intake.api.statistics import Of, issue_of
 from services.intake.domain import terms
@@ -26,12 +27,10 @@ from services.intake.domain.statistics.statistics import (
     Signing,
     groups,
 )
-from services.intake.domain.terms import HoldStatus, ProjectList
+from services.intake.domain.terms import ProjectList
 from services.intake.handlers import statistics as handlers
 from services.intake.store import views
-from services.intake.store.views import ProjectFilter
 from services.intake.workbook.tables import MEDIA_TYPES, Format, Heading, Row, TableWriter, table_writer
-from shared.contracts.projects import Stage
 from shared.kit.process.declaration import Platform
 from shared.kit.web.security import require
 
@@ -78,16 +77,9 @@ FIGURES = (Heading("分类", 12), Heading("名称", 30), Heading("项目数"), H
 
 @router.get("/v1/exports/projects")
 async def export_projects(
-    request: Request,
-    today: Today,
-    made: As = Format.XLSX,
-    stage: Stage | None = None,
-    chain: Code = None,
-    responsible_org_id: UUID | None = None,
-    hold_status: HoldStatus | None = None,
+    request: Request, today: Today, wanted: Narrowed, made: As = Format.XLSX
 ) -> StreamingResponse:
-    """All projects in order of their codes."""
-    wanted = ProjectFilter(stage, chain, responsible_org_id, hold_status)
+    """Projects in order of their codes: those that the list shows with the same filters."""
     platform: Platform = request.app.state.platform
 
     async def pages() -> AsyncIterator[list[Row]]:

@@ -113,6 +113,13 @@ class ValueNotAllowed(Invalid):
         super().__init__(message, field=field, pointer=f"#/{field}")
 
 
+class FilterNotAllowed(Invalid):
+    """What a list is to be narrowed to makes no sense; `field` is the parameter."""
+
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message, field=field)
+
+
 class HoldNotAllowed(Conflict):
     """Hold, resume or terminate does not fit the project's present state."""
 

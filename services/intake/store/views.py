@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, Select, and_, any_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.intake.domain.terms import ENDED, LISTS, HoldStatus, ProjectList
-from services.intake.store import sets, tables
+from services.intake.store import search, sets, tables
+from services.intake.store.projects.filters import ProjectFilter
 from shared.contracts.programme import OrganisationKind, Tier
 from shared.contracts.projects import Stage
 from shared.kit.database import fetch
@@ -21,29 +21,6 @@ SIGNED = tables.project_stage_day.alias("signed")
 STARTED = tables.project_stage_day.alias("started")
 
 TIERS = list(Tier)
-
-
-@dataclass(frozen=True, slots=True)
-class ProjectFilter:
-    """What a list of projects is narrowed to; `chain` is a code. Terminated ones stand in none of the three lists."""
-
-    stage: Stage | None = None
-    chain: str | None = None
-    responsible_org_id: UUID | None = None
-    hold_status: HoldStatus | None = None
-    in_list: ProjectList | None = None
-
-    def conditions(self) -> list[ColumnElement[bool]]:
-        wanted: list[tuple[ColumnElement[Any], object]] = [
-            (PROJECT.stage, self.stage),
-            (CHAIN.code, self.chain),
-            (PROJECT.responsible_org_id, self.responsible_org_id),
-            (PROJECT.hold_status, self.hold_status),
-        ]
-        conditions = [column == value for column, value in wanted if value is not None]
-        if self.in_list:
-            conditions += [PROJECT.stage.in_(LISTS[self.in_list]), PROJECT.hold_status.not_in(ENDED)]
-        return conditions
 
 
 async def projects(
@@ -85,8 +62,9 @@ async def totals(
 
 @dataclass(frozen=True, slots=True)
 class PostFilter:
-    """`chain` is a code; `vacant`: without a holder on the day."""
+    """`chain` is a code; `vacant`: without a holder on the day; `words`: of the title, the organisation, the holder."""
 
+    words: tuple[str, ...] = ()
     chain: str | None = None
     tier: Tier | None = None
     organisation_id: UUID | None = None
@@ -136,9 +114,16 @@ async def vacant_posts(*, on: date, conn: AsyncConnection) -> dict[UUID, list[Ro
 
 
 async def organisations(
-    *, kind: OrganisationKind | None = None, conn: AsyncConnection, after: str | None = None, limit: int
+    *,
+    words: Sequence[str] = (),
+    kind: OrganisationKind | None = None,
+    conn: AsyncConnection,
+    after: str | None = None,
+    limit: int,
 ) -> list[Row[Any]]:
-    query = select(tables.organisation).order_by(ORGANISATION.name).limit(limit)
+    """Organisations by name; `words`: of what each is called now, or of what it was called before."""
+    names = [_former_names(), ORGANISATION.name]
+    query = select(tables.organisation).where(*search.all_in(names, words)).order_by(ORGANISATION.name).limit(limit)
     if kind:
         query = query.where(ORGANISATION.kind == kind)
     if after is not None:
@@ -152,10 +137,15 @@ async def all_organisations(*, conn: AsyncConnection) -> list[Row[Any]]:
 
 
 async def people(
-    *, organisation_id: UUID | None, conn: AsyncConnection, after: tuple[str, UUID] | None = None, limit: int
+    *,
+    words: Sequence[str] = (),
+    organisation_id: UUID | None,
+    conn: AsyncConnection,
+    after: tuple[str, UUID] | None = None,
+    limit: int,
 ) -> list[Row[Any]]:
     of = tables.person.c
-    query = select(tables.person).order_by(of.name, of.id).limit(limit)
+    query = select(tables.person).where(*search.all_in([of.name], words)).order_by(of.name, of.id).limit(limit)
     if organisation_id:
         query = query.where(of.organisation_id == organisation_id)
     if after is not None:
@@ -194,6 +184,13 @@ def _projects() -> Select[Any]:
     )
 
 
+def _former_names() -> ColumnElement[Any]:
+    """The names that an organisation bore before."""
+    former = tables.organisation_former.c
+    names = select(func.string_agg(former.name, "\n"))
+    return names.where(former.organisation_id == ORGANISATION.id).correlate(tables.organisation).scalar_subquery()
+
+
 def _chains_on(day: date) -> ColumnElement[Any]:
     """The chains that a post answered for on a day."""
     former = tables.post_former.c
@@ -203,7 +200,7 @@ def _chains_on(day: date) -> ColumnElement[Any]:
 
 def _post_conditions(wanted: PostFilter, chains: ColumnElement[Any]) -> list[ColumnElement[bool]]:
     of = tables.post.c
-    conditions: list[ColumnElement[bool]] = []
+    conditions = search.all_in([of.title, ORGANISATION.name, tables.person.c.name], wanted.words)
     if wanted.id:
         conditions.append(of.id == wanted.id)
     if wanted.tier:

@@ -1,10 +1,10 @@
 """Text of cells: full-width digits, stray blanks, and what offices write where nothing is to be said."""
 
-import unicodedata
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 
-from services.intake.domain.tidy import INVISIBLE, tidy
+from services.intake.domain import tidy as names
+from services.intake.domain.tidy import tidy
 
 Raw = str | int | float | bool | date | datetime | time | timedelta | None
 
@@ -34,7 +34,7 @@ def compact(value: Raw) -> str:
 
 @lru_cache(maxsize=8192)
 def _compact(text: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", text).translate(INVISIBLE).split())
+    return names.compact(text)
 
 
 def is_nothing(value: Raw) -> bool:

@@ -12,6 +12,7 @@ from services.intake.api.access import Page, Reader, Registrar, Today
 from services.intake.api.answers import Shown
 from services.intake.api.bodies import PRINTABLE, Body, Day, Name, Text
 from services.intake.api.organisation.history import programme_history
+from services.intake.api.search import Sought
 from services.intake.domain.errors import RecordMissing
 from services.intake.domain.organisation.enterprises import Enterprise
 from services.intake.handlers.organisation import enterprises as handlers
@@ -69,13 +70,15 @@ async def list_enterprises(
     conn: Reader,
     paging: Page,
     today: Today,
+    words: Sought,
     chain_id: UUID | None = None,
     anchor: Annotated[bool, Query(description="only those that are 链主企业 (of the chain)")] = False,
     on: Annotated[date | None, Query(description="the day for `anchor`; today by default")] = None,
     name: Annotated[str | None, Query(max_length=100, pattern=PRINTABLE, description="a part of the name")] = None,
 ) -> dict[str, Any]:
-    """Enterprises by name."""
+    """Enterprises by name. `q`: words of the name or the 统一社会信用代码."""
     found = await store.list_enterprises(
+        words=words,
         chain_id=chain_id,
         anchors_on=(on or today) if anchor else None,
         name=name,

@@ -10,6 +10,7 @@ from services.intake.api.access import Page, Reader, Registrar
 from services.intake.api.answers import OrganisationShown
 from services.intake.api.bodies import OrganisationBody, OrganisationChanges
 from services.intake.api.organisation.history import programme_history
+from services.intake.api.search import Sought
 from services.intake.domain.errors import RecordMissing
 from services.intake.domain.organisation.programme import FormerName, Organisation
 from services.intake.domain.terms import ORGANISATION_KIND_NAMES
@@ -43,11 +44,13 @@ class OrganisationDetails(OrganisationShown):
 
 
 @router.get("/v1/organisations")
-async def list_organisations(conn: Reader, paging: Page, kind: OrganisationKind | None = None) -> dict[str, Any]:
-    """Organisations by name, of one kind or all."""
+async def list_organisations(
+    conn: Reader, paging: Page, words: Sought, kind: OrganisationKind | None = None
+) -> dict[str, Any]:
+    """Organisations by name, of one kind or all. `q`: words of what each is called, or was called before."""
     after = paging.start(tuple[str])
     start = after[0] if after else None
-    rows = await views.organisations(kind=kind, conn=conn, after=start, limit=paging.limit)
+    rows = await views.organisations(words=words, kind=kind, conn=conn, after=start, limit=paging.limit)
     next_after = (rows[-1].name,) if len(rows) == paging.limit else None
     return page([OrganisationShown.model_validate(row) for row in rows], next_after)
 

@@ -13,6 +13,7 @@ from services.intake.api.access import Page, Reader, Registrar
 from services.intake.api.answers import PersonShown, Shown
 from services.intake.api.bodies import PRINTABLE, Body, Day, PersonBody, PersonChanges, Text
 from services.intake.api.organisation.history import programme_history
+from services.intake.api.search import Sought
 from services.intake.domain.errors import RecordMissing
 from services.intake.domain.organisation.leave import Leave
 from services.intake.handlers.organisation import leave as leave_handlers
@@ -57,11 +58,10 @@ class LeaveShown(Shown):
 
 
 @router.get("/v1/people")
-async def list_people(conn: Reader, paging: Page, organisation_id: UUID | None = None) -> dict[str, Any]:
+async def list_people(conn: Reader, paging: Page, words: Sought, organisation_id: UUID | None = None) -> dict[str, Any]:
     """People by name, of one organisation or all."""
-    rows = await views.people(
-        organisation_id=organisation_id, conn=conn, after=paging.start(tuple[str, UUID]), limit=paging.limit
-    )
+    after = paging.start(tuple[str, UUID])
+    rows = await views.people(words=words, organisation_id=organisation_id, conn=conn, after=after, limit=paging.limit)
     next_after = (rows[-1].name, rows[-1].id) if len(rows) == paging.limit else None
     return page([PersonShown.model_validate(row) for row in rows], next_after)
 

@@ -12,6 +12,7 @@ from services.intake.api.answers import PostShown
 from services.intake.api.bodies import AssumeBody, ChainCode, CorrectTermsBody, PostBody, VacateBody
 from services.intake.api.organisation.history import programme_history
 from services.intake.api.organisation.responsible import answers_shown
+from services.intake.api.search import Sought
 from services.intake.domain.errors import RecordMissing
 from services.intake.domain.organisation.leave import answering
 from services.intake.domain.organisation.programme import Post, Term
@@ -32,14 +33,16 @@ async def list_posts(
     conn: Reader,
     paging: Page,
     today: Today,
+    words: Sought,
     on: date | None = None,
     chain: Annotated[ChainCode | None, Query(description="a chain's code")] = None,
     tier: Tier | None = None,
     organisation_id: UUID | None = None,
     vacant: bool | None = None,
 ) -> dict[str, Any]:
-    """Posts by title, each with whoever holds it on a day (default: today)."""
-    wanted = PostFilter(chain=chain, tier=tier, organisation_id=organisation_id, vacant=vacant)
+    """Posts by title, each with whoever holds it on a day (default: today). `q`: words of the title, the organisation's
+    or the holder's name."""
+    wanted = PostFilter(chain=chain, tier=tier, organisation_id=organisation_id, vacant=vacant, words=words)
     after = paging.start(tuple[str, UUID])
     rows = await views.posts(wanted, on=on or today, conn=conn, after=after, limit=paging.limit)
     next_after = (rows[-1].title, rows[-1].id) if len(rows) == paging.limit else None

@@ -17,8 +17,8 @@ from services.intake.domain.statistics.statistics import Tier
 from services.intake.domain.terms import LIST_NAMES, ProjectList, wan_as_yi
 from services.intake.store import views
 from services.intake.store.projects import standings
+from services.intake.store.projects.filters import ProjectFilter
 from services.intake.store.projects.standings import Wanted
-from services.intake.store.views import ProjectFilter
 from shared.kit.web.http import Answer, page, reply
 
 router = APIRouter(tags=["lists"])

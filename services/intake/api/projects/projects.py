@@ -1,32 +1,29 @@
 """Projects and their stages."""
 
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.api.access import Clerk, Page, Reader
 from services.intake.api.answers import DuplicateShown, ProjectShown, ProjectSummary, RecordedShown
 from services.intake.api.bodies import (
-    ChainCode,
     DayBody,
     ProjectBody,
     ProjectChanges,
     ReasonBody,
     TransitionBody,
 )
+from services.intake.api.projects.filters import Narrowed
 from services.intake.api.projects.showing import answer_with, history_shown, next_stages, project_shown
-from services.intake.domain.terms import HoldStatus, ProjectList
 from services.intake.handlers.projects import projects as handlers
 from services.intake.store import views
 from services.intake.store.projects import duplicates
-from services.intake.store.views import ProjectFilter
-from shared.contracts.projects import Stage
+from services.intake.store.projects.filters import ProjectFilter
 from shared.kit.web.http import Answer, By, Paging, page, reply
 
 router = APIRouter(tags=["projects"])
-Code = Annotated[ChainCode | None, Query(description="a chain's code")]
 
 
 @router.post("/v1/projects", status_code=201, response_model=RecordedShown)
@@ -54,17 +51,9 @@ async def list_duplicates(project_id: UUID, conn: Reader) -> dict[str, Any]:
 
 
 @router.get("/v1/projects")
-async def list_projects(
-    conn: Reader,
-    paging: Page,
-    stage: Stage | None = None,
-    chain: Code = None,
-    responsible_org_id: UUID | None = None,
-    hold_status: HoldStatus | None = None,
-    in_list: Annotated[ProjectList | None, Query(alias="list")] = None,
-) -> dict[str, Any]:
+async def list_projects(conn: Reader, paging: Page, wanted: Narrowed) -> dict[str, Any]:
     """Projects in order of their codes."""
-    items, next_after = await _page(ProjectFilter(stage, chain, responsible_org_id, hold_status, in_list), paging, conn)
+    items, next_after = await _page(wanted, paging, conn)
     return page(items, next_after)
 
 

@@ -20,6 +20,7 @@ from services.intake.api.promotion.shapes import (
     shown,
 )
 from services.intake.api.requests.requests import RequestShown, requests_shown
+from services.intake.api.search import Sought
 from services.intake.domain.promotion.promotion import WORDS, Kind, RecordStatus
 from services.intake.domain.requests.requests import RequestStatus
 from services.intake.store.promotion import promotion as store
@@ -106,6 +107,7 @@ async def export_requests(
     request: Request,
     caller: Caller,
     today: Today,
+    words: Sought,
     made: As = Format.XLSX,
     chain_id: UUID | None = None,
     status: RequestStatus | None = None,
@@ -113,7 +115,7 @@ async def export_requests(
     due_until: Annotated[date | None, Query(description="to be answered, and due on this day or before")] = None,
 ) -> StreamingResponse:
     """Enterprise requests in the order in which they were raised."""
-    wanted = RequestFilter(chain_id, status, org_id=organisation_id, due_until=due_until)
+    wanted = RequestFilter(chain_id, status, org_id=organisation_id, due_until=due_until, words=words)
     platform: Platform = request.app.state.platform
 
     async def pages() -> AsyncIterator[list[Row]]:
@@ -135,6 +137,7 @@ async def export_records(
     kind: Kind,
     request: Request,
     today: Today,
+    words: Sought,
     made: As = Format.XLSX,
     chain_id: UUID | None = None,
     organisation_id: UUID | None = None,
@@ -143,7 +146,7 @@ async def export_records(
     until_day: date | None = None,
 ) -> StreamingResponse:
     """Visits, promotion events, agreements, leads or contacts, in the order in which they were recorded."""
-    wanted = RecordFilter(kind, chain_id, organisation_id, status, from_day=from_day, until_day=until_day)
+    wanted = RecordFilter(kind, chain_id, organisation_id, status, from_day=from_day, until_day=until_day, words=words)
     platform: Platform = request.app.state.platform
 
     async def pages() -> AsyncIterator[list[Row]]:

@@ -14,6 +14,7 @@ from services.intake.api.projects.showing import project_shown
 from services.intake.api.promotion import routes
 from services.intake.api.promotion.bodies import ConvertBody, LeadBody
 from services.intake.api.promotion.shapes import AgreementShown, LeadShown, shown
+from services.intake.api.search import Sought
 from services.intake.domain.errors import RecordMissing
 from services.intake.domain.promotion.promotion import Kind, RecordStatus
 from services.intake.handlers import promotion as handlers
@@ -63,6 +64,7 @@ async def record_lead(body: LeadBody, write: Clerk) -> Response:
 async def list_leads(
     conn: Reader,
     paging: Page,
+    words: Sought,
     chain_id: UUID | None = None,
     organisation_id: UUID | None = None,
     status: RecordStatus | None = None,
@@ -70,9 +72,19 @@ async def list_leads(
     from_day: date | None = None,
     until_day: date | None = None,
 ) -> dict[str, Any]:
-    """Leads in the order in which they were recorded; the days: when they were found."""
+    """Leads in the order in which they were recorded; the days: when they were found.
+
+    `q`: words of the lead's name, the firm or its code.
+    """
     wanted = RecordFilter(
-        Kind.LEAD, chain_id, organisation_id, status, occasion_id, from_day=from_day, until_day=until_day
+        Kind.LEAD,
+        chain_id,
+        organisation_id,
+        status,
+        occasion_id,
+        from_day=from_day,
+        until_day=until_day,
+        words=words,
     )
     return await routes.list_page(wanted, paging=paging, conn=conn)
 

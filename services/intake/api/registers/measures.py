@@ -14,6 +14,7 @@ from services.intake.api.answers import Shown
 from services.intake.api.bodies import PRINTABLE, Body, CancelBody, MetBody, Name, Text
 from services.intake.api.registers.history import history_page
 from services.intake.api.registers.tasks import TaskShown, tasks_shown
+from services.intake.api.search import Sought
 from services.intake.domain.errors import RecordMissing
 from services.intake.domain.registers.measures import ASPECT_NAMES, Measure
 from services.intake.domain.registers.tasks import TaskStatus
@@ -123,13 +124,14 @@ async def list_measures(
     conn: Reader,
     paging: Page,
     today: Today,
+    words: Sought,
     aspect: Aspect | None = None,
     status: TaskStatus | None = None,
     organisation_id: UUID | None = None,
     document: Annotated[str | None, Query(max_length=200)] = None,
 ) -> dict[str, Any]:
-    """Measures by their document and number."""
-    wanted = MeasureFilter(aspect, status, organisation_id, document)
+    """Measures by their document and number. `q`: words of the text or the document."""
+    wanted = MeasureFilter(aspect, status, organisation_id, document, words)
     found = await store.list_measures(wanted, conn=conn, after=paging.start(tuple[str, int]), limit=paging.limit)
     shown = await _shown(found, today=today, conn=conn)
     return page(shown, (found[-1].source_document, found[-1].number) if len(found) == paging.limit else None)

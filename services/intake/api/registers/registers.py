@@ -25,7 +25,9 @@ from services.intake.api.registers.shapes import (
     plain_fields,
     total_of,
 )
+from services.intake.api.search import Sought
 from services.intake.domain.errors import RecordMissing
+from services.intake.domain.fields import FieldType
 from services.intake.domain.registers.entries import Entry, EntryStatus
 from services.intake.domain.registers.registers import Register
 from services.intake.handlers.registers import registers as handlers
@@ -72,13 +74,26 @@ async def list_entries(
     register: Of,
     conn: Reader,
     paging: Page,
+    words: Sought,
     year: Annotated[int | None, Query(ge=2000, le=2100)] = None,
     chain_id: UUID | None = None,
     status: EntryStatus | None = None,
     project_id: UUID | None = None,
 ) -> dict[str, Any]:
-    """Entries in the order in which they were recorded."""
-    wanted = EntryFilter(register.key, year, chain_id, None if status is None else (status,), project_id)
+    """Entries in the order in which they were recorded.
+
+    `q`: words of their texts, codes and partners, or of the name or code of the project that they are about.
+    """
+    wanted = EntryFilter(
+        register.key,
+        year,
+        chain_id,
+        None if status is None else (status,),
+        project_id,
+        words=words,
+        texts_in=register.keys_of(FieldType.TEXT, FieldType.USCC),
+        partners_in=register.keys_of(FieldType.PARTNERS),
+    )
     after = paging.start(tuple[int])
     found = await store.list_entries(wanted, conn=conn, after=after[0] if after else None, limit=paging.limit)
     shown = await entries_shown(register, [entry for _, entry in found], conn=conn)

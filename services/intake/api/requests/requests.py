@@ -14,6 +14,7 @@ from services.intake.api.access import READERS, Clerk, Page, Reader, Today
 from services.intake.api.answers import Shown
 from services.intake.api.bodies import PRINTABLE, Body, Name, Text, WithdrawBody
 from services.intake.api.requests.wording import SENTENCES
+from services.intake.api.search import Sought
 from services.intake.api.subject_history import history_page
 from services.intake.domain import uscc as codes
 from services.intake.domain.errors import FieldMissing, RecordMissing
@@ -192,6 +193,7 @@ async def list_requests(
     caller: Caller,
     paging: Page,
     today: Today,
+    words: Sought,
     chain_id: UUID | None = None,
     status: RequestStatus | None = None,
     post_id: UUID | None = None,
@@ -201,10 +203,11 @@ async def list_requests(
     problem_id: UUID | None = None,
     due_until: Annotated[date | None, Query(description="to be answered, and due on this day or before")] = None,
 ) -> dict[str, Any]:
-    """Requests in the order in which they were raised; an enterprise sees its own."""
+    """Requests in the order in which they were raised; an enterprise sees its own. `q`: words of the title, or of the
+    enterprise's name or code."""
     whose = enterprise_of(caller) or (codes.normal(uscc) if uscc else None)
     wanted = RequestFilter(
-        chain_id, status, post_id, organisation_id, whose, problem_id, due_until, today if anchors else None
+        chain_id, status, post_id, organisation_id, whose, problem_id, due_until, today if anchors else None, words
     )
     after = paging.start(tuple[int])
     found = await store.list_requests(wanted, conn=conn, after=after[0] if after else None, limit=paging.limit)

@@ -88,6 +88,10 @@ class Register:
         if not self.categories:
             raise ValueError(f"register {self.key}: no chain could file it")
 
+    def keys_of(self, *types: FieldType) -> tuple[str, ...]:
+        """The keys of the fields of these types."""
+        return tuple(rule.key for rule in self.fields if rule.type in types)
+
     def require_chain(self, chain: Chain) -> None:
         """Raises ChainNotAllowed, ChainNotOpen."""
         require_open_chain(chain)

@@ -21,7 +21,7 @@ from services.intake.handlers.imports.project_list import directory_on
 from services.intake.store import views
 from services.intake.store.organisation import programme
 from services.intake.store.projects import projects as store
-from services.intake.store.views import ProjectFilter
+from services.intake.store.projects.filters import ProjectFilter
 from services.intake.workbook.headings import STEPS, Column
 from services.intake.workbook.money import as_cell
 from services.intake.workbook.template import ProjectRow

@@ -10,7 +10,7 @@ from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.domain.organisation.enterprises import Anchor, Enterprise
-from services.intake.store import sets, tables
+from services.intake.store import search, sets, tables
 
 ENTERPRISE, ANCHOR = tables.enterprise.c, tables.anchor.c
 
@@ -28,6 +28,7 @@ async def enterprise_of(uscc: str, *, conn: AsyncConnection) -> Enterprise | Non
 
 async def list_enterprises(
     *,
+    words: Sequence[str] = (),
     chain_id: UUID | None = None,
     anchors_on: date | None = None,
     name: str | None = None,
@@ -35,8 +36,12 @@ async def list_enterprises(
     after: tuple[str, UUID] | None = None,
     limit: int,
 ) -> list[Enterprise]:
-    """Enterprises by name: of a chain, with a part of a name, those that are 链主企业 (of the chain) on a day."""
-    query = select(tables.enterprise).order_by(ENTERPRISE.name, ENTERPRISE.id).limit(limit)
+    """Enterprises by name: of a chain, with a part of a name, those that are 链主企业 (of the chain) on a day.
+
+    `words`: of the name or the code.
+    """
+    query = select(tables.enterprise).where(*search.all_in([ENTERPRISE.name, ENTERPRISE.uscc], words))
+    query = query.order_by(ENTERPRISE.name, ENTERPRISE.id).limit(limit)
     if chain_id and anchors_on is None:
         query = query.where(sets.having(ENTERPRISE.chain_ids, chain_id))
     if anchors_on:

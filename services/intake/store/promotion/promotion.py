@@ -19,19 +19,22 @@ from services.intake.domain.promotion.promotion import (
     day_of,
     orgs_of,
 )
-from services.intake.store import sets
+from services.intake.store import search, sets
 from services.intake.store.promotion import tables
 from shared.contracts.promotion import Agreement, Lead
 from shared.kit.database import fetch
 
 RECORD = tables.promotion_record.c
 NUMBER = tables.contact_number.c
+NAMES = ("name", "title", "firm", "uscc")
+"""Where the contents of the kinds say what a record is called, and whom it is about."""
 POSITION: ColumnElement[int] = literal_column("promotion_record.position", BigInteger)
 
 
 @dataclass(frozen=True, slots=True)
 class RecordFilter:
-    """`from_day`, `until_day`: of the record's own day, both included."""
+    """`from_day`, `until_day`: of the record's own day, both included. `words`: of what it is called, or of the firm's
+    name or code."""
 
     kind: Kind
     chain_id: UUID | None = None
@@ -42,6 +45,7 @@ class RecordFilter:
     project_id: UUID | None = None
     from_day: date | None = None
     until_day: date | None = None
+    words: tuple[str, ...] = ()
 
     def conditions(self) -> list[ColumnElement[bool]]:
         wanted: list[tuple[ColumnElement[Any], object]] = [
@@ -55,7 +59,8 @@ class RecordFilter:
         conditions += [sets.having(RECORD.chain_ids, self.chain_id)] if self.chain_id else []
         conditions += [sets.having(RECORD.org_ids, self.org_id)] if self.org_id else []
         conditions += [RECORD.day >= self.from_day] if self.from_day else []
-        return conditions + ([RECORD.day <= self.until_day] if self.until_day else [])
+        conditions += [RECORD.day <= self.until_day] if self.until_day else []
+        return conditions + search.all_in([RECORD.content[key].astext for key in NAMES], self.words)
 
 
 class Grouping(StrEnum):

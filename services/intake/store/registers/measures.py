@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.domain.registers.measures import Measure
 from services.intake.domain.registers.tasks import Tasks, TaskStatus
-from services.intake.store import sets, tables
+from services.intake.store import search, sets, tables
 from services.intake.store.registers import tasks
 from shared.contracts.projects import Source
 from shared.contracts.registers import Aspect
@@ -23,12 +23,13 @@ TASK = tables.task.c
 
 @dataclass(frozen=True, slots=True)
 class MeasureFilter:
-    """`status`: of the measure as a whole."""
+    """`status`: of the measure as a whole. `words`: of the text or the document."""
 
     aspect: Aspect | None = None
     status: TaskStatus | None = None
     org_id: UUID | None = None
     document: str | None = None
+    words: tuple[str, ...] = ()
 
     def conditions(self) -> list[ColumnElement[bool]]:
         wanted: list[tuple[ColumnElement[Any], object]] = [
@@ -37,7 +38,8 @@ class MeasureFilter:
             (TASK.responsible_org_id, self.org_id),
             (MEASURE.source_document, self.document),
         ]
-        return [column == value for column, value in wanted if value is not None]
+        conditions = [column == value for column, value in wanted if value is not None]
+        return conditions + search.all_in([MEASURE.text, MEASURE.source_document], self.words)
 
 
 async def measures(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, Measure]:

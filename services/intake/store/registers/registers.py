@@ -5,27 +5,34 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, Row, func, literal_column, select
+from sqlalchemy import ColumnElement, Integer, Row, Text, cast, func, literal_column, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.domain.fields import FieldType
 from services.intake.domain.registers.entries import LIVE, Entry, EntryStatus
-from services.intake.store import sets, tables
+from services.intake.store import search, sets, tables
+from services.intake.store.projects import filters
 from shared.contracts.ids import freeze_id
 from shared.contracts.registers import FieldValue, FrozenEntry, Partner, RegisterFrozen
 from shared.kit.database import fetch
 
 ENTRY = tables.register_entry.c
+_VALUES: ColumnElement[Any] = literal_column("'$[*].*'::jsonpath")
 POSITION: ColumnElement[int] = literal_column("register_entry.position", Integer)
 
 
 @dataclass(frozen=True, slots=True)
 class EntryFilter:
+    """`words`: each stands in a field of `texts_in` or `partners_in`, or in the name or a code of its project."""
+
     register_key: str
     year: int | None = None
     chain_id: UUID | None = None
     statuses: Collection[EntryStatus] | None = None
     project_id: UUID | None = None
+    words: tuple[str, ...] = ()
+    texts_in: tuple[str, ...] = ()
+    partners_in: tuple[str, ...] = ()
 
     def conditions(self) -> list[ColumnElement[bool]]:
         wanted: list[tuple[ColumnElement[Any], object]] = [
@@ -37,7 +44,14 @@ class EntryFilter:
         if self.project_id is not None:
             # The index of projects holds the entries that have one; it helps only who asks for those.
             conditions += [ENTRY.fields.has_key("project"), ENTRY.fields["project"].astext == str(self.project_id)]
+        conditions += [self._named(word) for word in self.words]
         return conditions + ([ENTRY.status.in_(self.statuses)] if self.statuses is not None else [])
+
+    def _named(self, word: str) -> ColumnElement[bool]:
+        of = select(cast(filters.PROJECT.id, Text)).where(filters.named(word))
+        texts: list[ColumnElement[Any]] = [ENTRY.fields[key].astext for key in self.texts_in]
+        texts += [cast(func.jsonb_path_query_array(ENTRY.fields[key], _VALUES), Text) for key in self.partners_in]
+        return or_(ENTRY.fields["project"].astext.in_(of), *search.all_in(texts, [word]))
 
 
 @dataclass(frozen=True, slots=True)

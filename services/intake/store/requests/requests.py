@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.domain.requests.common_problems import Problem, ProblemStatus
 from services.intake.domain.requests.requests import Request, RequestStatus
-from services.intake.store import sets
+from services.intake.store import search, sets
 from services.intake.store.requests import tables
 from services.intake.store.tables import anchor, enterprise
 from shared.contracts.projects import Source
@@ -26,7 +26,7 @@ ANCHOR = anchor.c
 @dataclass(frozen=True, slots=True)
 class RequestFilter:
     """`due_until`: being dealt with, and due on this day or before. `uscc`: the enterprise's. `anchors_on`: of those
-    that are 链主企业 of the request's chain on a day."""
+    that are 链主企业 of the request's chain on a day. `words`: of the title, the enterprise's name or code."""
 
     chain_id: UUID | None = None
     status: RequestStatus | None = None
@@ -36,6 +36,7 @@ class RequestFilter:
     problem_id: UUID | None = None
     due_until: date | None = None
     anchors_on: date | None = None
+    words: tuple[str, ...] = ()
 
     def conditions(self) -> list[ColumnElement[bool]]:
         wanted: list[tuple[ColumnElement[Any], object]] = [
@@ -49,6 +50,7 @@ class RequestFilter:
         conditions = [column == value for column, value in wanted if value is not None]
         if self.due_until is not None:
             conditions += [REQUEST.due_on <= self.due_until, REQUEST.status == RequestStatus.ASSIGNED]
+        conditions += search.all_in([REQUEST.title, REQUEST.enterprise_name, REQUEST.uscc], self.words)
         return conditions + ([_by_anchor(self.anchors_on)] if self.anchors_on else [])
 
 
