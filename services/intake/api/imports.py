@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from hashlib import sha256
 from pathlib import PurePath
@@ -29,7 +29,7 @@ from services.intake.store.imports import KeptImport, Status
 from services.intake.workbook import isolation
 from services.intake.workbook.lead_lists import LEADS
 from services.intake.workbook.problems import UnknownFormat, WorkbookTooLarge
-from services.intake.workbook.register_lists import MEASURES, layout_of
+from services.intake.workbook.register_lists import MEASURES, Layout, layout_of
 from services.intake.workbook.report_lists import REPORTS
 from services.intake.workbook.results import ReadWorkbook, Reason, RejectedRow
 from services.intake.workbook.sheets import MAX_BYTES
@@ -37,7 +37,7 @@ from services.intake.workbook.template import template
 from shared.kit.clock import SystemClock
 from shared.kit.errors import Conflict, DomainError, Invalid
 from shared.kit.process.declaration import Platform
-from shared.kit.web.http import Answer, By, page, reply
+from shared.kit.web.http import Answer, By, Write, page, reply
 from shared.kit.web.security import Role, require
 
 router = APIRouter(tags=["imports"])
@@ -65,6 +65,13 @@ BODY = {
 SHEET: dict[int | str, dict[str, Any]] = {200: {"content": {XLSX: {"schema": _BINARY}}}}
 
 
+MAX_SIZE = MAX_BYTES + AROUND_A_FILE
+DryRun = Annotated[bool, Query(description="say what would become of each row, and take none")]
+FileName = Annotated[str, Query(max_length=255, description="the file's name, where the body is the file")]
+TakeRows = Callable[..., Awaitable[UUID]]
+"""Takes `(upload, read, *, dry_run, moved_at, conn, by)` and gives the import's id."""
+
+
 class NoFile(Invalid):
     """The request carries no file."""
 
@@ -76,7 +83,7 @@ class ImportFailed(Conflict):
 @router.post(
     "/v1/imports",
     status_code=201,
-    max_body_size=MAX_BYTES + AROUND_A_FILE,
+    max_body_size=MAX_SIZE,
     openapi_extra={"requestBody": BODY},
     responses={202: {"content": {"application/json": {}}, "description": "Accepted: it is carried out behind"}},
 )
@@ -84,7 +91,7 @@ async def import_lists(
     request: Request,
     write: Registrar,
     dry_run: Annotated[bool, Query(description="say what would be taken, and take nothing")] = False,
-    name: Annotated[str, Query(max_length=255, description="the file's name, where the body is the file")] = "",
+    name: FileName = "",
     prefer: Annotated[str, Header(description="respond-async: answer 202 once the file is accepted")] = "",
 ) -> Response:
     """Take a workbook's lists, organisation first, then projects: every sound row, whatever the others are like.
@@ -183,6 +190,22 @@ async def upload_of(request: Request, name: str) -> Upload:
     if not content:
         raise NoFile("请求中没有文件")
     return Upload(_plain_name(name), content)
+
+
+async def take_list(
+    request: Request, write: Write, layout: Layout, take: TakeRows, *, name: str, dry_run: bool
+) -> Response:
+    """A list's file, taken by `take` in the write's transaction; what became of its rows."""
+    upload = await upload_of(request, name)
+    read = await isolation.read_fields(upload.content, layout)
+
+    async def work(conn: AsyncConnection, by: By) -> Answer:
+        moved_at = SystemClock().now()
+        import_id = await take(upload, read, dry_run=dry_run, moved_at=moved_at, conn=conn, by=by)
+        shown = import_shown(await kept_import(import_id, conn))
+        return Answer(shown, status=201, location=f"/v1/imports/{import_id}")
+
+    return await write(work, fingerprint=sha256(upload.content).digest())
 
 
 async def _read(upload: Upload) -> ReadWorkbook:

@@ -194,7 +194,7 @@ class Publisher:
         sending.add(first, await producer.send_batch(builder, topic, partition=partition))
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=10_000)
 def _partition(key: bytes, partitions: tuple[int, ...]) -> int:
     """By Kafka's own rule; kept, because murmur2 in Python costs as much as all the rest of a record."""
     return int(_partition_of_key(key, partitions, partitions))

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.intake.api.registers import measure_workbook
 from shared.contracts.registers import MeasureRecorded, TaskMet, TaskPlanned
 from shared.contracts.topics import EVENT_TYPES
 from shared.kit.log import eventlog
@@ -217,3 +218,13 @@ async def test_the_texts_are_imported_and_an_export_comes_back_with_what_was_edi
     assert [item["task"]["due_on"] for item in items] == ["2026-06-30", "2026-06-30", "2026-09-30"]
     template = openpyxl.load_workbook(io.BytesIO((await office.http.get(f"{MEASURES}/template")).content))
     assert [cell.value for cell in template["措施清单"][1]][:3] == ["*编号", "*方面", "*措施内容"]
+
+
+async def test_more_measures_than_a_workbook_takes_are_refused_not_cut_off(
+    office: Office, post: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2):
+        await office.make(MEASURES, **body_of(post, number=number))
+    monkeypatch.setattr(measure_workbook, "MOST_ROWS", 1)
+    refused = await office.http.get(f"{MEASURES}/workbook")
+    assert (refused.status_code, refused.json()["detail"]) == (422, "一次最多导出1条措施供修改，请按出处文件分别导出")

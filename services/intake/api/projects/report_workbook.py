@@ -2,28 +2,22 @@
 
 import asyncio
 from datetime import date
-from hashlib import sha256
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.api.access import Reader
 from services.intake.api.bodies import ChainCode
-from services.intake.api.imports import AROUND_A_FILE, BODY, SHEET, download, import_shown, kept_import, upload_of
+from services.intake.api.imports import BODY, MAX_SIZE, SHEET, DryRun, FileName, download, take_list
 from services.intake.api.projects.reports import MONTH, Reporter
 from services.intake.domain.imports.report_list import month_name
 from services.intake.handlers.imports import report_list as handlers
-from services.intake.workbook import isolation
 from services.intake.workbook.register_sheet import register_sheet
 from services.intake.workbook.report_lists import REPORTS
-from services.intake.workbook.sheets import MAX_BYTES
-from shared.kit.clock import SystemClock
-from shared.kit.web.http import Answer, By
 
 router = APIRouter(tags=["reports"])
-MAX_SIZE = MAX_BYTES + AROUND_A_FILE
 TITLE = "项目月报"
 
 
@@ -56,23 +50,13 @@ async def import_month(
     request: Request,
     month: Month,
     write: Reporter,
-    dry_run: Annotated[bool, Query(description="say what would become of each row, and take none")] = False,
-    name: Annotated[str, Query(max_length=255, description="the file's name, where the body is the file")] = "",
+    dry_run: DryRun = False,
+    name: FileName = "",
 ) -> Response:
     """Take a month's list: each row that was filled in or edited is that project's report, checked as one is.
 
     Rows left as they were exported report nothing. What became of each row stays under `/v1/imports/{id}`, the refused
     ones as an error sheet.
     """
-    upload = await upload_of(request, name)
-    read = await isolation.read_fields(upload.content, REPORTS)
-
-    async def work(conn: AsyncConnection, by: By) -> Answer:
-        moved_at = SystemClock().now()
-        import_id = await handlers.import_reports(
-            month, upload, read, dry_run=dry_run, moved_at=moved_at, conn=conn, by=by
-        )
-        shown = import_shown(await kept_import(import_id, conn))
-        return Answer(shown, status=201, location=f"/v1/imports/{import_id}")
-
-    return await write(work, fingerprint=sha256(upload.content).digest())
+    take = partial(handlers.import_reports, month)
+    return await take_list(request, write, REPORTS, take, name=name, dry_run=dry_run)

@@ -1,29 +1,21 @@
 """The workbook of leads: its template, the leads to be edited, and their list taken back row by row (S13)."""
 
 import asyncio
-from hashlib import sha256
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
-from sqlalchemy.ext.asyncio import AsyncConnection
+from fastapi import APIRouter, Request, Response
 
 from services.intake.api.access import Clerk, Reader
-from services.intake.api.imports import AROUND_A_FILE, BODY, SHEET, download, import_shown, kept_import, upload_of
+from services.intake.api.imports import BODY, MAX_SIZE, SHEET, DryRun, FileName, download, take_list
 from services.intake.domain.promotion.promotion import Kind, RecordStatus
 from services.intake.handlers.imports import lead_list as handlers
 from services.intake.handlers.imports.register_list import MOST_ROWS, TooManyRows
 from services.intake.store.promotion import promotion as store
 from services.intake.store.promotion.promotion import RecordFilter
-from services.intake.workbook import isolation
 from services.intake.workbook.lead_lists import LEADS
 from services.intake.workbook.register_sheet import register_sheet
-from services.intake.workbook.sheets import MAX_BYTES
-from shared.kit.clock import SystemClock
-from shared.kit.web.http import Answer, By
 
 router = APIRouter(tags=["promotion"])
-MAX_SIZE = MAX_BYTES + AROUND_A_FILE
 TITLE = "招商线索"
 
 
@@ -50,20 +42,11 @@ async def export_leads(conn: Reader, chain_id: UUID | None = None, occasion_id: 
 async def import_leads(
     request: Request,
     write: Clerk,
-    dry_run: Annotated[bool, Query(description="say what would become of each row, and take none")] = False,
-    name: Annotated[str, Query(max_length=255, description="the file's name, where the body is the file")] = "",
+    dry_run: DryRun = False,
+    name: FileName = "",
 ) -> Response:
     """Take a list of leads: new ones are recorded, edited ones revised, every sound row whatever the others are like.
 
     What became of each row stays under `/v1/imports/{id}`, the refused ones as an error sheet.
     """
-    upload = await upload_of(request, name)
-    read = await isolation.read_fields(upload.content, LEADS)
-
-    async def work(conn: AsyncConnection, by: By) -> Answer:
-        moved_at = SystemClock().now()
-        import_id = await handlers.import_leads(upload, read, dry_run=dry_run, moved_at=moved_at, conn=conn, by=by)
-        shown = import_shown(await kept_import(import_id, conn))
-        return Answer(shown, status=201, location=f"/v1/imports/{import_id}")
-
-    return await write(work, fingerprint=sha256(upload.content).digest())
+    return await take_list(request, write, LEADS, handlers.import_leads, name=name, dry_run=dry_run)

@@ -1,28 +1,22 @@
 """A register's workbook: its template, its entries to be edited, and its list taken back row by row."""
 
 import asyncio
-from hashlib import sha256
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.api.access import Clerk, Reader
-from services.intake.api.imports import AROUND_A_FILE, BODY, SHEET, download, import_shown, kept_import, upload_of
+from services.intake.api.imports import BODY, MAX_SIZE, SHEET, DryRun, FileName, download, take_list
 from services.intake.api.registers.registers import Of, YearOf
 from services.intake.domain.errors import RecordMissing
 from services.intake.handlers.imports import register_list as handlers
 from services.intake.store.registers import registers as store
-from services.intake.workbook import isolation
 from services.intake.workbook.register_lists import layout_of
 from services.intake.workbook.register_sheet import plain_sheet, register_sheet
-from services.intake.workbook.sheets import MAX_BYTES
-from shared.kit.clock import SystemClock
-from shared.kit.web.http import Answer, By
 
 router = APIRouter(tags=["registers"])
-MAX_SIZE = MAX_BYTES + AROUND_A_FILE
 
 
 @router.get("/v1/registers/{key}/template", responses=SHEET, response_class=Response)
@@ -67,21 +61,13 @@ async def import_register(
     register: Of,
     request: Request,
     write: Clerk,
-    dry_run: Annotated[bool, Query(description="say what would become of each row, and take none")] = False,
-    name: Annotated[str, Query(max_length=255, description="the file's name, where the body is the file")] = "",
+    dry_run: DryRun = False,
+    name: FileName = "",
 ) -> Response:
     """Take a register's list: new rows are recorded, edited ones revised, every sound row whatever the others are like.
 
     What became of each row stays under `/v1/imports/{id}`, the refused ones as an error sheet.
     """
-    upload, layout = await upload_of(request, name), layout_of(register)
-    read = await isolation.read_fields(upload.content, layout)
-
-    async def work(conn: AsyncConnection, by: By) -> Answer:
-        import_id = await handlers.import_register(
-            register, layout, upload, read, dry_run=dry_run, moved_at=SystemClock().now(), conn=conn, by=by
-        )
-        shown = import_shown(await kept_import(import_id, conn))
-        return Answer(shown, status=201, location=f"/v1/imports/{import_id}")
-
-    return await write(work, fingerprint=sha256(upload.content).digest())
+    layout = layout_of(register)
+    take = partial(handlers.import_register, register, layout)
+    return await take_list(request, write, layout, take, name=name, dry_run=dry_run)
