@@ -1,6 +1,6 @@
 """Lists, statistics and imports at 100,000 projects: what a clerk waits for once years of records are there.
 
-A page far down a list is measured beside its first page, for keyset pages cost the same wherever they are. The floor
+A page far down a list is measured beside its first pages, for keyset pages cost the same wherever they are. The floor
 of an import reads the same workbook and inserts its rows, as many at a time.
 """
 
@@ -41,6 +41,13 @@ LISTS = (
     ("the same as of a past day", "/v1/lists/signed?limit=50&on=2024-06-30"),
     ("the same as known on a day", "/v1/lists/signed?limit=50&known_on={today}"),
 )
+WALKS = (
+    ("a page of the reports of a month", "/v1/reports/2026-06?limit=50"),
+    (
+        "a page of the projects behind a quarter's statistics",
+        "/v1/statistics/signings/projects?from=2024-01-01&to=2024-03-31&limit=50",
+    ),
+)
 PERIODS = (
     ("the statistics of a quarter", "from=2024-01-01&to=2024-03-31"),
     ("the statistics of a year", "from=2024-01-01&to=2024-12-31"),
@@ -53,6 +60,7 @@ async def measure(ground: Ground, options: Options) -> list[Figure]:
         codes = await _filled(client, options.count(PROJECTS))
         among = f"among {len(codes):,} projects"
         figures = [await _page(client, f"{what}, {among}", path, codes) for what, path in LISTS]
+        figures += [await _walk(client, f"{what}, {among}", path) for what, path in WALKS]
         figures += [await _period(client, f"{what}, {among}", period) for what, period in PERIODS]
         return [*figures, await _import(ground, db, client, options, among)]
 
@@ -70,8 +78,7 @@ async def _filled(client: httpx.AsyncClient, count: int) -> list[str]:
                 "chain_id": seeded.choice(chains),
                 "responsible_org_id": unit,
                 "total_investment_wan": seeded.randrange(1_000, 400_000),
-                "stage": "signed",
-                "signed_on": (FIRST_DAY + timedelta(number % DAYS)).isoformat(),
+                **_standing(number),
             }
             for number in range(start, min(start + TOGETHER, count))
         ]
@@ -80,6 +87,18 @@ async def _filled(client: httpx.AsyncClient, count: int) -> list[str]:
         if len(codes) % 20_000 == 0:
             say(f"  keeping: {len(codes):,} projects")
     return sorted(codes)
+
+
+def _standing(number: int) -> dict[str, str]:
+    """Every fourth was started, two months after its signing."""
+    signed_on = FIRST_DAY + timedelta(number % DAYS)
+    if number % 4:
+        return {"stage": "signed", "signed_on": signed_on.isoformat()}
+    return {
+        "stage": "started",
+        "signed_on": signed_on.isoformat(),
+        "started_on": (signed_on + timedelta(60)).isoformat(),
+    }
 
 
 async def _page(client: httpx.AsyncClient, what: str, path: str, codes: Sequence[str]) -> Figure:
@@ -92,6 +111,23 @@ async def _page(client: httpx.AsyncClient, what: str, path: str, codes: Sequence
         far_ms.append(await _asked(client, far))
     value, floor = quantile(far_ms, 0.5), quantile(near_ms, 0.5)
     note = f"50 from the place {FAR:.0%} down; the floor is the first 50; p99 {quantile(far_ms, 0.99):.0f} ms"
+    return Figure(
+        path="keeping", what=what, value=value, unit="ms", floor=floor, ratio=value / floor, aim=STEADY, note=note
+    )
+
+
+async def _walk(client: httpx.AsyncClient, what: str, path: str) -> Figure:
+    """The last tenth of a list's pages beside its first tenth, read from its beginning to its end."""
+    took: list[float] = []
+    after: str | None = ""
+    while after is not None:
+        since = time.perf_counter()
+        answer = await client.get(f"{path}&after={after}" if after else path)
+        took.append((time.perf_counter() - since) * 1000)
+        after = answer.raise_for_status().json()["next_after"]
+    tenth = max(1, len(took) // 10)
+    value, floor = quantile(took[-tenth:], 0.5), quantile(took[:tenth], 0.5)
+    note = f"the last tenth of {len(took):,} pages; the floor is the first tenth; p99 {quantile(took, 0.99):.0f} ms"
     return Figure(
         path="keeping", what=what, value=value, unit="ms", floor=floor, ratio=value / floor, aim=STEADY, note=note
     )
