@@ -142,6 +142,15 @@ class ProjectNeedRaised(ProjectRecordEvent):
     responsible_person_id: UUID | None = None
 
 
+class ProjectNeedReassigned(ProjectRecordEvent):
+    """Another post sees to it, until the same day."""
+
+    type: ClassVar[str] = "cn.liandu.project.need_reassigned.v1"
+    need_id: UUID
+    responsible_post_id: UUID
+    responsible_person_id: UUID | None = None
+
+
 class ProjectNeedMet(ProjectRecordEvent):
     type: ClassVar[str] = "cn.liandu.project.need_met.v1"
     need_id: UUID

@@ -129,6 +129,17 @@ class ProblemJoined(ProblemEvent):
     by: str
 
 
+class ProblemReassigned(ProblemEvent):
+    """Another post sees to it, until the same day; the requests that wait for its answer are assigned with it."""
+
+    type: ClassVar[str] = "cn.liandu.common_problem.reassigned.v1"
+    responsible_org_id: UUID
+    responsible_post_id: UUID
+    responsible_person_id: UUID | None = None
+    reason: str
+    by: str
+
+
 class ProblemAnswered(ProblemEvent):
     """`request_ids`: those that the answer answers."""
 

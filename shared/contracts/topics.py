@@ -87,6 +87,7 @@ PROJECTS = Topic(
         project_records.ProjectProfiled,
         project_records.ProjectSupported,
         project_records.ProjectNeedRaised,
+        project_records.ProjectNeedReassigned,
         project_records.ProjectNeedMet,
         project_records.ProjectNeedWithdrawn,
         project_records.EvidenceFiled,
@@ -139,6 +140,7 @@ REQUESTS = Topic(
         requests.RequestWithdrawn,
         requests.ProblemGathered,
         requests.ProblemJoined,
+        requests.ProblemReassigned,
         requests.ProblemAnswered,
     ),
 )

@@ -22,20 +22,22 @@ from services.intake.api.projects import (
     facts,
     lists,
     profiles,
-    projects,
     report_workbook,
     reports,
     support,
     timetables,
 )
+from services.intake.api.projects import projects as project_records
 from services.intake.api.projects import workbook as project_workbooks
 from services.intake.api.promotion import agreements, contacts, leads, promotions, visits
 from services.intake.api.promotion import exports as promotion_exports
 from services.intake.api.promotion import workbook as lead_workbooks
-from services.intake.api.registers import filings, measures, plans, registers, tasks
+from services.intake.api.registers import filings, measures, plans, tasks
 from services.intake.api.registers import measure_workbook as measure_workbooks
+from services.intake.api.registers import registers as register_entries
 from services.intake.api.registers import workbook as register_workbooks
-from services.intake.api.requests import common_problems, requests
+from services.intake.api.requests import common_problems
+from services.intake.api.requests import requests as enterprise_requests
 
 
 def routers() -> tuple[APIRouter, ...]:
@@ -66,15 +68,15 @@ def routers() -> tuple[APIRouter, ...]:
         posts.router,
         profiles.router,
         project_workbooks.router,
-        projects.router,
+        project_records.router,
         promotion_exports.router,
         promotions.router,
         register_workbooks.router,
-        registers.router,
+        register_entries.router,
         reorganisation.router,
         report_workbook.router,  # before the months of reports: it is none of them
         reports.router,
-        requests.router,
+        enterprise_requests.router,
         responsible.router,
         statistics.router,
         support.router,

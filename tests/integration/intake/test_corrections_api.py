@@ -8,6 +8,7 @@ import pytest
 from shared.kit.web.security import Role
 from tests.integration.intake.conftest import Office, a_token
 from tests.integration.intake.test_projects_api import CONTRACT, problem
+from tests.support.clock import MovableClock
 
 REVIEWER = {"authorization": f"Bearer {a_token(Role.REVIEWER, subject='reviewer-1')}"}
 
@@ -147,3 +148,22 @@ async def test_who_asks_and_who_approves(office: Office, bureau: str, role: Role
     if role is Role.REVIEWER:
         other = {"authorization": f"Bearer {a_token(role, subject='somebody-else')}"}
         assert (await office.http.post(f"{path}/{correction['id']}:approve", json={}, headers=other)).is_success
+
+
+async def test_the_reviewers_queue_is_in_the_order_in_which_it_was_asked(
+    office: Office, bureau: str, clock: MovableClock
+) -> None:
+    asked = []
+    for day in (6, 7, 8, 9):
+        clock.move(f"2026-01-0{day}T09:00+08:00")
+        project = await office.project(bureau, name=f"项目{day}")
+        advanced = await office.advance(project, "signed", evidence=[CONTRACT], amount_wan=1000)
+        asked.append((await ask(office, advanced.json(), 2)).json()["id"])
+    found: list[str] = []
+    after: str | None = ""
+    while after is not None:
+        params = {"limit": "1", **({"after": after} if after else {})}
+        shown = (await office.http.get("/v1/corrections", params=params)).json()
+        found += [item["id"] for item in shown["items"]]
+        after = shown["next_after"]
+    assert found == asked

@@ -13,7 +13,6 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.intake.api.registers import measure_workbook
 from shared.contracts.registers import MeasureRecorded, TaskMet, TaskPlanned
 from shared.contracts.topics import EVENT_TYPES
 from shared.kit.log import eventlog
@@ -225,6 +224,6 @@ async def test_more_measures_than_a_workbook_takes_are_refused_not_cut_off(
 ) -> None:
     for number in (1, 2):
         await office.make(MEASURES, **body_of(post, number=number))
-    monkeypatch.setattr(measure_workbook, "MOST_ROWS", 1)
+    monkeypatch.setattr("services.intake.api.registers.measure_workbook.MOST_ROWS", 1)
     refused = await office.http.get(f"{MEASURES}/workbook")
     assert (refused.status_code, refused.json()["detail"]) == (422, "一次最多导出1条措施供修改，请按出处文件分别导出")

@@ -217,6 +217,64 @@ async def test_a_filing_that_is_open_goes_with_the_chain_to_the_other_post(offic
     assert filing["task"]["responsible_post_id"] == taking
 
 
+async def test_needs_reports_and_requests_go_with_the_chain_to_the_other_post(office: Office, bureau: str) -> None:
+    giving = await a_post(office, bureau, "专班甲", DISPLAY, AUTO, tier="task_force")
+    taking = await a_post(office, bureau, "专班乙", chain_id("IC"), tier="task_force")
+    here = await office.project(bureau)
+    elsewhere = await office.project(bureau, name="整车项目", chain_id=str(AUTO))
+    need = {"kind": "land", "text": "新增用地30亩", "raised_on": "2026-01-02", "due_on": "2026-03-31"}
+    for project in (here, elsewhere):
+        path = f"/v1/projects/{project['id']}"
+        await change(office, f"{path}/needs", project["version"], **need, responsible_post_id=giving)
+        await office.http.patch(f"{path}/profile", json={"reporting_post_id": giving}, headers={"if-match": '"2"'})
+    asked = {"title": "用地指标不足", "text": "二期厂房需要用地", "enterprise_name": "示例公司"}
+    requests = [
+        (await office.make("/v1/requests", **asked, chain_id=str(chain), uscc=a_code(number)))["id"]
+        for number, chain in enumerate((DISPLAY, DISPLAY, DISPLAY, AUTO))
+    ]
+    for id in (requests[0], requests[3]):
+        await office.make(f"/v1/requests/{id}:assign", responsible_post_id=giving, due_on="2026-01-20")
+    problem = await office.make(
+        "/v1/common-problems", title="用地", request_ids=requests[1:3], due_on="2026-01-30", responsible_post_id=giving
+    )
+
+    body = {"from_post_id": giving, "to_post_id": taking, "from_day": "2026-01-05", "reason": "链长分工调整"}
+    done = await office.make(f"/v1/chains/{DISPLAY}:hand-over", **body)
+    assert {name: done[name] for name in ("projects", "needs", "reporting", "requests", "problems")} == {
+        "projects": 1, "needs": 1, "reporting": 1, "requests": 3, "problems": 1,
+    }  # fmt: skip
+
+    async def posts_of(project: dict[str, Any]) -> tuple[str, str]:
+        path = f"/v1/projects/{project['id']}"
+        (need,) = (await office.http.get(f"{path}/needs")).json()["items"]
+        profile = (await office.http.get(f"{path}/profile")).json()
+        return need["responsible_post_id"], profile["reporting_post_id"]
+
+    assert await posts_of(here) == (taking, taking)
+    assert await posts_of(elsewhere) == (giving, giving)
+    shown = [(await office.http.get(f"/v1/requests/{id}")).json() for id in requests]
+    assert [one["responsible_post_id"] for one in shown] == [taking, taking, taking, giving]
+    assert [(one["due_on"], one["problem_id"]) for one in shown] == [
+        ("2026-01-20", None),
+        ("2026-01-30", problem["id"]),
+        ("2026-01-30", problem["id"]),
+        ("2026-01-20", None),
+    ]
+    answered = await office.make(f"/v1/common-problems/{problem['id']}:answer", answer="已落实指标")
+    assert (answered["responsible_post_id"], answered["requests"]) == (taking, {"answered": 2})
+    texts = [
+        fact["text"]
+        for path in (f"common-problems/{problem['id']}", f"requests/{requests[0]}", f"projects/{here['id']}")
+        for fact in (await office.http.get(f"/v1/{path}/history")).json()["items"]
+    ]
+    assert {
+        "改由专班乙办理：链长分工调整",
+        "交区商务局办理，责任岗位：专班乙，2026-01-20前答复，来源：工作计划，链长分工调整",
+        "要素保障需求改由专班乙负责",
+        "报送岗位：专班乙",
+    } <= set(texts)
+
+
 async def test_a_chain_with_many_projects_is_merged_in_one_go(office: Office, bureau: str) -> None:
     items = [
         {

@@ -1,11 +1,13 @@
 """Support and 要素保障 over HTTP: given jointly, kept as history; needs have an owner and a due day."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from shared.kit.web.security import Role
 from tests.integration.intake.conftest import Office, a_token
+from tests.support.clock import MovableClock
 
 NEED = {"kind": "land", "text": "新增用地30亩", "raised_on": "2026-01-05", "due_on": "2026-03-31"}
 
@@ -69,3 +71,32 @@ async def test_clerks_record_support_and_needs(office: Office, bureau: str, role
     need = await office.http.post(path.replace("support", "needs"), json=NEED, headers=headers)
     assert need.status_code == (422 if role is Role.CLERK else 403)
     assert (await office.http.get(path, headers=headers)).status_code == (403 if role is Role.ENTERPRISE else 200)
+
+
+async def test_a_need_is_late_after_its_day_until_its_project_ends(
+    office: Office, bureau: str, clock: MovableClock
+) -> None:
+    post = await office.post_held_by("张伟", org=bureau)
+    project = await office.project(bureau)
+    need = await office.make(f"/v1/projects/{project['id']}/needs", **NEED, responsible_post_id=post)
+    clock.move("2026-04-01T09:00+08:00")
+
+    async def is_late() -> bool:
+        (found,) = (await office.http.get("/v1/needs")).json()["items"]
+        assert found["id"] == need["id"]
+        return bool(found["late"])
+
+    assert await is_late()
+    ended = await office.http.post(
+        f"/v1/projects/{project['id']}:terminate",
+        json={"reason": "投资方撤资", "on": "2026-04-01"},
+        headers={"if-match": '"2"'},
+    )
+    assert ended.status_code == 200, ended.text
+    assert not await is_late()
+
+
+@pytest.mark.parametrize("what", ["support", "needs", "files", "reports", "corrections", "replannings", "profile"])
+async def test_what_stands_beside_an_unknown_project_is_not_found_rather_than_empty(office: Office, what: str) -> None:
+    answer = await office.http.get(f"/v1/projects/{uuid4()}/{what}")
+    assert (answer.status_code, answer.json()["what"]) == (404, "项目")

@@ -11,6 +11,7 @@ from services.intake.api.access import Page, Reader, Registrar
 from services.intake.api.answers import ChainShown, Shown
 from services.intake.api.bodies import Body, ChainCode, Day, Name, Text
 from services.intake.api.organisation.history import programme_history
+from services.intake.handlers.organisation import hand_over
 from services.intake.handlers.organisation import reorganisation as handlers
 from services.intake.handlers.organisation.reorganisation import NewPart, Reorganised
 from shared.contracts.programme import ChainCategory
@@ -50,7 +51,7 @@ class MergeBody(Body):
 
 
 class HandOverBody(Body):
-    """From one post to another of the same tier; open lines of timetables and filings go with it."""
+    """From one post to another of the same tier."""
 
     from_post_id: UUID
     to_post_id: UUID
@@ -59,14 +60,28 @@ class HandOverBody(Body):
 
 
 class ReorganisedShown(Shown):
-    """`projects`: how many went over, or had open lines that did. `posts`: whose chains changed."""
+    """`projects`: how many went over. `posts`: whose chains changed."""
 
     chain: ChainShown
     into: tuple[ChainShown, ...]
     projects: int
     posts: tuple[UUID, ...]
+
+
+class HandedOverShown(Shown):
+    """How many went from post to post: open `lines` of timetables and `needs` (要素保障), projects whose monthly
+    reports are to be made (`reporting`), `filings`, `requests` and common `problems` that are being dealt with.
+    `projects`: with any of the first three."""
+
+    chain: ChainShown
+    posts: tuple[UUID, UUID]
+    projects: int
     lines: int
+    needs: int
+    reporting: int
     filings: int
+    requests: int
+    problems: int
 
 
 @router.post(ONE + ":split", response_model=ReorganisedShown)
@@ -104,12 +119,12 @@ async def merge_chain(chain_id: UUID, body: MergeBody, write: Registrar) -> Resp
     return await write(work)
 
 
-@router.post(ONE + ":hand-over", response_model=ReorganisedShown)
+@router.post(ONE + ":hand-over", response_model=HandedOverShown)
 async def hand_over_chain(chain_id: UUID, body: HandOverBody, write: Registrar) -> Response:
     """Give a chain to another post of the tier (链长分工调整), from a day on; what is open goes with it."""
 
     async def work(conn: AsyncConnection, by: By) -> Answer:
-        done = await handlers.hand_over_chain(
+        done = await hand_over.hand_over_chain(
             chain_id,
             from_post_id=body.from_post_id,
             to_post_id=body.to_post_id,
@@ -119,7 +134,7 @@ async def hand_over_chain(chain_id: UUID, body: HandOverBody, write: Registrar) 
             conn=conn,
             by=by,
         )
-        return _answer(done)
+        return Answer(HandedOverShown.model_validate(done), version=done.chain.version)
 
     return await write(work)
 

@@ -13,6 +13,7 @@ from services.intake.api.access import Page, Reader, Reviewer
 from services.intake.api.answers import Shown
 from services.intake.api.bodies import Body, CancelBody, OpinionBody, Text, Wan
 from services.intake.api.projects.record_wording import RECORD_NAMES
+from services.intake.api.projects.showing import OneProject
 from services.intake.domain.projects.corrections import STATUS_NAMES, Asked, Correction, CorrectionStatus
 from services.intake.domain.projects.project import Project
 from services.intake.domain.terms import CORRECTION_NAMES
@@ -99,8 +100,8 @@ async def list_corrections(conn: Reader, paging: Page, status: CorrectionStatus 
 
 
 @router.get(OF_PROJECT)
-async def list_corrections_of_project(project_id: UUID, conn: Reader, paging: Page) -> dict[str, Any]:
-    return await _page(paging, conn=conn, project_id=project_id)
+async def list_corrections_of_project(project: OneProject, conn: Reader, paging: Page) -> dict[str, Any]:
+    return await _page(paging, conn=conn, project_id=project.id)
 
 
 @router.post(OF_PROJECT, status_code=201, response_model=CorrectionShown)
@@ -150,11 +151,10 @@ async def refuse_correction(project_id: UUID, correction_id: UUID, body: CancelB
 async def _page(
     paging: Page, *, conn: AsyncConnection, project_id: UUID | None = None, status: CorrectionStatus | None = None
 ) -> dict[str, Any]:
-    after = paging.start(tuple[UUID])
-    found = await store.corrections(
-        project_id=project_id, status=status, conn=conn, after=after[0] if after else None, limit=paging.limit
-    )
-    return page([CorrectionShown.of(item) for item in found], (found[-1].id,) if len(found) == paging.limit else None)
+    after = paging.start(tuple[date, UUID])
+    found = await store.corrections(project_id=project_id, status=status, conn=conn, after=after, limit=paging.limit)
+    last = (found[-1].requested_on, found[-1].id) if len(found) == paging.limit else None
+    return page([CorrectionShown.of(item) for item in found], last)
 
 
 def _answer(project: Project, correction: Correction, status: int = 200) -> Answer:

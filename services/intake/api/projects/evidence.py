@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.intake.api.access import Clerk, Page, Reader
 from services.intake.api.answers import Shown
 from services.intake.api.imports import upload_of
+from services.intake.api.projects.showing import OneProject
 from services.intake.domain.errors import RecordMissing
 from services.intake.domain.projects.evidence import EvidenceFile, FileTooLarge, FileTypeNotAllowed, media_type_of
 from services.intake.domain.terms import EVIDENCE_NAMES, EvidenceKind
@@ -73,10 +74,10 @@ class FileShown(Shown):
 
 
 @router.get(FILES)
-async def list_files(project_id: UUID, conn: Reader, paging: Page) -> dict[str, Any]:
+async def list_files(project: OneProject, conn: Reader, paging: Page) -> dict[str, Any]:
     """A project's evidence files, in the order in which they were filed."""
     after = paging.start(tuple[datetime, UUID])
-    found = await store.files(project_id, after=after, limit=paging.limit, conn=conn)
+    found = await store.files(project.id, after=after, limit=paging.limit, conn=conn)
     last = (found[-1].filed_at, found[-1].id) if len(found) == paging.limit else None
     return page([FileShown.of(item) for item in found], last)
 

@@ -10,15 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.intake.api.access import Clerk, Reader
 from services.intake.api.answers import Shown
 from services.intake.api.bodies import ProfileBody
+from services.intake.api.projects.showing import OneProject
 from services.intake.domain import terms
-from services.intake.domain.errors import RecordMissing
 from services.intake.domain.projects.profile import Profile
 from services.intake.domain.projects.project import Project
-from services.intake.domain.projects.timetable import Lines
 from services.intake.handlers.projects import profiles as handlers
 from services.intake.store import views
 from services.intake.store.projects import profiles as store
-from services.intake.store.projects import projects
 from shared.contracts.project_records import AnnualPlan, CapitalSource, OriginalAmount
 from shared.contracts.projects import Stage
 from shared.kit.web.http import Answer, By, reply
@@ -85,13 +83,10 @@ class ProfileShown(Shown):
 
 
 @router.get(PROFILE, response_model=ProfileShown)
-async def show_profile(project_id: UUID, conn: Reader) -> Response:
+async def show_profile(project: OneProject, conn: Reader) -> Response:
     """The particulars, with the 增资 that add to this project."""
-    project = (await projects.load_many([project_id], Lines(), conn=conn)).get(project_id)
-    if project is None:
-        raise RecordMissing("项目", project_id)
     # Without the request, so never a 304: the names that it shows change without it.
-    return reply(await _answer(project, await store.load(project_id, conn=conn), conn=conn))
+    return reply(await _answer(project, await store.load(project.id, conn=conn), conn=conn))
 
 
 @router.patch(PROFILE, response_model=ProfileShown)

@@ -11,13 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.intake.api.access import Page, Reader
 from services.intake.api.answers import Shown
 from services.intake.api.bodies import Body, ChainCode, Text
-from services.intake.domain.errors import RecordMissing
+from services.intake.api.projects.showing import OneProject
 from services.intake.domain.projects import reports as domain
 from services.intake.domain.projects.project import Project
 from services.intake.domain.projects.reports import Figures, Report
-from services.intake.domain.projects.timetable import Lines
 from services.intake.handlers.projects import reports as handlers
-from services.intake.store.projects import profiles, projects
+from services.intake.store.projects import profiles
 from services.intake.store.projects import reports as store
 from services.intake.store.projects.reports import Due
 from shared.kit.web.http import Answer, By, Write, page, reply, writing
@@ -146,23 +145,22 @@ async def list_month(
 
 
 @router.get(OF_PROJECT)
-async def list_reports(project_id: UUID, conn: Reader, paging: Page) -> dict[str, Any]:
+async def list_reports(project: OneProject, conn: Reader, paging: Page) -> dict[str, Any]:
     """A project's reports, the latest month first."""
-    project, after = await _project(project_id, conn=conn), paging.start(tuple[date])
-    found = await store.of_project(project_id, before=after[0] if after else None, limit=paging.limit, conn=conn)
-    profile = await profiles.load(project_id, conn=conn)
+    after = paging.start(tuple[date])
+    found = await store.of_project(project.id, before=after[0] if after else None, limit=paging.limit, conn=conn)
+    profile = await profiles.load(project.id, conn=conn)
     shown = [ReportShown.of(project, item.month, item, profile=profile) for item in found]
     return page(shown, (found[-1].month,) if len(found) == paging.limit else None)
 
 
 @router.get(ONE, response_model=ReportShown)
-async def show_report(project_id: UUID, month: Month, conn: Reader) -> Response:
+async def show_report(project: OneProject, month: Month, conn: Reader) -> Response:
     """A month's report; where there is none yet, it is offered with what was reported last (`submitted` is false)."""
-    project = await _project(project_id, conn=conn)
-    present = await store.of_project(project_id, conn=conn)
+    present = await store.of_project(project.id, conn=conn)
     made = next((item for item in present if item.month == month), None)
     figures = made or domain.prefilled(domain.last_before(month, present))
-    profile = await profiles.load(project_id, conn=conn)
+    profile = await profiles.load(project.id, conn=conn)
     return reply(Answer(ReportShown.of(project, month, figures, profile=profile), version=project.version))
 
 
@@ -178,10 +176,3 @@ async def report_month(project_id: UUID, month: Month, body: ReportBody, write: 
         return Answer(ReportShown.of(project, month, made, profile=profile), version=project.version)
 
     return await write(work)
-
-
-async def _project(project_id: UUID, *, conn: AsyncConnection) -> Project:
-    project = (await projects.load_many([project_id], Lines(), conn=conn)).get(project_id)
-    if project is None:
-        raise RecordMissing("项目", project_id)
-    return project

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
+from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake import reference
+from services.intake.api.access import Reader
 from services.intake.api.answers import FactShown, ProjectShown
 from services.intake.api.projects.wording import Names, sentence
 from services.intake.domain.errors import RecordMissing
@@ -31,6 +33,17 @@ REFERENCES = (
     "post_id",
 )
 LISTS_OF_REFERENCES = ("assisting_org_ids", "org_ids")
+
+
+async def one_project(project_id: UUID, conn: Reader) -> Project:
+    """The project of a route's path, without its timetable. Raises RecordMissing."""
+    project = (await store.load_many([project_id], Lines(), conn=conn)).get(project_id)
+    if project is None:
+        raise RecordMissing("项目", project_id)
+    return project
+
+
+OneProject = Annotated[Project, Depends(one_project)]
 
 
 async def project_shown(project_id: UUID, *, conn: AsyncConnection) -> ProjectShown:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.intake.api.access import Clerk, Page, Reader, Today
 from services.intake.api.answers import Shown
 from services.intake.api.bodies import PRINTABLE, Body, CancelBody, Text
+from services.intake.api.projects.showing import OneProject
 from services.intake.domain.projects import support as domain
 from services.intake.domain.projects.project import Project
 from services.intake.domain.projects.support import NEED_STATUS_NAMES, Need, NeedStatus, NewNeed, Support
@@ -81,7 +82,7 @@ class SupportShown(Shown):
 
 
 class NeedShown(Shown):
-    """`late`: open on a day after its due day; whether that is supervised is not said here."""
+    """`late`: open on a day after its due day, of a project that goes on; supervision has its own word for that."""
 
     id: UUID
     project_id: UUID
@@ -100,21 +101,21 @@ class NeedShown(Shown):
     late: bool
 
     @classmethod
-    def of(cls, need: Need, names: Mapping[UUID, str], *, today: date) -> Self:
+    def of(cls, need: Need, names: Mapping[UUID, str], *, late: bool) -> Self:
         return cls(
             **{name: getattr(need, name) for name in cls.model_fields if hasattr(need, name)},
             kind_name=NEED_NAMES[need.kind],
             responsible_post_title=names.get(need.responsible_post_id, "未知"),
             status_name=NEED_STATUS_NAMES[need.status],
-            late=need.status is NeedStatus.OPEN and need.due_on < today,
+            late=late,
         )
 
 
 @router.get(SUPPORT)
-async def list_support(project_id: UUID, conn: Reader, paging: Page) -> dict[str, Any]:
+async def list_support(project: OneProject, conn: Reader, paging: Page) -> dict[str, Any]:
     """What a project was given, the earliest first."""
     after = paging.start(tuple[date, UUID])
-    found = await store.supports(project_id, after=after, limit=paging.limit, conn=conn)
+    found = await store.supports(project.id, after=after, limit=paging.limit, conn=conn)
     names = await views.names({id for item in found for id in item.org_ids}, conn=conn)
     last = (found[-1].given_on, found[-1].id) if len(found) == paging.limit else None
     return page([SupportShown.of(item, names) for item in found], last)
@@ -141,8 +142,8 @@ async def list_needs(conn: Reader, paging: Page, today: Today, status: NeedStatu
 
 
 @router.get(NEEDS)
-async def list_needs_of_project(project_id: UUID, conn: Reader, paging: Page, today: Today) -> dict[str, Any]:
-    return await _page(paging, today=today, conn=conn, project_id=project_id)
+async def list_needs_of_project(project: OneProject, conn: Reader, paging: Page, today: Today) -> dict[str, Any]:
+    return await _page(paging, today=today, conn=conn, project_id=project.id)
 
 
 @router.post(NEEDS, status_code=201, response_model=NeedShown)
@@ -206,4 +207,5 @@ async def _answer(project: Project, need: Need, *, by: By, conn: AsyncConnection
 async def _shown(needs: Iterable[Need], *, today: date, conn: AsyncConnection) -> list[NeedShown]:
     found = list(needs)
     names = await views.names({need.responsible_post_id for need in found}, conn=conn)
-    return [NeedShown.of(need, names, today=today) for need in found]
+    late = await store.late(found, today=today, conn=conn)
+    return [NeedShown.of(need, names, late=need.id in late) for need in found]

@@ -24,7 +24,7 @@ from services.intake.api.bodies import (
     OpinionBody,
     Text,
 )
-from services.intake.api.projects.showing import answer_with
+from services.intake.api.projects.showing import OneProject, answer_with
 from services.intake.domain.projects.project import Project
 from services.intake.domain.projects.templates import Filling, TemplateLine
 from services.intake.domain.projects.timetable import Replanning, ReplanningStatus
@@ -173,8 +173,8 @@ async def plan_from_template(project_id: UUID, body: TemplateBody, write: Clerk)
 
 
 @router.get("/v1/projects/{project_id}/replannings")
-async def list_replannings_of_project(project_id: UUID, conn: Reader, paging: Page) -> dict[str, Any]:
-    return await _replannings(paging, project_id=project_id, conn=conn)
+async def list_replannings_of_project(project: OneProject, conn: Reader, paging: Page) -> dict[str, Any]:
+    return await _replannings(paging, project_id=project.id, conn=conn)
 
 
 @router.get("/v1/replannings")
@@ -262,12 +262,10 @@ async def declare_delay(project_id: UUID, body: DelayBody, write: Clerk) -> Resp
 async def _replannings(
     paging: Page, *, project_id: UUID | None = None, waiting: bool | None = None, conn: AsyncConnection
 ) -> dict[str, Any]:
-    after = paging.start(tuple[UUID])
-    found = await store.replannings(
-        project_id, waiting=waiting, after=after[0] if after else None, limit=paging.limit, conn=conn
-    )
+    after = paging.start(tuple[date, UUID])
+    found = await store.replannings(project_id, waiting=waiting, after=after, limit=paging.limit, conn=conn)
     shown = [ReplanningShown.model_validate(item) for item in found]
-    return page(shown, (found[-1].id,) if len(found) == paging.limit else None)
+    return page(shown, (found[-1].requested_on, found[-1].id) if len(found) == paging.limit else None)
 
 
 def _replanning(project: Project, asked: Replanning, status: int = 200) -> Answer:

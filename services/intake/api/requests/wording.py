@@ -8,6 +8,7 @@ from shared.contracts.requests import (
     ProblemAnswered,
     ProblemGathered,
     ProblemJoined,
+    ProblemReassigned,
     RequestAnswered,
     RequestAssigned,
     RequestConfirmed,
@@ -50,6 +51,7 @@ SENTENCES: Sentences = {
     RequestWithdrawn: lambda event, _: f"{event.withdrawn_on}企业撤回：{event.reason}",
     ProblemGathered: _gathered,
     ProblemJoined: lambda event, _: f"并入{len(event.request_ids)}件诉求，{event.due_on}前答复",
+    ProblemReassigned: lambda event, names: f"改由{names[event.responsible_post_id]}办理：{event.reason}",
     ProblemAnswered: lambda event, _: (
         f"{event.answered_on}答复：{event.answer}，同时答复{len(event.request_ids)}件诉求"
     ),

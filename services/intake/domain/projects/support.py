@@ -13,6 +13,7 @@ from shared.contracts.project_records import (
     NeedKind,
     ProjectNeedMet,
     ProjectNeedRaised,
+    ProjectNeedReassigned,
     ProjectNeedWithdrawn,
     ProjectSupported,
     SupportKind,
@@ -122,6 +123,16 @@ def raise_need(
     ]
 
 
+def reassign(need: Need, *, post_id: UUID, person_id: UUID | None) -> list[Event]:
+    """Give an open need to another post, until the same day."""
+    _require_open(need)
+    return [
+        ProjectNeedReassigned(
+            project_id=need.project_id, need_id=need.id, responsible_post_id=post_id, responsible_person_id=person_id
+        )
+    ]
+
+
 def meet(need: Need, *, on: date, text: str, today: date) -> list[Event]:
     _require_open(need)
     _require_not_future("解决日期", on, today=today)
@@ -153,6 +164,8 @@ def raised(event: ProjectNeedRaised) -> Need:
 def evolve(need: Need, event: Event) -> Need:
     """Raises ValueError: an event that is none of a need's."""
     match event:
+        case ProjectNeedReassigned(responsible_post_id=post_id, responsible_person_id=person_id):
+            return replace(need, responsible_post_id=post_id, responsible_person_id=person_id)
         case ProjectNeedMet(met_on=on, text=text):
             return replace(need, status=NeedStatus.MET, met_on=on, outcome=text)
         case ProjectNeedWithdrawn(reason=reason):

@@ -18,7 +18,7 @@ from services.intake.domain.requests.requests import Assignment, Request, Reques
 from shared.contracts.event import Event
 from shared.contracts.programme import Tier
 from shared.contracts.projects import Source
-from shared.contracts.requests import ProblemAnswered, ProblemEvent, ProblemGathered, ProblemJoined
+from shared.contracts.requests import ProblemAnswered, ProblemEvent, ProblemGathered, ProblemJoined, ProblemReassigned
 from shared.kit.errors import Conflict, Invalid
 
 
@@ -143,6 +143,22 @@ def join(problem: Problem, members: Sequence[Request], *, due_on: date | None, o
     return [ProblemJoined(problem_id=problem.id, request_ids=ids, due_on=due_on or problem.due_on, by=by)], assigned
 
 
+def reassign(problem: Problem, responsible: Responsible, *, reason: str, by: str) -> list[Event]:
+    """Give an open problem to another post, until the same day; its requests are given with `requests.reassign`."""
+    if problem.status is not ProblemStatus.OPEN:
+        raise ProblemNotOpen(problem)
+    return [
+        ProblemReassigned(
+            problem_id=problem.id,
+            responsible_org_id=responsible.org_id,
+            responsible_post_id=responsible.post_id,
+            responsible_person_id=responsible.person_id,
+            reason=reason,
+            by=by,
+        )
+    ]
+
+
 def answer(problem: Problem, members: Iterable[Request], *, answer: str, on: date, by: str) -> Decided:
     """Answer the problem, and so every request that is being dealt with in it."""
     if problem.status is not ProblemStatus.OPEN:
@@ -189,6 +205,10 @@ def _evolved(problem: Problem | None, event: Event) -> Problem:
     match event:
         case ProblemJoined(due_on=due_on):
             return replace(after, status=ProblemStatus.OPEN, due_on=due_on)
+        case ProblemReassigned(responsible_org_id=org_id, responsible_post_id=post_id, responsible_person_id=person_id):
+            return replace(
+                after, responsible_org_id=org_id, responsible_post_id=post_id, responsible_person_id=person_id
+            )
         case ProblemAnswered(answer=answer, answered_on=on, by=by):
             return replace(after, status=ProblemStatus.ANSWERED, answer=answer, answered_on=on, answered_by=by)
     raise ValueError(f"{event.type} is no event of a problem")

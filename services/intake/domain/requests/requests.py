@@ -216,6 +216,28 @@ def assign(request: Request, assignment: Assignment, *, on: date, by: str) -> li
     ]
 
 
+def reassign(request: Request, responsible: Responsible, *, reason: str, on: date, by: str) -> list[Event]:
+    """Give what is being dealt with to another post as it is: until the same day, in the same common problem."""
+    _require(request, RequestVerb.ASSIGN)
+    assert request.due_on is not None  # of one that is being dealt with
+    assert request.source is not None
+    return [
+        RequestAssigned(
+            request_id=request.id,
+            due_on=request.due_on,
+            responsible_org_id=responsible.org_id,
+            responsible_post_id=responsible.post_id,
+            responsible_person_id=responsible.person_id,
+            source=request.source,
+            source_document=request.source_document,
+            reason=reason,
+            problem_id=request.problem_id,
+            assigned_on=on,
+            by=by,
+        )
+    ]
+
+
 def answer(request: Request, *, answer: str, on: date, by: str) -> list[Event]:
     """Answer it, for the responsible post."""
     _require(request, RequestVerb.ANSWER)

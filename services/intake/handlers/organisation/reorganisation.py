@@ -1,4 +1,4 @@
-"""Chains split, merged and handed over in mid-period (S3), each in one transaction and a constant number of statements.
+"""Chains split and merged in mid-period (S3), each in one transaction and a constant number of statements.
 
 What belongs to the chain is found under the register's lock, which whoever records or moves a project takes too; then
 all heads are locked at once, and what is decided about is loaded.
@@ -20,9 +20,6 @@ from services.intake.domain.organisation.reorganisation import Effective, Part
 from services.intake.domain.projects import project as projects
 from services.intake.domain.projects.project import Project
 from services.intake.domain.projects.timetable import Lines
-from services.intake.domain.registers import filings, tasks
-from services.intake.domain.registers.filings import Filing
-from services.intake.domain.registers.tasks import Responsible, TaskStatus
 from services.intake.handlers.organisation.programme import require_new_chain
 from services.intake.handlers.standing import require_chains
 from services.intake.handlers.writing import append, lock_register, require_version, today
@@ -32,7 +29,6 @@ from services.intake.store.organisation import programme as store
 from services.intake.store.organisation import reorganisation as found
 from services.intake.store.organisation.reorganisation import Followers
 from services.intake.store.projects import projects as project_store
-from services.intake.store.registers import filings as filing_store
 from shared.contracts.event import Event
 from shared.contracts.ids import chain_id as id_of_chain
 from shared.contracts.programme import ChainCategory, ParkRecorded, TaskForceRecorded
@@ -53,18 +49,16 @@ class NewPart:
 
 @dataclass(frozen=True, slots=True)
 class Reorganised:
-    """What came of it. `lines`, `filings`: how many open ones went from post to post."""
+    """What came of it. `projects`: how many went over; `posts`: whose chains changed."""
 
     chain: Chain
-    into: tuple[Chain, ...] = ()
-    projects: int = 0
-    posts: tuple[UUID, ...] = ()
-    lines: int = 0
-    filings: int = 0
+    into: tuple[Chain, ...]
+    projects: int
+    posts: tuple[UUID, ...]
 
 
 @dataclass(slots=True)
-class _Decided:
+class Decided:
     """Events by aggregate, in order."""
 
     events: dict[UUID, list[Event]] = field(default_factory=dict)
@@ -99,10 +93,10 @@ async def split_chain(
     present = await found.projects_of(chain_id, conn=conn)
     followers = await found.followers_of(chain_id, conn=conn)
     heads = [chain_id, *new_ids, *present, *(id for ids in followers for id in ids)]
-    chain = await _locked(chain_id, heads, expected=expected, conn=conn, by=by)
+    chain = await locked_chain(chain_id, heads, expected=expected, conn=conn, by=by)
     effective = Effective(from_day, reason, today(by))
     effective.require(chain)
-    decided = _Decided()
+    decided = Decided()
     opened = [_opened(chain, part, effective, decided) for part in parts]
     going = domain.destinations(chain, opened, present=present, closing=closing)
     decided.add(chain_id, domain.split(chain, opened, effective, closing=closing))
@@ -129,11 +123,11 @@ async def merge_chain(
     present = await found.projects_of(chain_id, conn=conn)
     followers = await found.followers_of(chain_id, conn=conn)
     heads = [chain_id, *present, *(id for ids in followers for id in ids)]
-    chain = await _locked(chain_id, heads, expected=expected, conn=conn, by=by)
+    chain = await locked_chain(chain_id, heads, expected=expected, conn=conn, by=by)
     effective = Effective(from_day, reason, today(by))
     effective.require(chain)
     await require_chains([into_id], conn=conn, by=by)
-    decided = _Decided()
+    decided = Decided()
     decided.add(chain_id, domain.merge(chain, into, effective))
     moved = await _move(dict.fromkeys(present, into_id), effective, decided, conn=conn)
     await _follow(followers, chain_id, [into_id], effective, decided, closing=True, conn=conn)
@@ -143,44 +137,10 @@ async def merge_chain(
     return Reorganised(after, (into,), len(moved), tuple(followers.posts))
 
 
-async def hand_over_chain(
-    chain_id: UUID,
-    *,
-    from_post_id: UUID,
-    to_post_id: UUID,
-    from_day: date,
-    reason: str,
-    expected: int | None,
-    conn: AsyncConnection,
-    by: By,
-) -> Reorganised:
-    """Give a chain from one post to another of its tier, with what is open of its work.
-
-    Raises:
-        HandOverNotAllowed, ChainNotOpen, DateNotAllowed.
-    """
-    await lock_register(conn=conn)
-    work = await found.work_of(chain_id, from_post_id, conn=conn)
-    heads = [chain_id, from_post_id, to_post_id, *work.projects, *work.filings]
-    chain = await _locked(chain_id, heads, expected=expected, conn=conn, by=by)
-    effective = Effective(from_day, reason, today(by))
-    effective.require(chain)
-    posts = await store.posts(conn=conn, ids=[from_post_id, to_post_id])
-    giving, taking = (_post(posts, id, field) for id, field in ((from_post_id, "from"), (to_post_id, "to")))
-    decided = _Decided()
-    for post, events in zip((giving, taking), domain.hand_over(chain, giving, taking, effective), strict=True):
-        decided.add(post.id, events)
-    lines = await _reassign_lines(work.projects, giving, taking, decided, conn=conn, by=by)
-    moved = await _reassign_filings(work.filings, giving, taking, decided, conn=conn, by=by)
-    await _save_posts([giving, taking], decided, conn=conn)
-    reassigned = sum(len(decided.events[after.id]) for _, after in lines)
-    await append(decided.events.items(), beside=project_store.states(lines), conn=conn, by=by)
-    return Reorganised(chain, (), len(lines), (from_post_id, to_post_id), reassigned, moved)
-
-
-async def _locked(
+async def locked_chain(
     chain_id: UUID, heads: Sequence[UUID], *, expected: int | None, conn: AsyncConnection, by: By
 ) -> Chain:
+    """The chain, its head locked with others. Raises RecordMissing, VersionConflict, NotYourChain."""
     await lock_heads(heads, conn=conn)
     chain = (await store.chains(conn=conn, ids=[chain_id])).get(chain_id)
     if chain is None:
@@ -190,7 +150,7 @@ async def _locked(
     return chain
 
 
-def _opened(chain: Chain, part: NewPart, effective: Effective, decided: _Decided) -> Part:
+def _opened(chain: Chain, part: NewPart, effective: Effective, decided: Decided) -> Part:
     id = id_of_chain(part.code)
     events = domain.open_part(id, part.code, part.name, part.category or chain.category, effective)
     decided.add(id, events)
@@ -198,7 +158,7 @@ def _opened(chain: Chain, part: NewPart, effective: Effective, decided: _Decided
 
 
 async def _move(
-    going: Mapping[UUID, UUID], effective: Effective, decided: _Decided, *, conn: AsyncConnection
+    going: Mapping[UUID, UUID], effective: Effective, decided: Decided, *, conn: AsyncConnection
 ) -> list[tuple[Project, Project]]:
     """The projects before and after; their timetables are left as they are."""
     moved = []
@@ -214,7 +174,7 @@ async def _follow(
     left: UUID,
     successors: Sequence[UUID],
     effective: Effective,
-    decided: _Decided,
+    decided: Decided,
     *,
     closing: bool,
     conn: AsyncConnection,
@@ -231,7 +191,7 @@ async def _follow(
 
 
 async def _follow_groups(
-    followers: Followers, left: UUID, successors: Sequence[UUID], decided: _Decided, *, conn: AsyncConnection
+    followers: Followers, left: UUID, successors: Sequence[UUID], decided: Decided, *, conn: AsyncConnection
 ) -> None:
     forces = await group_store.task_forces(followers.task_forces, conn=conn)
     parks = await group_store.parks(followers.parks, conn=conn)
@@ -259,7 +219,7 @@ async def _follow_enterprises(
     left: UUID,
     successors: Sequence[UUID],
     effective: Effective,
-    decided: _Decided,
+    decided: Decided,
     *,
     conn: AsyncConnection,
 ) -> None:
@@ -270,44 +230,12 @@ async def _follow_enterprises(
     await enterprise_store.save_enterprises(after, conn=conn)
 
 
-async def _save_posts(posts: Sequence[Post], decided: _Decided, *, conn: AsyncConnection) -> None:
+async def _save_posts(posts: Sequence[Post], decided: Decided, *, conn: AsyncConnection) -> None:
     changed = [programme.fold_post(post, decided.events.get(post.id, ())) for post in posts]
     await store.save_posts(changed, conn=conn)
 
 
-async def _reassign_lines(
-    ids: Sequence[UUID], giving: Post, taking: Post, decided: _Decided, *, conn: AsyncConnection, by: By
-) -> list[tuple[Project, Project]]:
-    moved = []
-    for id, project in (await project_store.lock_many(ids, Lines(open_of=ids), conn=conn)).items():
-        events = domain.reassign_lines(project, giving, taking, today=today(by))
-        if events:
-            decided.add(id, events)
-            moved.append((project, projects.fold(project, events)))
-    return moved
-
-
-async def _reassign_filings(
-    ids: Sequence[UUID], giving: Post, taking: Post, decided: _Decided, *, conn: AsyncConnection, by: By
-) -> int:
-    after: list[Filing] = []
-    for filing in (await filing_store.filings(ids, conn=conn)).values():
-        if filing.task.status is not TaskStatus.OPEN or filing.task.responsible_post_id != giving.id:
-            continue  # it was filed, or given to another, since it was found
-        events = tasks.reassign(filing.tasks, filing.id, Responsible.of(taking, today(by)))
-        decided.add(filing.id, events)
-        after.append(filings.fold(filing, events))
-    await filing_store.save_filings(after, conn=conn)
-    return len(after)
-
-
-def _folded(chain: Chain, decided: _Decided) -> Chain:
+def _folded(chain: Chain, decided: Decided) -> Chain:
     for event in decided.events[chain.id]:
         chain = programme.evolve_chain(chain, event)
     return chain
-
-
-def _post(posts: Mapping[UUID, Post], id: UUID, which: str) -> Post:
-    if id not in posts:
-        raise UnknownReference("岗位", id, field=f"{which}_post_id")
-    return posts[id]

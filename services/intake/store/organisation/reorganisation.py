@@ -18,12 +18,21 @@ FOLLOWERS = """
     SELECT 'enterprise', id FROM enterprise WHERE chain_ids @> ARRAY[$1::uuid]
 """
 WORK = """
-    SELECT DISTINCT 'project' AS what, project_id AS id
-      FROM milestone JOIN project ON project.id = milestone.project_id
-     WHERE responsible_post_id = $2 AND status = 'open' AND chain_id = $1 AND hold_status IN ('active', 'held')
+    SELECT 'project' AS what, id FROM project
+     WHERE chain_id = $1 AND hold_status IN ('active', 'held') AND id IN (
+        SELECT project_id FROM milestone WHERE responsible_post_id = $2 AND status = 'open'
+         UNION
+        SELECT project_id FROM project_need WHERE responsible_post_id = $2 AND status = 'open'
+         UNION
+        SELECT project_id FROM project_profile WHERE reporting_post_id = $2)
      UNION ALL
     SELECT 'filing', subject_id FROM task
      WHERE responsible_post_id = $2 AND status = 'open' AND chain_id = $1 AND kind = 'filing'
+     UNION ALL
+    SELECT 'problem', id FROM common_problem WHERE responsible_post_id = $2 AND status = 'open' AND chain_id = $1
+     UNION ALL
+    SELECT 'request', id FROM enterprise_request
+     WHERE responsible_post_id = $2 AND status = 'assigned' AND chain_id = $1
 """
 
 
@@ -37,10 +46,12 @@ class Followers(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Ids of the projects and filings of a chain in which something open is a post's."""
+    """Ids of what is of a chain and a post's to do. `projects`: of which open lines or needs or the reports are."""
 
     projects: list[UUID]
     filings: list[UUID]
+    problems: list[UUID]
+    requests: list[UUID]
 
 
 async def projects_of(chain_id: UUID, *, conn: AsyncConnection) -> dict[UUID, str]:
@@ -55,7 +66,7 @@ async def followers_of(chain_id: UUID, *, conn: AsyncConnection) -> Followers:
 
 async def work_of(chain_id: UUID, post_id: UUID, *, conn: AsyncConnection) -> Work:
     rows = await fetch(conn, WORK, chain_id, post_id)
-    return Work(*(_of(rows, what) for what in ("project", "filing")))
+    return Work(*(_of(rows, what) for what in ("project", "filing", "problem", "request")))
 
 
 def _of(rows: list[Any], what: str) -> list[UUID]:

@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
+from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, select
+from sqlalchemy import Table, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.domain.projects.corrections import Correction, CorrectionStatus
@@ -29,16 +30,17 @@ async def corrections(
     project_id: UUID | None = None,
     status: CorrectionStatus | None = None,
     conn: AsyncConnection,
-    after: UUID | None = None,
+    after: tuple[date, UUID] | None = None,
     limit: int,
 ) -> list[Correction]:
-    """Corrections in order of their ids."""
-    query = select(TABLE).order_by(TABLE.c.id).limit(limit)
+    """Corrections in the order of the days on which they were asked for."""
+    key = (TABLE.c.requested_on, TABLE.c.id)
+    query = select(TABLE).order_by(*key).limit(limit)
     for column, value in ((TABLE.c.project_id, project_id), (TABLE.c.status, status)):
         if value is not None:
             query = query.where(column == value)
     if after is not None:
-        query = query.where(TABLE.c.id > after)
+        query = query.where(tuple_(*key) > after)
     return [_correction(row._mapping) for row in await conn.execute(query)]
 
 

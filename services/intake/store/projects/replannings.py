@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, select
+from sqlalchemy import Table, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.domain.projects.timetable import Replanning, ReplanningStatus
@@ -25,19 +26,20 @@ async def replannings(
     *,
     milestone_id: UUID | None = None,
     waiting: bool | None = None,
-    after: UUID | None = None,
+    after: tuple[date, UUID] | None = None,
     limit: int,
     conn: AsyncConnection,
 ) -> list[Replanning]:
-    """Requests in order of their ids. `waiting`: those not decided yet."""
-    query = select(TABLE).order_by(TABLE.c.id).limit(limit)
+    """Requests in the order of the days on which they were asked for. `waiting`: those not decided yet."""
+    key = (TABLE.c.requested_on, TABLE.c.id)
+    query = select(TABLE).order_by(*key).limit(limit)
     for column, value in ((TABLE.c.project_id, project_id), (TABLE.c.milestone_id, milestone_id)):
         if value is not None:
             query = query.where(column == value)
     if waiting:
         query = query.where(TABLE.c.status == ReplanningStatus.REQUESTED)
     if after is not None:
-        query = query.where(TABLE.c.id > after)
+        query = query.where(tuple_(*key) > after)
     return [_replanning(row._mapping) for row in await conn.execute(query)]
 
 

@@ -1,6 +1,6 @@
 """Reading and writing support that was given, and needs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from typing import Any
@@ -10,11 +10,13 @@ from sqlalchemy import Table, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.domain.projects.support import Need, NeedStatus, Support
-from services.intake.store import sets
+from services.intake.domain.terms import HoldStatus
+from services.intake.store import sets, tables
 from services.intake.store.projects import tables as project_tables
 from shared.contracts.project_records import NeedKind, SupportKind
 
 SUPPORT, NEED = project_tables.project_support, project_tables.project_need
+PROJECT = tables.project.c
 After = tuple[date, UUID] | None
 
 
@@ -44,6 +46,23 @@ async def needs(
     if after is not None:
         query = query.where(tuple_(*key) > after)
     return [_need(row._mapping) for row in await conn.execute(query)]
+
+
+async def open_needs(project_ids: Collection[UUID], post_id: UUID, *, conn: AsyncConnection) -> list[Need]:
+    """The open needs of these projects to which a post sees."""
+    wanted = (NEED.c.responsible_post_id == post_id, NEED.c.status == NeedStatus.OPEN)
+    query = select(NEED).where(sets.one_of(NEED.c.project_id, project_ids), *wanted).order_by(NEED.c.id)
+    return [_need(row._mapping) for row in await conn.execute(query)]
+
+
+async def late(needs: Sequence[Need], *, today: date, conn: AsyncConnection) -> frozenset[UUID]:
+    """Which of these are open past their days, and of projects that go on."""
+    overdue = [need for need in needs if need.status is NeedStatus.OPEN and need.due_on < today]
+    if not overdue:
+        return frozenset()
+    query = select(PROJECT.id).where(sets.one_of(PROJECT.id, {need.project_id for need in overdue}))
+    going_on = set(await conn.scalars(query.where(PROJECT.hold_status.in_((HoldStatus.ACTIVE, HoldStatus.HELD)))))
+    return frozenset(need.id for need in overdue if need.project_id in going_on)
 
 
 async def need(need_id: UUID, *, conn: AsyncConnection) -> Need | None:
