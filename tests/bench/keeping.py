@@ -1,6 +1,6 @@
 """Lists, statistics and imports at 100,000 projects: what a clerk waits for once years of records are there.
 
-A page far down a list is measured beside its first pages, for keyset pages cost the same wherever they are. The floor
+A page far down a list is measured beside its first page, for keyset pages cost the same wherever they are. The floor
 of an import reads the same workbook and inserts its rows, as many at a time.
 """
 
@@ -41,7 +41,22 @@ LISTS = (
     ("the same as of a past day", "/v1/lists/signed?limit=50&on=2024-06-30"),
     ("the same as known on a day", "/v1/lists/signed?limit=50&known_on={today}"),
 )
+BESIDE = (
+    """INSERT INTO project_need
+       SELECT gen_random_uuid(), id, 'land', '新增用地', '2026-01-05', date '2026-02-01' + (random() * 700)::int,
+              $1, NULL, 'open', NULL, '' FROM project""",
+    """INSERT INTO project_correction
+       SELECT gen_random_uuid(), id, 'reversal', 2, 'cn.liandu.project.signed.v1', '签约不实', NULL, 'requested',
+              date '2026-02-01' + (random() * 700)::int, '王办事员', 'clerk-1', NULL, NULL, NULL, '' FROM project""",
+    """INSERT INTO task
+       SELECT gen_random_uuid(), id, 'step', '步骤', name, chain_id, date '2026-02-01' + (random() * 700)::int,
+              responsible_org_id, $1, NULL, 'plan', '', 'open', NULL, '' FROM project""",
+)
+"""One of each kind for each project, as they stand when they are recorded: only their lists are read."""
 WALKS = (
+    ("a page of 要素保障", "/v1/needs?limit=50"),
+    ("a page of the reviewers' queue of corrections", "/v1/corrections?status=requested&limit=50"),
+    ("a page of what is due", "/v1/tasks?limit=50"),
     ("a page of the reports of a month", "/v1/reports/2026-06?limit=50"),
     (
         "a page of the projects behind a quarter's statistics",
@@ -59,6 +74,7 @@ async def measure(ground: Ground, options: Options) -> list[Figure]:
         client.timeout = httpx.Timeout(600)
         codes = await _filled(client, options.count(PROJECTS))
         among = f"among {len(codes):,} projects"
+        await _beside(db, client)
         figures = [await _page(client, f"{what}, {among}", path, codes) for what, path in LISTS]
         figures += [await _walk(client, f"{what}, {among}", path) for what, path in WALKS]
         figures += [await _period(client, f"{what}, {among}", period) for what, period in PERIODS]
@@ -89,6 +105,15 @@ async def _filled(client: httpx.AsyncClient, count: int) -> list[str]:
     return sorted(codes)
 
 
+async def _beside(db: Database, client: httpx.AsyncClient) -> None:
+    unit = (await client.get("/v1/organisations?limit=1")).raise_for_status().json()["items"][0]["id"]
+    body = {"title": "示例专员", "tier": "officer", "organisation_id": unit}
+    post = (await client.post("/v1/posts", json=body)).raise_for_status().json()["id"]
+    for statement in BESIDE:
+        await db.conn.execute(statement, *((post,) if "$1" in statement else ()))
+    await db.conn.execute("ANALYZE")
+
+
 def _standing(number: int) -> dict[str, str]:
     """Every fourth was started, two months after its signing."""
     signed_on = FIRST_DAY + timedelta(number % DAYS)
@@ -102,32 +127,30 @@ def _standing(number: int) -> dict[str, str]:
 
 
 async def _page(client: httpx.AsyncClient, what: str, path: str, codes: Sequence[str]) -> Figure:
-    """The far page beside the first, asked for in turns."""
+    """A page far down a list that is in the order of codes."""
     first = path.format(today=SystemClock().now().astimezone(CHINA).date())
-    far = f"{first}&after={cursor((codes[int(FAR * len(codes))],))}"
-    near_ms, far_ms = [], []
-    for _ in range(LOOKS):
-        near_ms.append(await _asked(client, first))
-        far_ms.append(await _asked(client, far))
-    value, floor = quantile(far_ms, 0.5), quantile(near_ms, 0.5)
-    note = f"50 from the place {FAR:.0%} down; the floor is the first 50; p99 {quantile(far_ms, 0.99):.0f} ms"
-    return Figure(
-        path="keeping", what=what, value=value, unit="ms", floor=floor, ratio=value / floor, aim=STEADY, note=note
-    )
+    return await _compared(client, what, first, cursor((codes[int(FAR * len(codes))],)))
 
 
 async def _walk(client: httpx.AsyncClient, what: str, path: str) -> Figure:
-    """The last tenth of a list's pages beside its first tenth, read from its beginning to its end."""
-    took: list[float] = []
+    """A page far down any list, which was read from its beginning to its end for that."""
+    places: list[str] = []
     after: str | None = ""
     while after is not None:
-        since = time.perf_counter()
         answer = await client.get(f"{path}&after={after}" if after else path)
-        took.append((time.perf_counter() - since) * 1000)
+        places.append(after)
         after = answer.raise_for_status().json()["next_after"]
-    tenth = max(1, len(took) // 10)
-    value, floor = quantile(took[-tenth:], 0.5), quantile(took[:tenth], 0.5)
-    note = f"the last tenth of {len(took):,} pages; the floor is the first tenth; p99 {quantile(took, 0.99):.0f} ms"
+    return await _compared(client, what, path, places[int(FAR * len(places))])
+
+
+async def _compared(client: httpx.AsyncClient, what: str, first: str, after: str) -> Figure:
+    """The far page beside the first, asked for in turns."""
+    near_ms, far_ms = [], []
+    for _ in range(LOOKS):
+        near_ms.append(await _asked(client, first))
+        far_ms.append(await _asked(client, f"{first}&after={after}"))
+    value, floor = quantile(far_ms, 0.5), quantile(near_ms, 0.5)
+    note = f"50 from the place {FAR:.0%} down; the floor is the first 50; p99 {quantile(far_ms, 0.99):.0f} ms"
     return Figure(
         path="keeping", what=what, value=value, unit="ms", floor=floor, ratio=value / floor, aim=STEADY, note=note
     )

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, and_, any_, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, any_, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.store import search, sets, tables
@@ -95,7 +95,7 @@ async def posts(
     )
     query = query.where(*_post_conditions(wanted, chains)).order_by(of.title, of.id).limit(limit)
     if after is not None:
-        query = query.where((of.title > after[0]) | ((of.title == after[0]) & (of.id > after[1])))
+        query = query.where(tuple_(of.title, of.id) > after)
     return list(await conn.execute(query))
 
 
@@ -149,7 +149,7 @@ async def people(
     if organisation_id:
         query = query.where(of.organisation_id == organisation_id)
     if after is not None:
-        query = query.where((of.name > after[0]) | ((of.name == after[0]) & (of.id > after[1])))
+        query = query.where(tuple_(of.name, of.id) > after)
     return list(await conn.execute(query))
 
 

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.domain.organisation.enterprises import Anchor, Enterprise
@@ -50,8 +50,7 @@ async def list_enterprises(
     if name:
         query = query.where(ENTERPRISE.name.contains(name, autoescape=True))
     if after is not None:
-        later = (ENTERPRISE.name == after[0]) & (ENTERPRISE.id > after[1])
-        query = query.where((ENTERPRISE.name > after[0]) | later)
+        query = query.where(tuple_(ENTERPRISE.name, ENTERPRISE.id) > after)
     return await _with_anchors(query, conn=conn)
 
 

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, or_, select
+from sqlalchemy import Row, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.domain.organisation.leave import Leave
@@ -34,8 +34,7 @@ async def leaves_around(
     concerned = or_(LEAVE.person_id == person_id, LEAVE.delegate_id == person_id)
     query = select(tables.leave).where(concerned).order_by(LEAVE.from_day, LEAVE.id).limit(limit)
     if after is not None:
-        later = (LEAVE.from_day == after[0]) & (LEAVE.id > after[1])
-        query = query.where((LEAVE.from_day > after[0]) | later)
+        query = query.where(tuple_(LEAVE.from_day, LEAVE.id) > after)
     return await _leaves(query, conn=conn)
 
 

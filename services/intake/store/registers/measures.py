@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy import ColumnElement, Row, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.domain.registers.measures import Measure
@@ -52,10 +52,10 @@ async def list_measures(
 ) -> list[Measure]:
     """Measures by their document and number."""
     query = select(tables.measure).join(tables.task, TASK.id == MEASURE.id).where(*wanted.conditions())
-    query = query.order_by(MEASURE.source_document, MEASURE.number).limit(limit)
+    key = (MEASURE.source_document, MEASURE.number)
+    query = query.order_by(*key).limit(limit)
     if after is not None:
-        later = (MEASURE.source_document == after[0]) & (MEASURE.number > after[1])
-        query = query.where((MEASURE.source_document > after[0]) | later)
+        query = query.where(tuple_(*key) > after)
     return await _with_tasks(list(await conn.execute(query)), conn=conn)
 
 

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy import ColumnElement, Row, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.domain.registers.tasks import Task, TaskStatus
@@ -52,9 +52,10 @@ async def tasks(
     wanted: TaskFilter, *, conn: AsyncConnection, after: tuple[date, UUID] | None = None, limit: int
 ) -> list[Task]:
     """Tasks in order of their days."""
-    query = select(tables.task).where(*wanted.conditions()).order_by(TASK.due_on, TASK.id).limit(limit)
+    key = (TASK.due_on, TASK.id)
+    query = select(tables.task).where(*wanted.conditions()).order_by(*key).limit(limit)
     if after is not None:
-        query = query.where((TASK.due_on > after[0]) | ((TASK.due_on == after[0]) & (TASK.id > after[1])))
+        query = query.where(tuple_(*key) > after)
     return [_task(row) for row in await conn.execute(query)]
 
 
