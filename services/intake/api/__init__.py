@@ -27,16 +27,19 @@ from services.intake.api.projects import (
     support,
     timetables,
 )
+from services.intake.api.projects import exports as project_exports
 from services.intake.api.projects import projects as project_records
 from services.intake.api.projects import workbook as project_workbooks
 from services.intake.api.promotion import agreements, contacts, leads, promotions, visits
 from services.intake.api.promotion import exports as promotion_exports
 from services.intake.api.promotion import workbook as lead_workbooks
+from services.intake.api.registers import exports as register_exports
 from services.intake.api.registers import filings, measures, plans, tasks
 from services.intake.api.registers import measure_workbook as measure_workbooks
 from services.intake.api.registers import registers as register_entries
 from services.intake.api.registers import workbook as register_workbooks
 from services.intake.api.requests import common_problems
+from services.intake.api.requests import exports as request_exports
 from services.intake.api.requests import requests as enterprise_requests
 
 
@@ -67,15 +70,18 @@ def routers() -> tuple[APIRouter, ...]:
         plans.router,
         posts.router,
         profiles.router,
+        project_exports.router,
         project_workbooks.router,
         project_records.router,
         promotion_exports.router,
         promotions.router,
+        register_exports.router,
         register_workbooks.router,
         register_entries.router,
         reorganisation.router,
         report_workbook.router,  # before the months of reports: it is none of them
         reports.router,
+        request_exports.router,
         enterprise_requests.router,
         responsible.router,
         statistics.router,

@@ -1,19 +1,15 @@
-"""Lists and statistics as files for offices: CSV or xlsx, sent while they are made.
+"""Projects, the three lists and statistics as files for offices."""
 
-Rows are read a thousand at a time, each time on a connection of their own: a slow reader holds none.
-"""
-
-import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
-from datetime import date
+from collections.abc import Iterable
 from typing import Annotated, Any
-from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import StreamingResponse
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.intake.api.access import READERS, Reader, Today
+from services.intake.api.access import Reader, Today
+from services.intake.api.files import AT_ONCE, As, files_router, in_runs, paged, place, sent
 from services.intake.api.projects.filters import Narrowed
 from services.intake.api.projects.lists import Code, KnownOn, On, page_of, wanted_of
 from services.intake.api.statistics import Of, issue_of
@@ -30,23 +26,9 @@ from services.intake.domain.statistics.statistics import (
 from services.intake.domain.terms import ProjectList
 from services.intake.handlers import statistics as handlers
 from services.intake.store import views
-from services.intake.workbook.tables import MEDIA_TYPES, Format, Heading, Row, TableWriter, table_writer
-from shared.kit.process.declaration import Platform
-from shared.kit.web.security import require
+from services.intake.workbook.tables import Format, Heading, Row
 
-AT_ONCE = 1000
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
-FILES: dict[int | str, dict[str, Any]] = {
-    200: {"content": {media_type.partition(";")[0]: _BINARY for media_type in MEDIA_TYPES.values()}}
-}
-
-router = APIRouter(
-    tags=["exports"],
-    dependencies=[Depends(require(*READERS))],
-    responses=FILES,
-    default_response_class=StreamingResponse,
-)
-As = Annotated[Format, Query(alias="format")]
+router = files_router()
 
 PROJECTS = (
     Heading("项目编号", 18),
@@ -80,19 +62,12 @@ async def export_projects(
     request: Request, today: Today, wanted: Narrowed, made: As = Format.XLSX
 ) -> StreamingResponse:
     """Projects in order of their codes: those that the list shows with the same filters."""
-    platform: Platform = request.app.state.platform
 
-    async def pages() -> AsyncIterator[list[Row]]:
-        after: str | None = None
-        while True:
-            async with platform.engine.connect() as conn:
-                found = await views.projects(wanted, conn=conn, after=after, limit=AT_ONCE)
-            yield [_project(row) for row in found]
-            if len(found) < AT_ONCE:
-                return
-            after = found[-1].code
+    async def read(after: str | None, conn: AsyncConnection) -> tuple[list[Row], str | None]:
+        found = await views.projects(wanted, conn=conn, after=after, limit=AT_ONCE)
+        return [_project(row) for row in found], place(found, lambda row: row.code)
 
-    return await sent(made, PROJECTS, pages(), name="项目清单", day=today)
+    return await sent(made, PROJECTS, paged(request, read), name="项目清单", day=today)
 
 
 @router.get("/v1/exports/lists/{name}")
@@ -109,19 +84,12 @@ async def export_list(
 ) -> StreamingResponse:
     """One of the three lists, today's or a past day's."""
     wanted = await wanted_of(name, on or today, known_on, chain, responsible_org_id, today=today, conn=conn)
-    platform: Platform = request.app.state.platform
 
-    async def pages() -> AsyncIterator[list[Row]]:
-        after: str | None = None
-        while True:
-            async with platform.engine.connect() as own:
-                found = await page_of(wanted, after=after, limit=AT_ONCE, today=today, conn=own)
-            yield [_project(row) for row in found]
-            if len(found) < AT_ONCE:
-                return
-            after = found[-1].code
+    async def read(after: str | None, conn: AsyncConnection) -> tuple[list[Row], str | None]:
+        found = await page_of(wanted, after=after, limit=AT_ONCE, today=today, conn=conn)
+        return [_project(row) for row in found], place(found, lambda row: row.code)
 
-    return await sent(made, PROJECTS, pages(), name=f"{terms.LIST_NAMES[name]}项目清单", day=wanted.on)
+    return await sent(made, PROJECTS, paged(request, read), name=f"{terms.LIST_NAMES[name]}项目清单", day=wanted.on)
 
 
 @router.get("/v1/exports/signings")
@@ -136,10 +104,10 @@ async def export_signings(
     found = await handlers.present_report(period, conn=conn)
     if counted:
         rows = [_signing(signing) for signing in found.counted]
-        return await sent(made, SIGNINGS, _in_runs(rows), name=f"{period.words}新签约项目", day=today)
+        return await sent(made, SIGNINGS, in_runs(rows), name=f"{period.words}新签约项目", day=today)
     rows = [[*_signing(signing), REASON_NAMES[reason]] for signing, reason in found.left_out]
     headings = (*SIGNINGS, Heading("未计入原因", 24))
-    return await sent(made, headings, _in_runs(rows), name=f"{period.words}未计入项目", day=today)
+    return await sent(made, headings, in_runs(rows), name=f"{period.words}未计入项目", day=today)
 
 
 @router.get("/v1/exports/statistics")
@@ -156,7 +124,7 @@ async def export_statistics(
         *FIGURES,
         *(Heading(f"{terms.wan_as_yi(tier)}亿元及以上（个）", 20) for tier in found.policy.tiers_wan[1:]),
     )
-    return await sent(made, headings, _in_runs(list(_figures(found, by))), name=f"{period.words}签约统计", day=today)
+    return await sent(made, headings, in_runs(list(_figures(found, by))), name=f"{period.words}签约统计", day=today)
 
 
 @router.get("/v1/exports/publications/{publication_id}")
@@ -171,44 +139,7 @@ async def export_publication(
     issue = issue_of(publication, correction)
     rows = [_signing(signing) for signing in issue.signings]
     name = f"{publication.period.words}第{publication.number}号" + (f"更正第{correction}号" if correction else "")
-    return await sent(made, SIGNINGS, _in_runs(rows), name=name, day=issue.issued_on)
-
-
-async def sent(
-    made: Format, headings: Sequence[Heading], pages: AsyncIterator[Sequence[Row]], *, name: str, day: date
-) -> StreamingResponse:
-    """A file of these rows, sent while it is made. `name`, `day`: of the file."""
-    file_name = f"{name}-{day:%Y%m%d}.{made}"
-    headers = {
-        "content-disposition": f"attachment; filename*=UTF-8''{quote(file_name)}",
-        "x-content-type-options": "nosniff",
-    }
-    first: Sequence[Row] = ()
-    async for rows in pages:  # what fails fails before the answer has begun
-        first = rows
-        break
-    writer = table_writer(made, headings, name=name[:31])
-    return StreamingResponse(_written(writer, first, pages), headers=headers, media_type=MEDIA_TYPES[made])
-
-
-async def _written(
-    writer: TableWriter, first: Sequence[Row], pages: AsyncIterator[Sequence[Row]]
-) -> AsyncIterator[bytes]:
-    try:
-        yield await asyncio.to_thread(writer.write, first)
-        async for rows in pages:
-            if chunk := await asyncio.to_thread(writer.write, rows):
-                yield chunk
-        end = writer.end()
-        while chunk := await asyncio.to_thread(next, end, b""):
-            yield chunk
-    finally:
-        writer.close()
-
-
-async def _in_runs(rows: Sequence[Row]) -> AsyncIterator[Sequence[Row]]:
-    for start in range(0, len(rows), AT_ONCE):
-        yield rows[start : start + AT_ONCE]
+    return await sent(made, SIGNINGS, in_runs(rows), name=name, day=issue.issued_on)
 
 
 def _project(row: Any) -> Row:

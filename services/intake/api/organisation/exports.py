@@ -1,33 +1,30 @@
-"""Lists of organisations, people and posts as files for offices: CSV or xlsx."""
+"""Lists of organisations, people, posts and enterprises as files for offices: CSV or xlsx."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import StreamingResponse
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.intake.api.access import READERS, Today
+from services.intake.api.access import Today
 from services.intake.api.bodies import ChainCode
-from services.intake.api.exports import AT_ONCE, FILES, As, sent
+from services.intake.api.files import AT_ONCE, As, files_router, paged, place, sent
+from services.intake.api.search import Sought
+from services.intake.domain.organisation.enterprises import Enterprise
 from services.intake.domain.organisation.programme import Chain, Organisation
 from services.intake.domain.terms import ORGANISATION_KIND_NAMES, TIER_NAMES
 from services.intake.store import views
+from services.intake.store.organisation import enterprises as enterprise_store
 from services.intake.store.organisation import programme as store
 from services.intake.store.organisation.programme import HeldPost
 from services.intake.store.views import PostFilter
 from services.intake.workbook.tables import Format, Heading, Row
 from shared.contracts.programme import OrganisationKind, Tier
-from shared.kit.process.declaration import Platform
-from shared.kit.web.security import require
 
-router = APIRouter(
-    tags=["exports"],
-    dependencies=[Depends(require(*READERS))],
-    responses=FILES,
-    default_response_class=StreamingResponse,
-)
+router = files_router()
 
 ORGANISATIONS = (
     Heading("单位名称", 30),
@@ -47,26 +44,27 @@ POSTS = (
 )
 
 
+ENTERPRISES = (
+    Heading("企业名称", 30),
+    Heading("统一社会信用代码", 22),
+    Heading("产业链", 40),
+    Heading("现为链主企业的产业链", 40),
+)
+
+
 @router.get("/v1/exports/organisations")
 async def export_organisations(
     request: Request, today: Today, made: As = Format.XLSX, kind: OrganisationKind | None = None
 ) -> StreamingResponse:
     """Organisations by name, of one kind or all, dissolved task forces too."""
-    platform: Platform = request.app.state.platform
 
-    async def pages() -> AsyncIterator[list[Row]]:
-        after: str | None = None
-        while True:
-            async with platform.engine.connect() as conn:
-                rows = await views.organisations(kind=kind, conn=conn, after=after, limit=AT_ONCE)
-                found = await store.organisations(conn=conn, ids=[row.id for row in rows])
-                names = await views.names({row.parent_id for row in rows if row.parent_id}, conn=conn)
-            yield [_organisation(found[row.id], names) for row in rows]
-            if len(rows) < AT_ONCE:
-                return
-            after = rows[-1].name
+    async def read(after: str | None, conn: AsyncConnection) -> tuple[list[Row], str | None]:
+        rows = await views.organisations(kind=kind, conn=conn, after=after, limit=AT_ONCE)
+        found = await store.organisations(conn=conn, ids=[row.id for row in rows])
+        names = await views.names({row.parent_id for row in rows if row.parent_id}, conn=conn)
+        return [_organisation(found[row.id], names) for row in rows], place(rows, lambda row: row.name)
 
-    return await sent(made, ORGANISATIONS, pages(), name="单位名册", day=today)
+    return await sent(made, ORGANISATIONS, paged(request, read), name="单位名册", day=today)
 
 
 @router.get("/v1/exports/people")
@@ -78,21 +76,14 @@ async def export_people(
     on: date | None = None,
 ) -> StreamingResponse:
     """People by name, of one organisation or all, with the posts that they hold on a day (default: today)."""
-    platform: Platform = request.app.state.platform
 
-    async def pages() -> AsyncIterator[list[Row]]:
-        after: tuple[str, UUID] | None = None
-        while True:
-            async with platform.engine.connect() as conn:
-                rows = await views.people(organisation_id=organisation_id, conn=conn, after=after, limit=AT_ONCE)
-                names = await views.names({row.organisation_id for row in rows}, conn=conn)
-                held = await store.posts_held([row.id for row in rows], on=on or today, conn=conn)
-            yield [_person(row, names, held.get(row.id, [])) for row in rows]
-            if len(rows) < AT_ONCE:
-                return
-            after = rows[-1].name, rows[-1].id
+    async def read(after: tuple[str, UUID] | None, conn: AsyncConnection) -> tuple[list[Row], tuple[str, UUID] | None]:
+        rows = await views.people(organisation_id=organisation_id, conn=conn, after=after, limit=AT_ONCE)
+        names = await views.names({row.organisation_id for row in rows}, conn=conn)
+        held = await store.posts_held([row.id for row in rows], on=on or today, conn=conn)
+        return [_person(row, names, held.get(row.id, [])) for row in rows], place(rows, lambda row: (row.name, row.id))
 
-    return await sent(made, PEOPLE, pages(), name="人员名册", day=on or today)
+    return await sent(made, PEOPLE, paged(request, read), name="人员名册", day=on or today)
 
 
 @router.get("/v1/exports/posts")
@@ -108,20 +99,29 @@ async def export_posts(
 ) -> StreamingResponse:
     """Posts by title, each with whoever holds it on a day (default: today)."""
     wanted = PostFilter(chain=chain, tier=tier, organisation_id=organisation_id, vacant=vacant)
-    platform: Platform = request.app.state.platform
 
-    async def pages() -> AsyncIterator[list[Row]]:
-        after: tuple[str, UUID] | None = None
-        while True:
-            async with platform.engine.connect() as conn:
-                rows = await views.posts(wanted, on=on or today, conn=conn, after=after, limit=AT_ONCE)
-                chains = await store.chains(conn=conn, ids={id for row in rows for id in row.chain_ids})
-            yield [_post(row, chains) for row in rows]
-            if len(rows) < AT_ONCE:
-                return
-            after = rows[-1].title, rows[-1].id
+    async def read(after: tuple[str, UUID] | None, conn: AsyncConnection) -> tuple[list[Row], tuple[str, UUID] | None]:
+        rows = await views.posts(wanted, on=on or today, conn=conn, after=after, limit=AT_ONCE)
+        chains = await store.chains(conn=conn, ids={id for row in rows for id in row.chain_ids})
+        return [_post(row, chains) for row in rows], place(rows, lambda row: (row.title, row.id))
 
-    return await sent(made, POSTS, pages(), name="岗位名册", day=on or today)
+    return await sent(made, POSTS, paged(request, read), name="岗位名册", day=on or today)
+
+
+@router.get("/v1/exports/enterprises")
+async def export_enterprises(
+    request: Request, today: Today, words: Sought, made: As = Format.XLSX, chain_id: UUID | None = None
+) -> StreamingResponse:
+    """Enterprises by name, of one chain or all, and of which chains each is 链主企业 today."""
+
+    async def read(after: tuple[str, UUID] | None, conn: AsyncConnection) -> tuple[list[Row], tuple[str, UUID] | None]:
+        found = await enterprise_store.list_enterprises(
+            words=words, chain_id=chain_id, conn=conn, after=after, limit=AT_ONCE
+        )
+        chains = await store.chains(conn=conn, ids={id for one in found for id in one.chain_ids})
+        return [_enterprise(one, chains, today) for one in found], place(found, lambda one: (one.name, one.id))
+
+    return await sent(made, ENTERPRISES, paged(request, read), name="企业名录", day=today)
 
 
 def _organisation(unit: Organisation, names: Mapping[UUID, str]) -> Row:
@@ -147,3 +147,9 @@ def _post(row: Any, chains: Mapping[UUID, Chain]) -> Row:
         row.from_day,
         "" if row.person_id else "空缺",
     ]
+
+
+def _enterprise(one: Enterprise, chains: Mapping[UUID, Chain], today: date) -> Row:
+    anchored = [anchor.chain_id for anchor in one.anchors if anchor.covers(today)]
+    named = ("、".join(chains[id].name for id in ids if id in chains) for ids in (one.chain_ids, anchored))
+    return [one.name, one.uscc, *named]

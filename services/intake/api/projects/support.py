@@ -194,17 +194,17 @@ async def _page(
     after = paging.start(tuple[date, UUID])
     found = await store.needs(project_id=project_id, status=status, after=after, limit=paging.limit, conn=conn)
     last = (found[-1].due_on, found[-1].id) if len(found) == paging.limit else None
-    return page(await _shown(found, today=today, conn=conn), last)
+    return page(await needs_shown(found, today=today, conn=conn), last)
 
 
 async def _answer(project: Project, need: Need, *, by: By, conn: AsyncConnection, status: int = 200) -> Answer:
     """The ETag is the project's version."""
-    (shown,) = await _shown([need], today=day_of(by), conn=conn)
+    (shown,) = await needs_shown([need], today=day_of(by), conn=conn)
     location = f"/v1/projects/{project.id}/needs" if status == 201 else None
     return Answer(shown, status=status, version=project.version, location=location)
 
 
-async def _shown(needs: Iterable[Need], *, today: date, conn: AsyncConnection) -> list[NeedShown]:
+async def needs_shown(needs: Iterable[Need], *, today: date, conn: AsyncConnection) -> list[NeedShown]:
     found = list(needs)
     names = await views.names({need.responsible_post_id for need in found}, conn=conn)
     late = await store.late(found, today=today, conn=conn)

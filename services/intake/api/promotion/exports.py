@@ -1,15 +1,16 @@
-"""Requests and what 招商 records, as files for offices: CSV or xlsx. Mobile numbers leave in none."""
+"""What 招商 records, as files for offices: CSV or xlsx. Mobile numbers leave in none."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Request
 from fastapi.responses import StreamingResponse
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.intake.api.access import READERS, Today
-from services.intake.api.exports import AT_ONCE, FILES, As, sent
+from services.intake.api.access import Today
+from services.intake.api.files import AT_ONCE, As, files_router, paged, place, sent
 from services.intake.api.promotion.shapes import (
     AgreementShown,
     ContactShown,
@@ -19,37 +20,14 @@ from services.intake.api.promotion.shapes import (
     VisitShown,
     shown,
 )
-from services.intake.api.requests.requests import RequestShown, requests_shown
 from services.intake.api.search import Sought
 from services.intake.domain.promotion.promotion import WORDS, Kind, RecordStatus
-from services.intake.domain.requests.requests import RequestStatus
 from services.intake.store.promotion import promotion as store
 from services.intake.store.promotion.promotion import RecordFilter
-from services.intake.store.requests import requests as request_store
-from services.intake.store.requests.requests import RequestFilter
 from services.intake.workbook.tables import Format, Heading, Row
-from shared.kit.process.declaration import Platform
-from shared.kit.web.security import Principal, require
 
-Caller = Annotated[Principal, Depends(require(*READERS))]
-router = APIRouter(tags=["exports"], responses=FILES, default_response_class=StreamingResponse)
+router = files_router()
 
-REQUESTS = (
-    Heading("诉求标题", 30),
-    Heading("诉求内容", 50),
-    Heading("企业名称", 30),
-    Heading("统一社会信用代码", 22),
-    Heading("所属产业链", 26),
-    Heading("提出日期", 12),
-    Heading("责任单位", 24),
-    Heading("责任岗位", 20),
-    Heading("办理时限", 12),
-    Heading("状态", 16),
-    Heading("是否超期", 10),
-    Heading("答复内容", 50),
-    Heading("答复日期", 12),
-    Heading("满意度", 12),
-)
 _STATUS = (Heading("状态", 12), Heading("备注", 24))
 HEADINGS: Mapping[Kind, tuple[Heading, ...]] = {
     Kind.VISIT: (
@@ -102,37 +80,7 @@ HEADINGS: Mapping[Kind, tuple[Heading, ...]] = {
 }
 
 
-@router.get("/v1/exports/requests")
-async def export_requests(
-    request: Request,
-    caller: Caller,
-    today: Today,
-    words: Sought,
-    made: As = Format.XLSX,
-    chain_id: UUID | None = None,
-    status: RequestStatus | None = None,
-    organisation_id: UUID | None = None,
-    due_until: Annotated[date | None, Query(description="to be answered, and due on this day or before")] = None,
-) -> StreamingResponse:
-    """Enterprise requests in the order in which they were raised."""
-    wanted = RequestFilter(chain_id, status, org_id=organisation_id, due_until=due_until, words=words)
-    platform: Platform = request.app.state.platform
-
-    async def pages() -> AsyncIterator[list[Row]]:
-        after: int | None = None
-        while True:
-            async with platform.engine.connect() as conn:
-                found = await request_store.list_requests(wanted, conn=conn, after=after, limit=AT_ONCE)
-                told = await requests_shown([each for _, each in found], caller=caller, today=today, conn=conn)
-            yield [_request(item) for item in told]
-            if len(found) < AT_ONCE:
-                return
-            after = found[-1][0]
-
-    return await sent(made, REQUESTS, pages(), name="企业诉求", day=today)
-
-
-@router.get("/v1/exports/promotion/{kind}", dependencies=[Depends(require(*READERS))])
+@router.get("/v1/exports/promotion/{kind}")
 async def export_records(
     kind: Kind,
     request: Request,
@@ -147,39 +95,14 @@ async def export_records(
 ) -> StreamingResponse:
     """Visits, promotion events, agreements, leads or contacts, in the order in which they were recorded."""
     wanted = RecordFilter(kind, chain_id, organisation_id, status, from_day=from_day, until_day=until_day, words=words)
-    platform: Platform = request.app.state.platform
 
-    async def pages() -> AsyncIterator[list[Row]]:
-        after: int | None = None
-        while True:
-            async with platform.engine.connect() as conn:
-                found = await store.list_records(wanted, conn=conn, after=after, limit=AT_ONCE)
-                told = await shown([record for _, record in found], conn=conn)
-            yield [[*ROWS[type(item)](item), item.status_name, item.reason] for item in told]
-            if len(found) < AT_ONCE:
-                return
-            after = found[-1][0]
+    async def read(after: int | None, conn: AsyncConnection) -> tuple[list[Row], int | None]:
+        found = await store.list_records(wanted, conn=conn, after=after, limit=AT_ONCE)
+        told = await shown([record for _, record in found], conn=conn)
+        rows: list[Row] = [[*ROWS[type(item)](item), item.status_name, item.reason] for item in told]
+        return rows, place(found, lambda row: row[0])
 
-    return await sent(made, HEADINGS[kind], pages(), name=WORDS[kind].name, day=today)
-
-
-def _request(item: RequestShown) -> Row:
-    return [
-        item.title,
-        item.text,
-        item.enterprise_name,
-        item.uscc,
-        item.chain_name,
-        item.raised_on,
-        item.responsible_org_name,
-        item.responsible_post_title,
-        item.due_on,
-        item.status_name,
-        "超期" if item.late else "",
-        item.answer,
-        item.answered_on,
-        item.satisfaction_name,
-    ]
+    return await sent(made, HEADINGS[kind], paged(request, read), name=WORDS[kind].name, day=today)
 
 
 def _visit(item: VisitShown) -> list[Any]:

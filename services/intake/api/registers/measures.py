@@ -133,7 +133,7 @@ async def list_measures(
     """Measures by their document and number. `q`: words of the text or the document."""
     wanted = MeasureFilter(aspect, status, organisation_id, document, words)
     found = await store.list_measures(wanted, conn=conn, after=paging.start(tuple[str, int]), limit=paging.limit)
-    shown = await _shown(found, today=today, conn=conn)
+    shown = await measures_shown(found, today=today, conn=conn)
     return page(shown, (found[-1].source_document, found[-1].number) if len(found) == paging.limit else None)
 
 
@@ -255,11 +255,11 @@ async def _measure(measure_id: UUID, *, conn: AsyncConnection) -> Measure:
 
 
 async def _answer(measure: Measure, *, today: date, conn: AsyncConnection, status: int = 200) -> Answer:
-    (shown,) = await _shown([measure], today=today, conn=conn)
+    (shown,) = await measures_shown([measure], today=today, conn=conn)
     return Answer(shown, status=status, version=measure.version, location=f"/v1/measures/{measure.id}")
 
 
-async def _shown(measures: Sequence[Measure], *, today: date, conn: AsyncConnection) -> list[MeasureShown]:
+async def measures_shown(measures: Sequence[Measure], *, today: date, conn: AsyncConnection) -> list[MeasureShown]:
     every = [task for measure in measures for task in (measure.task, *measure.steps)]
     told = {task.id: task for task in await tasks_shown(every, today=today, conn=conn)}
     return [

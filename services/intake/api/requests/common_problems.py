@@ -113,14 +113,14 @@ async def list_problems(
     after = paging.start(tuple[int])
     wanted = ProblemFilter(chain_id, status)
     found = await store.list_problems(wanted, conn=conn, after=after[0] if after else None, limit=paging.limit)
-    shown = await _shown([problem for _, problem in found], today=today, conn=conn)
+    shown = await problems_shown([problem for _, problem in found], today=today, conn=conn)
     return page(shown, (found[-1][0],) if len(found) == paging.limit else None)
 
 
 @router.get(ONE, response_model=ProblemShown)
 async def show_problem(problem_id: UUID, conn: Reader, today: Today) -> Response:
     problem = await _problem(problem_id, conn=conn)
-    (shown,) = await _shown([problem], today=today, conn=conn)
+    (shown,) = await problems_shown([problem], today=today, conn=conn)
     return reply(Answer(shown, version=problem.version))
 
 
@@ -164,7 +164,7 @@ async def _problem(problem_id: UUID, *, conn: AsyncConnection) -> Problem:
     return problem
 
 
-async def _shown(problems: Sequence[Problem], *, today: date, conn: AsyncConnection) -> list[ProblemShown]:
+async def problems_shown(problems: Sequence[Problem], *, today: date, conn: AsyncConnection) -> list[ProblemShown]:
     named = {id for each in problems for id in (each.chain_id, each.responsible_org_id, each.responsible_post_id)}
     names = await views.names(named, conn=conn) if named else {}
     counts = await store.counts([problem.id for problem in problems], conn=conn)
@@ -172,5 +172,5 @@ async def _shown(problems: Sequence[Problem], *, today: date, conn: AsyncConnect
 
 
 async def _answer(problem: Problem, *, conn: AsyncConnection, by: By, status: int = 200) -> Answer:
-    (shown,) = await _shown([problem], today=day_of(by), conn=conn)
+    (shown,) = await problems_shown([problem], today=day_of(by), conn=conn)
     return Answer(shown, status=status, version=problem.version, location=f"/v1/common-problems/{problem.id}")
