@@ -85,6 +85,11 @@ def revise(project: Project, profile: Profile, changes: Mapping[str, Any], *, to
     return [ProjectProfiled(project_id=project.id, cleared=cleared, **given)]
 
 
+def give_reports(profile: Profile, post_id: UUID) -> ProjectProfiled:
+    """Another post makes the monthly reports; whatever else stands there is not judged anew."""
+    return ProjectProfiled(project_id=profile.project_id, reporting_post_id=post_id)
+
+
 def evolve(profile: Profile, event: ProjectProfiled) -> Profile:
     """The particulars after one more of these events."""
     changes: dict[str, Any] = {name: value for name in FIELDS if (value := getattr(event, name)) is not None}

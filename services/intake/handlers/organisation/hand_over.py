@@ -21,10 +21,12 @@ from services.intake.domain.projects.profile import Profile
 from services.intake.domain.projects.project import Project
 from services.intake.domain.projects.support import Need
 from services.intake.domain.projects.timetable import Lines
-from services.intake.domain.registers import filings, tasks
+from services.intake.domain.registers import filings as filing_rules
+from services.intake.domain.registers import tasks
 from services.intake.domain.registers.filings import Filing
 from services.intake.domain.registers.tasks import Responsible, TaskStatus
-from services.intake.domain.requests import common_problems, requests
+from services.intake.domain.requests import common_problems
+from services.intake.domain.requests import requests as request_rules
 from services.intake.domain.requests.common_problems import Problem, ProblemStatus
 from services.intake.domain.requests.requests import Request, RequestStatus
 from services.intake.domain.terms import HoldStatus
@@ -38,7 +40,6 @@ from services.intake.store.projects import projects as project_store
 from services.intake.store.projects import support as need_store
 from services.intake.store.registers import filings as filing_store
 from services.intake.store.requests import requests as request_store
-from shared.contracts.project_records import ProjectProfiled
 from shared.kit.web.http import By
 
 
@@ -101,25 +102,32 @@ async def hand_over_chain(
     for post, events in zip((giving, taking), domain.hand_over(chain, giving, taking, effective), strict=True):
         decided.add(post.id, events)
     await store.save_posts([fold_post(post, decided.events.get(post.id, ())) for post in (giving, taking)], conn=conn)
-    moved, lines = await _lines(work.projects, between, decided, conn=conn)
-    needs = await _needs(list(moved), between, decided, conn=conn)
-    reporting = await _reporting(moved, between, decided, conn=conn)
-    moved_filings = await _filings(work.filings, between, decided, conn=conn)
-    problems, moved_requests = await _requests(work, between, decided, conn=conn)
-    changed = [
-        (project, projects.fold(project, decided.events[id])) for id, project in moved.items() if id in decided.events
+    return await _give(chain, work, between, decided, conn=conn, by=by)
+
+
+async def _give(
+    chain: Chain, work: Work, between: _Between, decided: Decided, *, conn: AsyncConnection, by: By
+) -> HandedOver:
+    """Give what is open, and write everything down."""
+    present, lines = await _lines(work.projects, between, decided, conn=conn)
+    needs = await _needs(list(present), between, decided, conn=conn)
+    reporting = await _reporting(list(present), between, decided, conn=conn)
+    filings = await _filings(work.filings, between, decided, conn=conn)
+    problems, requests = await _requests(work, between, decided, conn=conn)
+    given = [
+        (present[id], projects.fold(present[id], events)) for id, events in decided.events.items() if id in present
     ]
     beside = {**need_store.rows(needs), **profile_store.rows(reporting)}
-    await append(decided.events.items(), beside=project_store.states(changed, beside), conn=conn, by=by)
+    await append(decided.events.items(), beside=project_store.states(given, beside), conn=conn, by=by)
     return HandedOver(
         chain,
-        len(changed),
-        (from_post_id, to_post_id),
+        projects=len(given),
+        posts=(between.giving.id, between.taking.id),
         lines=lines,
         needs=len(needs),
         reporting=len(reporting),
-        filings=moved_filings,
-        requests=moved_requests,
+        filings=filings,
+        requests=requests,
         problems=problems,
     )
 
@@ -130,13 +138,13 @@ async def _lines(
     """The projects as they were, without those that ended since they were found; and how many lines went over."""
     giving, taking, today = between.giving, between.taking, between.effective.today
     locked = await project_store.lock_many(ids, Lines(open_of=ids), conn=conn)
-    found = {id: one for id, one in locked.items() if one.hold_status in (HoldStatus.ACTIVE, HoldStatus.HELD)}
+    present = {id: one for id, one in locked.items() if one.hold_status in (HoldStatus.ACTIVE, HoldStatus.HELD)}
     count = 0
-    for project in found.values():
+    for project in present.values():
         events = domain.reassign_lines(project, giving, taking, today=today)
         decided.add(project.id, events)
         count += len(events)
-    return found, count
+    return present, count
 
 
 async def _needs(ids: Sequence[UUID], between: _Between, decided: Decided, *, conn: AsyncConnection) -> list[Need]:
@@ -150,16 +158,13 @@ async def _needs(ids: Sequence[UUID], between: _Between, decided: Decided, *, co
 
 
 async def _reporting(
-    moved: Mapping[UUID, Project], between: _Between, decided: Decided, *, conn: AsyncConnection
+    ids: Sequence[UUID], between: _Between, decided: Decided, *, conn: AsyncConnection
 ) -> list[Profile]:
     after = []
-    for id, profile in (await profile_store.load_many(list(moved), conn=conn)).items():
-        if profile.reporting_post_id != between.giving.id:
-            continue
-        changes = {"reporting_post_id": between.taking.id}
-        for event in profiles.revise(moved[id], profile, changes, today=between.effective.today):
-            assert isinstance(event, ProjectProfiled)
-            decided.add(id, [event])
+    for profile in (await profile_store.load_many(ids, conn=conn)).values():
+        if profile.reporting_post_id == between.giving.id:
+            event = profiles.give_reports(profile, between.taking.id)
+            decided.add(profile.project_id, [event])
             after.append(profiles.evolve(profile, event))
     return after
 
@@ -171,7 +176,7 @@ async def _filings(ids: Sequence[UUID], between: _Between, decided: Decided, *, 
             continue  # it was filed, or given to another, since it was found
         events = tasks.reassign(filing.tasks, filing.id, between.responsible)
         decided.add(filing.id, events)
-        after.append(filings.fold(filing, events))
+        after.append(filing_rules.fold(filing, events))
     await filing_store.save_filings(after, conn=conn)
     return len(after)
 
@@ -190,11 +195,11 @@ async def _requests(work: Work, between: _Between, decided: Decided, *, conn: As
     for request in (await request_store.requests(work.requests, conn=conn)).values():
         if request.status is not RequestStatus.ASSIGNED or request.responsible_post_id != giving:
             continue
-        events = requests.reassign(
+        events = request_rules.reassign(
             request, between.responsible, reason=effective.reason, on=effective.today, by=between.by
         )
         decided.add(request.id, events)
-        after.append(requests.fold(request, events))
+        after.append(request_rules.fold(request, events))
     await request_store.save(after, problems=problems, conn=conn)
     return len(problems), len(after)
 
