@@ -52,7 +52,7 @@ class ProjectEvent(Event):
 
 
 class ProjectRecorded(ProjectEvent):
-    """A project enters the books, at any stage. Money in whole 万元."""
+    """A project enters the books, at any stage. Money in whole 万元; `signed_amount_wan`: of one signed before."""
 
     type: ClassVar[str] = "cn.liandu.project.recorded.v1"
     code: str
@@ -64,12 +64,14 @@ class ProjectRecorded(ProjectEvent):
     stage: Stage
     signed_on: date | None = None
     started_on: date | None = None
+    signed_amount_wan: int | None = None
 
 
 class ProjectRevised(ProjectEvent):
     """Master data as it now stands; only what changed is set.
 
-    `signed_on`, `started_on`: days that nobody had written down when the project was recorded; known ones stay.
+    `signed_on`, `started_on`, `signed_amount_wan`: what nobody had written down when the project was recorded; what is
+    known stays.
     `chain_since`: the day from which it belongs to `chain_id`; figures of days before count it where it was (S3).
     """
 
@@ -80,6 +82,7 @@ class ProjectRevised(ProjectEvent):
     total_investment_wan: int | None = None
     signed_on: date | None = None
     started_on: date | None = None
+    signed_amount_wan: int | None = None
     chain_since: date | None = None
 
 

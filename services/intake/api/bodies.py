@@ -171,7 +171,8 @@ class ProfileBody(Body):
 
 
 class ProjectBody(Body):
-    """A project at whatever stage it has; without `code` it is given the next number of the year."""
+    """A project at whatever stage it has; without `code` it is given the next number of the year. `signed_amount_wan`:
+    of one that is signed; without it the total counts."""
 
     code: Annotated[Name, StringConstraints(max_length=40)] | None = None
     name: Name
@@ -182,6 +183,7 @@ class ProjectBody(Body):
     stage: Stage = Stage.LEAD
     signed_on: date | None = None
     started_on: date | None = None
+    signed_amount_wan: Wan | None = None
     milestones: tuple[MilestoneBody, ...] = Field(default=(), max_length=100)
     profile: ProfileBody | None = None
 
@@ -196,13 +198,14 @@ class ProjectBody(Body):
             stage=self.stage,
             signed_on=self.signed_on,
             started_on=self.started_on,
+            signed_amount_wan=self.signed_amount_wan,
         )
         particulars = self.profile.particulars() if self.profile else {}
         return Record(new, tuple(line.line() for line in self.milestones), particulars)
 
 
 class ProjectChanges(Body):
-    """`signed_on`, `started_on`: where nobody had written the day down; a known day stays."""
+    """`signed_on`, `started_on`, `signed_amount_wan`: where nobody had written it down; what is known stays."""
 
     name: Name | None = None
     chain_id: UUID | None = None
@@ -210,6 +213,7 @@ class ProjectChanges(Body):
     total_investment_wan: Wan | None = None
     signed_on: date | None = None
     started_on: date | None = None
+    signed_amount_wan: Wan | None = None
 
     def changes(self) -> Changes:
         return Changes(
@@ -219,6 +223,7 @@ class ProjectChanges(Body):
             total_investment_wan=self.total_investment_wan,
             signed_on=self.signed_on,
             started_on=self.started_on,
+            signed_amount_wan=self.signed_amount_wan,
         )
 
 

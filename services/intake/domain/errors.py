@@ -94,6 +94,14 @@ class DayStands(Conflict):
         super().__init__(message, stage=stage, known=known.isoformat(), given=given.isoformat())
 
 
+class AmountStands(Conflict):
+    """The signed amount is known already; another one needs a correction, not a revision. Whole 万元."""
+
+    def __init__(self, *, known: int, given: int) -> None:
+        message = f"签约金额已登记为{known}万元，与{given}万元不一致；更正须另行办理"
+        super().__init__(message, field="signed_amount_wan", known=known, given=given)
+
+
 class FieldMissing(Invalid):
     """Something that must be filled in is empty."""
 

@@ -161,7 +161,7 @@ async def test_a_project_that_moves_on_in_the_workbook_must_say_when(
     edit(book, 2, **{"签约金额（万元）": 90_000})
     (told,) = (await send(http, saved(book)))["rows"]
     assert [(item["column"], item["reason"]) for item in told["reasons"]] == [
-        ("签约金额（万元）", "签约金额已登记为100000万元，不能由导入更改，请申请更正")
+        ("签约金额（万元）", "签约金额已登记为100000万元，与90000万元不一致；更正须另行办理")
     ]
     edit(book, 2, **{"签约金额（万元）": 100_000, "当前阶段": "注册"})
     (told,) = (await send(http, saved(book)))["rows"]

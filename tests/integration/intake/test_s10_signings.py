@@ -73,6 +73,27 @@ async def test_amounts_and_days_count_exactly_from_their_borders_on(
     assert await names(http, **{"from": "2024-04-01", "to": "2024-04-30"}) == ["四月一日"]
 
 
+async def test_the_contracts_amount_counts_also_where_the_signing_was_before_the_books(
+    http: httpx.AsyncClient, office: Office, bureau: str
+) -> None:
+    given = await signed(office, bureau, "合同九亿", 100_000, "2024-02-01", signed_amount_wan=90_000)
+    later = await signed(office, bureau, "补录八亿", 100_000, "2024-02-02")
+    assert (await statistics(http))["figures"]["total_wan"] == 190_000
+    filled_in = await http.patch(
+        f"/v1/projects/{later['id']}",
+        json={"signed_amount_wan": 80_000},
+        headers={"if-match": f'"{later["version"]}"'},
+    )
+    assert filled_in.status_code == 200, filled_in.text
+    assert (await statistics(http))["figures"]["total_wan"] == 170_000
+    other = await http.patch(
+        f"/v1/projects/{given['id']}",
+        json={"signed_amount_wan": 80_000},
+        headers={"if-match": f'"{given["version"]}"'},
+    )
+    assert (other.status_code, other.json()["code"]) == (409, "amount_stands")
+
+
 async def test_an_intent_or_a_framework_agreement_is_no_signing(
     http: httpx.AsyncClient, office: Office, bureau: str
 ) -> None:

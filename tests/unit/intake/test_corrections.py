@@ -271,6 +271,15 @@ def test_a_day_that_was_filled_in_is_corrected_where_it_was_filled_in() -> None:
     assert project.reached == {Stage.STARTED: date(2026, 2, 3)}
 
 
+def test_the_amount_of_a_signing_before_the_books_is_corrected_where_it_was_given() -> None:
+    stream = Stream(Stage.STARTED)
+    stream.take(projects.revise(stream.project, Changes(signed_amount_wan=90000), today=TODAY))
+    with pytest.raises(CorrectionNotAllowed, match="签约金额由其后的记录登记"):
+        stream.correct(REPLACEMENT, 1, Replacement(amount_wan=80000))
+    assert stream.correct(REPLACEMENT, 2, Replacement(amount_wan=80000)).signed_amount_wan == 80000
+    assert stream.correct(REVERSAL, 3).signed_amount_wan == 90000
+
+
 def test_full_capacity_stays_output_against_the_design(stream: Stream) -> None:
     place = stream.advance_to(Stage.FULL_CAPACITY)[Stage.FULL_CAPACITY]
     with pytest.raises(AmountNotAllowed, match="不低于1"):

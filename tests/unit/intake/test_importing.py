@@ -180,6 +180,17 @@ def test_a_list_fills_in_a_day_that_was_unknown() -> None:
     assert kinds(take(a_draft(stage=Stage.SIGNED, signed_on=DAY), present)) == [ProjectRevised]
 
 
+def test_a_list_gives_the_amount_of_a_signing_before_the_books_once() -> None:
+    taken = take(a_draft(code="A", stage=Stage.STARTED, signed_amount_wan=90000))
+    present = projects.fold(None, taken.events)
+    assert present.signed_amount_wan == 90000
+    assert take(a_draft(stage=Stage.STARTED, signed_amount_wan=90000), present).events == ()
+    assert Field.SIGNED_AMOUNT in refused(a_draft(stage=Stage.STARTED, signed_amount_wan=80000), present)
+    unknown = replace(present, signed_amount_wan=None)
+    filled_in = take(a_draft(stage=Stage.STARTED, signed_amount_wan=80000), unknown).events
+    assert filled_in == (ProjectRevised(project_id=present.id, signed_amount_wan=80000),)
+
+
 def test_the_kind_stays() -> None:
     assert Field.KIND in refused(a_draft(kind=ProjectKind.EXPANSION), imported())
 

@@ -9,6 +9,7 @@ import pytest
 from services.intake import reference
 from services.intake.domain.errors import (
     AmountNotAllowed,
+    AmountStands,
     DateNotAllowed,
     DayStands,
     EvidenceMissing,
@@ -191,6 +192,23 @@ def test_a_project_enters_the_books_at_any_stage() -> None:
     assert isinstance(event, ProjectRecorded)
     project = projects.fold(None, [event])
     assert (project.stage, project.reached, project.version) == (Stage.BUILDING, {Stage.STARTED: DAY}, 1)
+
+
+def test_the_amount_of_a_signing_before_the_books_is_recorded_or_filled_in_and_then_stands() -> None:
+    (recorded,) = projects.record(an_id("p"), a_new_project(stage=Stage.STARTED, signed_amount_wan=90000), today=TODAY)
+    assert projects.fold(None, [recorded]).signed_amount_wan == 90000
+    with pytest.raises(AmountNotAllowed, match="处于“在谈”，尚未签约，不填签约金额"):
+        projects.record(an_id("p"), a_new_project(stage=Stage.NEGOTIATING, signed_amount_wan=90000), today=TODAY)
+    project = a_project(Stage.STARTED)
+    for refused in (a_project(Stage.NEGOTIATING), project):
+        with pytest.raises(AmountNotAllowed):
+            projects.revise(refused, Changes(signed_amount_wan=0 if refused is project else 1), today=TODAY)
+    (event,) = projects.revise(project, Changes(signed_amount_wan=90000), today=TODAY)
+    project = projects.fold(project, [event])
+    assert project.signed_amount_wan == 90000
+    assert projects.revise(project, Changes(signed_amount_wan=90000), today=TODAY) == []
+    with pytest.raises(AmountStands, match="签约金额已登记为90000万元，与80000万元不一致；更正须另行办理"):
+        projects.revise(project, Changes(signed_amount_wan=80000), today=TODAY)
 
 
 def test_a_revision_says_only_what_changed() -> None:

@@ -57,7 +57,8 @@ def _recorded(event: ProjectRecorded, names: Names) -> str:
         f"总投资{money(event.total_investment_wan)}",
         f"阶段：{STAGE_NAMES[event.stage]}",
     ]
-    return "，".join(parts + days)
+    amount = [f"签约金额{money(event.signed_amount_wan)}"] if event.signed_amount_wan else []
+    return "，".join(parts + days + amount)
 
 
 def _revised(event: ProjectRevised, names: Names) -> str:
@@ -68,6 +69,7 @@ def _revised(event: ProjectRevised, names: Names) -> str:
         event.total_investment_wan and f"总投资改为{money(event.total_investment_wan)}",
         event.signed_on and f"补录签约日期{event.signed_on}",
         event.started_on and f"补录开工日期{event.started_on}",
+        event.signed_amount_wan and f"补录签约金额{money(event.signed_amount_wan)}",
     ]
     return "，".join(part for part in parts if part)
 

@@ -29,6 +29,7 @@ FIELDS = {
     "name": Field.NAME,
     "total_investment_wan": Field.TOTAL_INVESTMENT,
     "amount_wan": Field.SIGNED_AMOUNT,
+    "signed_amount_wan": Field.SIGNED_AMOUNT,
     "output_ratio": Field.OUTPUT_RATIO,
     "evidence": Field.EVIDENCE,
 }
@@ -201,6 +202,7 @@ def _record(located: Located, context: Context) -> list[Event]:
         stage=draft.stage,
         signed_on=draft.signed_on,
         started_on=draft.started_on,
+        signed_amount_wan=draft.signed_amount_wan if projects.is_signed(draft.stage) else None,
     )
     return projects.record(context.new_id(), new, today=context.today)
 
@@ -219,10 +221,11 @@ def _change(located: Located, before: Project, context: Context) -> list[Event]:
         total_investment_wan=draft.total_investment_wan,
         signed_on=draft.signed_on if Stage.SIGNED is not step_to else None,
         started_on=draft.started_on if Stage.STARTED is not step_to else None,
+        signed_amount_wan=draft.signed_amount_wan if projects.is_signed(before.stage) else None,
     )
     events = [] if _stands(before, changes) else projects.revise(before, changes, today=context.today)
     if step_to is None:
-        _require_same_results(draft, before)
+        _require_same_ratio(draft, before)
         return events
     step = _step(draft)
     return events + projects.advance(projects.fold(before, events), step, rules=context.rules, today=context.today)
@@ -242,15 +245,13 @@ def _stands(before: Project, changes: Changes) -> bool:
         and changes.chain_id == before.chain_id
         and changes.responsible_org_id == before.responsible_org_id
         and changes.total_investment_wan == before.total_investment_wan
+        and changes.signed_amount_wan in (None, before.signed_amount_wan)
         and all(day is None or day == before.reached.get(stage) for stage, day in days)
     )
 
 
-def _require_same_results(draft: ProjectDraft, before: Project) -> None:
-    """Refuse another figure for what came with a stage: only a correction changes it, and it must not pass unseen."""
-    amount, known = draft.signed_amount_wan, before.signed_amount_wan
-    if amount is not None and known is not None and amount != known:
-        raise Refused(Refusal(Field.SIGNED_AMOUNT, f"签约金额已登记为{known}万元，不能由导入更改，请申请更正"))
+def _require_same_ratio(draft: ProjectDraft, before: Project) -> None:
+    """Refuse another figure for what came with 达产: only a correction changes it, and it must not pass unseen."""
     ratio = _ratio(draft.output_ratio) if draft.output_ratio else None
     if ratio is not None and before.output_ratio is not None and ratio != before.output_ratio:
         raise Refused(Refusal(Field.OUTPUT_RATIO, f"达产倍数已登记为{before.output_ratio}，不能由导入更改，请申请更正"))

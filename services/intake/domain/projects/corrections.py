@@ -13,7 +13,6 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from itertools import pairwise
-from typing import Any
 from uuid import UUID
 
 from services.intake.domain.errors import DateNotAllowed, FieldMissing, ValueNotAllowed
@@ -198,7 +197,7 @@ def standing(history: History) -> dict[int, Event]:
     for correction in in_force.values():
         if correction.replacement and correction.of_sequence in found:
             record = found[correction.of_sequence]
-            found[correction.of_sequence] = record.model_copy(update=_given(correction.replacement))
+            found[correction.of_sequence] = _instead(record, correction.replacement)
     return found
 
 
@@ -301,9 +300,10 @@ def _require_replaceable(target: Event, replacement: Replacement | None) -> None
 def _replaceable(target: Event) -> set[str]:
     match target:
         case ProjectRecorded():
-            return {"stage", "kind", "signed_on", "started_on"}
+            return {"stage", "kind", "signed_on", "started_on", "amount_wan"}
         case ProjectRevised():
-            return {name for name in ("signed_on", "started_on") if getattr(target, name)}
+            names = {"signed_on": "signed_on", "started_on": "started_on", "signed_amount_wan": "amount_wan"}
+            return {shown for name, shown in names.items() if getattr(target, name)}
         case ProjectSigned():
             return {"on", "amount_wan"}
         case ProjectFullCapacity():
@@ -363,8 +363,12 @@ def _behind(place: int, following: Collection[int]) -> range:
     return range(place + 1, at)
 
 
-def _given(replacement: Replacement) -> dict[str, Any]:
-    return {name: value for name, value in replacement if value is not None}
+def _instead(record: Event, replacement: Replacement) -> Event:
+    """The record as it should have been; the signed amount has another name where it did not come with the signing."""
+    given = {name: value for name, value in replacement if value is not None}
+    if "signed_amount_wan" in type(record).model_fields and "amount_wan" in given:
+        given["signed_amount_wan"] = given.pop("amount_wan")
+    return record.model_copy(update=given)
 
 
 def _require_order(holding: History) -> None:
@@ -376,12 +380,14 @@ def _require_order(holding: History) -> None:
 
 
 def _require_effect(project: Project, replacement: Replacement | None) -> None:
-    """A day of the recording is the project's, unless a later record gave it another."""
+    """What the recording gives is the project's, unless a later record gave it another."""
     if replacement is None:
         return
     for stage, day in ((Stage.SIGNED, replacement.signed_on), (Stage.STARTED, replacement.started_on)):
         if day and project.reached.get(stage) != day:
             raise CorrectionNotAllowed(f"{STAGE_NAMES[stage]}日期由其后的记录登记，请更正该条记录")
+    if replacement.amount_wan and project.signed_amount_wan != replacement.amount_wan:
+        raise CorrectionNotAllowed("签约金额由其后的记录登记，请更正该条记录")
 
 
 def _require_sound(project: Project, *, today: date) -> None:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from services.intake.domain.errors import (
     AmountNotAllowed,
+    AmountStands,
     DateNotAllowed,
     DayStands,
     FieldMissing,
@@ -109,7 +110,7 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class NewProject:
-    """A project to enter the books, at any stage."""
+    """A project to enter the books, at any stage. `signed_amount_wan`: of one that was signed before."""
 
     code: str
     name: str
@@ -120,6 +121,7 @@ class NewProject:
     stage: Stage
     signed_on: date | None = None
     started_on: date | None = None
+    signed_amount_wan: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Master data to be revised; None leaves it as it is. A day can be filled in where nobody had written it down.
+    """Master data to be revised; None leaves it as it is. A day, and the signed amount, can be filled in
+    where nobody had written it down.
 
     `chain_since`: the day from which it belongs to another chain; today, where it is not said.
     """
@@ -147,6 +150,7 @@ class Changes:
     total_investment_wan: int | None = None
     signed_on: date | None = None
     started_on: date | None = None
+    signed_amount_wan: int | None = None
     chain_since: date | None = None
 
 
@@ -158,6 +162,7 @@ def record(project_id: UUID, new: NewProject, *, today: date) -> list[Event]:
     _require_day_of(Stage.STARTED, new.started_on, stage=new.stage, today=today)
     if new.signed_on and new.started_on and new.started_on < new.signed_on:
         _refuse_day("开工日期", new.started_on, new.signed_on, f"不能早于签约日期{new.signed_on}")
+    _require_signed_amount(new.signed_amount_wan, stage=new.stage)
     return [
         ProjectRecorded(
             project_id=project_id,
@@ -170,6 +175,7 @@ def record(project_id: UUID, new: NewProject, *, today: date) -> list[Event]:
             stage=new.stage,
             signed_on=new.signed_on,
             started_on=new.started_on,
+            signed_amount_wan=new.signed_amount_wan,
         )
     ]
 
@@ -178,7 +184,7 @@ def revise(project: Project, changes: Changes, *, today: date) -> list[Event]:
     """Change master data; nothing when all of it stands so already.
 
     Raises:
-        DayStands: a day of signing or starting is known already, and another one.
+        DayStands, AmountStands: a day of signing or starting, or the signed amount, is known already, and another one.
     """
     _require_not_terminated(project)
     if changes.name is not None:
@@ -193,6 +199,7 @@ def revise(project: Project, changes: Changes, *, today: date) -> list[Event]:
         total_investment_wan=_changed(project.total_investment_wan, changes.total_investment_wan),
         signed_on=_filled_in(project, Stage.SIGNED, changes.signed_on, today=today),
         started_on=_filled_in(project, Stage.STARTED, changes.started_on, today=today),
+        signed_amount_wan=_filled_in_amount(project, changes.signed_amount_wan),
         chain_since=_chain_since(project, changes, today=today),
     )
     return [revised] if revised != ProjectRevised(project_id=project.id) else []
@@ -291,6 +298,7 @@ def _recorded(event: ProjectRecorded) -> Project:
         entered_stage=event.stage,
         stage=event.stage,
         reached={stage: day for stage, day in days.items() if day},
+        signed_amount_wan=event.signed_amount_wan if is_signed(event.stage) else None,
         version=1,
     )
 
@@ -321,7 +329,8 @@ def _revised(project: Project, event: ProjectRevised) -> dict[str, Any]:
     filled_in = {Stage.SIGNED: event.signed_on, Stage.STARTED: event.started_on}
     reached = {**project.reached, **{stage: day for stage, day in filled_in.items() if day}}
     plain = event.model_dump(
-        include={"name", "chain_id", "responsible_org_id", "total_investment_wan", "chain_since"}, exclude_none=True
+        include={"name", "chain_id", "responsible_org_id", "total_investment_wan", "chain_since", "signed_amount_wan"},
+        exclude_none=True,
     )
     return {"reached": reached, **plain}
 
@@ -415,6 +424,32 @@ def _filled_in(project: Project, reached: Stage, day: date | None, *, today: dat
     if day > behind:
         _refuse_day(what, day, behind, f"不能晚于后一阶段的日期{behind}")
     return day
+
+
+def is_signed(stage: Stage) -> bool:
+    """Whether a project at this stage has been signed."""
+    return STAGES.index(stage) >= STAGES.index(Stage.SIGNED)
+
+
+def _require_signed_amount(amount_wan: int | None, *, stage: Stage) -> None:
+    if amount_wan is None:
+        return
+    require_amount(amount_wan, field="signed_amount_wan", what="签约金额")
+    if not is_signed(stage):
+        raise AmountNotAllowed(
+            f"项目处于“{STAGE_NAMES[stage]}”，尚未签约，不填签约金额", field="signed_amount_wan", value=amount_wan
+        )
+
+
+def _filled_in_amount(project: Project, amount_wan: int | None) -> int | None:
+    """The signed amount, where it is new."""
+    known = project.signed_amount_wan
+    if amount_wan is None or amount_wan == known:
+        return None
+    if known is not None:
+        raise AmountStands(known=known, given=amount_wan)
+    _require_signed_amount(amount_wan, stage=project.stage)
+    return amount_wan
 
 
 def _require_evidence(step: Step, *, rules: Rules, today: date) -> None:
