@@ -91,7 +91,7 @@ async def test_the_contracts_amount_counts_also_where_the_signing_was_before_the
         json={"signed_amount_wan": 80_000},
         headers={"if-match": f'"{given["version"]}"'},
     )
-    assert (other.status_code, other.json()["code"]) == (409, "amount_stands")
+    assert (other.status_code, other.json()["field"]) == (409, "signed_amount_wan")
 
 
 async def test_an_intent_or_a_framework_agreement_is_no_signing(
