@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.assessment.domain.addressing import NOBODY, TOLD, About, Told, whom
 from services.assessment.domain.directory import Found
+from services.assessment.domain.work import Decided
 from services.assessment.handlers.desk import Desk
 from services.assessment.handlers.known import Knowledge
 from services.assessment.store import unaddressed
@@ -21,7 +22,7 @@ from services.assessment.store.unaddressed import Place, Unheard
 from shared.contracts.supervision import Addressed, CaseEscalated, CommendationProposed, ObligationReminded
 from shared.contracts.topics import EVENT_TYPES
 from shared.kit.database import transaction
-from shared.kit.log.eventlog import NewFact, lock_heads
+from shared.kit.log.eventlog import lock_heads
 
 PAGE = 500
 _TOLD = frozenset(TOLD)
@@ -111,7 +112,7 @@ def _about(event: Told, desk: Desk) -> About:
 
 def _tell(one: Unheard, event: Told, found: Found, desk: Desk) -> None:
     addressed = Addressed(event_id=one.event_id, addressees=found.addressees, skipped=found.skipped)
-    desk.facts.append(NewFact(one.place.aggregate_id, addressed, desk.now))
+    desk.facts.append(Decided(one.place.aggregate_id, addressed, desk.now))
     if isinstance(event, ObligationReminded):
         desk.put_obligation(desk.obligations[event.obligation_id])
     elif isinstance(event, CaseEscalated):

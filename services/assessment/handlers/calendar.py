@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from services.assessment.domain import case as cases
 from services.assessment.domain import light as lights
 from services.assessment.domain import obligation as obligations
-from services.assessment.handlers.desk import CLIMB, DUE, LIGHT, RAISE, Desk
+from services.assessment.domain.work import CLIMB, DUE, LIGHT, RAISE
+from services.assessment.handlers.desk import Desk
 from services.assessment.handlers.known import Knowledge
 from services.assessment.store import rules as kept
 from shared.kit.database import transaction

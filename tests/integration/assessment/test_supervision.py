@@ -5,9 +5,9 @@ from uuid import UUID
 import pytest
 
 from services.assessment import policies
+from services.assessment.domain import taking
 from services.assessment.domain.moments import CHINA, china_date
-from services.assessment.handlers import calendar, people
-from services.assessment.handlers import facts as taking
+from services.assessment.handlers import calendar, facts, people
 from services.assessment.handlers.known import PolicyChanged
 from services.assessment.handlers.watch import Watch, pending
 from shared.contracts.examples import examples
@@ -403,9 +403,9 @@ async def test_facts_that_do_not_fit_the_state_change_nothing(supervised: Superv
 async def test_the_golden_examples_of_all_it_reads_are_taken(supervised: Supervised) -> None:
     at = supervised.clock.now()
     read = [(one, EVENT_TYPES[one.type].model_validate_json(one.value)) for one in examples(*consumed_by("assessment"))]
-    facts = [Fact(one.topic, "/liandu/x", UUID(one.key.decode()), 1, named(one.type), at, event) for one, event in read]
+    told = [Fact(one.topic, "/liandu/x", UUID(one.key.decode()), 1, named(one.type), at, event) for one, event in read]
     async with transaction(supervised.engine) as conn:
-        await taking.apply(facts, conn=conn, now=at, knowledge=supervised.knowledge)
+        await facts.apply(told, conn=conn, now=at, knowledge=supervised.knowledge)
     assert await supervised.rows("SELECT * FROM project")
     assert await supervised.rows("SELECT * FROM chain")
 

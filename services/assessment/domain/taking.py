@@ -1,0 +1,259 @@
+"""What each of intake's facts does to supervision: it opens, moves and ends obligations, cases and lights."""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from services.assessment.domain import case as cases
+from services.assessment.domain import commendation
+from services.assessment.domain import light as lights
+from services.assessment.domain import obligation as obligations
+from services.assessment.domain import project as projections
+from services.assessment.domain.light import light_id
+from services.assessment.domain.obligation import Obligation
+from services.assessment.domain.project import Project
+from services.assessment.domain.work import Work, planned_anew
+from shared.contracts.project_records import MilestoneReopened, ProjectCorrected
+from shared.contracts.projects import (
+    MilestoneCancelled,
+    MilestoneMet,
+    MilestonePlanned,
+    MilestoneReassigned,
+    MilestoneReplanned,
+    ProjectDelayed,
+    ProjectEvent,
+    ProjectHeld,
+    ProjectResumed,
+    ProjectRevised,
+    ProjectTerminated,
+    Stage,
+    StageReached,
+)
+from shared.kit.errors import NotFound
+
+_CORRECTED = "原记录已更正"
+
+
+class UnknownProject(NotFound):
+    """A fact about a project whose recording never came: its stream is broken, so it is parked."""
+
+    def __init__(self, project_id: UUID) -> None:
+        super().__init__("没有该项目的登记事实", project_id=str(project_id))
+
+
+def take(event: ProjectEvent, work: Work, on: date) -> None:
+    """Take one fact of the day `on`.
+
+    Raises:
+        UnknownProject: a milestone or stage of a project that was never recorded.
+    """
+    before = work.projects.get(event.project_id)
+    project = projections.fold(before, event)
+    if project is None:
+        raise UnknownProject(event.project_id)
+    if project is not before:
+        work.put_project(project)
+    if type(event) is ProjectCorrected and before is not None:
+        _corrected(event, before, project, work, on)
+    elif (follow := _TAKE.get(type(event))) is not None:
+        follow(event, project, work, on)
+
+
+def _revised(event: ProjectRevised, project: Project, work: Work, on: date) -> None:
+    """Open work follows the project to another unit; a new name or chain shows with the next message by itself."""
+    if event.responsible_org_id is None:
+        return
+    for one in _of(project, work):
+        if events := obligations.reassign(one, one.post_id, project):
+            work.on_obligation(one, events, on=on)
+
+
+def _corrected(event: ProjectCorrected, before: Project, project: Project, work: Work, on: date) -> None:
+    """What the correction did to the timetable follows as facts of its own; here is what it did to the project."""
+    if project.ended:
+        _end(f"项目更正：{event.reason}", project, work, on)
+    elif project.held and not before.held:
+        _hold(event.reason, project, work, on)
+    elif before.held and not project.held:
+        _resumed(event, project, work, on)
+    _review_start(project, work, on)
+
+
+def _reopened(event: MilestoneReopened, project: Project, work: Work, on: date) -> None:
+    """The record that had met or cancelled it was corrected: it is supervised again, with its case."""
+    obligation = work.obligations.get(obligations.id_of(event.milestone_id))
+    if obligation is None or not obligation.allows(obligations.Verb.REOPEN):
+        return
+    case = work.cases.get(obligation.case_id)
+    again = obligations.reopen(obligation, work.rules, had_case=case is not None, reason=_CORRECTED)
+    obligation = work.on_obligation(obligation, again, on=on)
+    if case is not None:
+        rules = work.rules_of(case)
+        work.on_case(
+            case, cases.reopen(case, obligation, project, work.directory, rules, reason=_CORRECTED, on=on), on=on
+        )
+    if commendation.commendation_id(obligation.id) in work.proposed:
+        work.on_commendation(
+            commendation.withdraw(obligation, project, work.directory, work.rules, reason=_CORRECTED, on=on)
+        )
+    if project.held:
+        _suspend(obligation, "项目停缓建", work, on)
+    light = work.lights.get(light_id(project.id))
+    if light is not None and light.milestone_id == event.milestone_id and not project.is_started:
+        _watch_start(project, light.milestone_id, light.planned_on, work, on)
+
+
+def _stage_reached(event: StageReached, project: Project, work: Work, on: date) -> None:
+    _review_start(project, work, on)
+
+
+def _review_start(project: Project, work: Work, on: date) -> None:
+    """The light of a project that has started is out."""
+    light = work.lights.get(light_id(project.id))
+    if light is not None and project.is_started and light.allows(lights.Verb.END):
+        ended = lights.end(light)
+        work.on_light(ended, lights.review(ended, project, work.rules, on=on))
+
+
+def _held(event: ProjectHeld, project: Project, work: Work, on: date) -> None:
+    _hold(event.reason, project, work, on)
+
+
+def _hold(reason: str, project: Project, work: Work, on: date) -> None:
+    for one in _of(project, work):
+        _suspend(one, reason, work, on)
+    light = work.lights.get(light_id(project.id))
+    if light is not None and light.allows(lights.Verb.SUSPEND):
+        work.on_light(lights.suspend(light, on=on), ())
+
+
+def _suspend(obligation: Obligation, reason: str, work: Work, on: date) -> None:
+    if events := obligations.suspend(obligation, reason=reason):
+        work.on_obligation(obligation, events, on=on)
+    case = work.cases.get(obligation.case_id)
+    if case is not None and case.allows(cases.Verb.SUSPEND):
+        work.on_case(case, cases.suspend(case, reason=f"项目停缓建：{reason}"), on=on)
+
+
+def _resumed(_: ProjectResumed | ProjectCorrected, project: Project, work: Work, on: date) -> None:
+    for one in _of(project, work):
+        if events := obligations.resume(one, work.rules, on=on):
+            work.on_obligation(one, events, on=on)
+        case = work.cases.get(one.case_id)
+        if case is not None and case.allows(cases.Verb.RESUME):
+            work.on_case(case, cases.resume(case, work.rules_of(case), on=on), on=on)
+    light = work.lights.get(light_id(project.id))
+    if light is not None and light.allows(lights.Verb.RESUME):
+        work.on_light(lights.resume(light, on=on), ())
+
+
+def _terminated(event: ProjectTerminated, project: Project, work: Work, on: date) -> None:
+    _end(f"项目终止：{event.reason}", project, work, on)
+
+
+def _end(reason: str, project: Project, work: Work, on: date) -> None:
+    for one in _of(project, work):
+        _cancel(one, reason, project, work, on)
+    light = work.lights.get(light_id(project.id))
+    if light is not None and light.allows(lights.Verb.END):
+        work.on_light(lights.end(light), ())
+
+
+def _planned(event: MilestonePlanned, project: Project, work: Work, on: date) -> None:
+    if project.ended or obligations.id_of(event.milestone_id) in work.obligations:
+        return
+    new = obligations.opened(event, project)
+    opened = work.on_obligation(new, obligations.plan(new, project, work.rules), on=on)
+    if project.held:
+        _suspend(opened, "项目停缓建", work, on)
+    if event.stage is Stage.STARTED:
+        _watch_start(project, event.milestone_id, event.due_on, work, on)
+
+
+def _replanned(event: MilestoneReplanned, project: Project, work: Work, on: date) -> None:
+    obligation = work.obligations.get(obligations.id_of(event.milestone_id))
+    if obligation is None:
+        return
+    events = obligations.move(obligation, event.due_on, work.rules, on=on)
+    if not events:
+        return
+    moved = work.on_obligation(obligation, events, on=on)
+    if moved.due_on != event.due_on:
+        return
+    work.put_obligation(planned_anew(moved, event.due_on))
+    light = work.lights.get(light_id(project.id))
+    if light is not None and light.milestone_id == event.milestone_id:
+        _watch_start(project, event.milestone_id, event.due_on, work, on)
+
+
+def _watch_start(project: Project, milestone_id: UUID, planned_on: date, work: Work, on: date) -> None:
+    light = lights.plan(work.lights.get(light_id(project.id)), project, milestone_id, planned_on, on=on)
+    work.on_light(light, lights.review(light, project, work.rules, on=on))
+
+
+def _reassigned(event: MilestoneReassigned, project: Project, work: Work, on: date) -> None:
+    obligation = work.obligations.get(obligations.id_of(event.milestone_id))
+    if obligation is not None and (events := obligations.reassign(obligation, event.responsible_post_id, project)):
+        work.on_obligation(obligation, events, on=on)
+
+
+def _met(event: MilestoneMet, project: Project, work: Work, on: date) -> None:
+    obligation = work.obligations.get(obligations.id_of(event.milestone_id))
+    if obligation is None or not obligation.allows(obligations.Verb.MEET):
+        return
+    proposed = commendation.propose(obligation, project, work.directory, work.rules, met_on=event.met_on, on=work.on)
+    met = work.on_obligation(obligation, obligations.meet(obligation, event.met_on, work.rules), on=on)
+    _close(met, "节点已完成", project, work, on)
+    if proposed:
+        work.on_commendation(proposed)
+
+
+def _cancelled(event: MilestoneCancelled, project: Project, work: Work, on: date) -> None:
+    obligation = work.obligations.get(obligations.id_of(event.milestone_id))
+    if obligation is not None:
+        _cancel(obligation, f"节点取消：{event.reason}", project, work, on)
+    light = work.lights.get(light_id(project.id))
+    if light is not None and light.milestone_id == event.milestone_id and light.allows(lights.Verb.END):
+        ended = lights.end(light)
+        work.on_light(ended, lights.review(ended, project, work.rules, on=on))
+
+
+def _delayed(event: ProjectDelayed, project: Project, work: Work, on: date) -> None:
+    obligation = work.obligations.get(obligations.id_of(event.milestone_id))
+    if obligation is not None and obligation.state not in obligations.FINAL:
+        work.put_obligation(obligation._replace(expected_on=event.expected_on, delay_reason=event.reason))
+
+
+def _cancel(obligation: Obligation, reason: str, project: Project, work: Work, on: date) -> None:
+    if events := obligations.cancel(obligation, reason=reason):
+        cancelled = work.on_obligation(obligation, events, on=on)
+        _close(cancelled, reason, project, work, on)
+
+
+def _close(obligation: Obligation, reason: str, project: Project, work: Work, on: date) -> None:
+    case = work.cases.get(obligation.case_id)
+    if case is None or not case.allows(cases.Verb.CLOSE):
+        return
+    events = cases.close(case, obligation, project, work.directory, work.rules_of(case), reason=reason, on=on)
+    work.on_case(case, events, on=on)
+
+
+def _of(project: Project, work: Work) -> list[Obligation]:
+    return [work.obligations[one] for one in sorted(work.of_project.get(project.id, ()))]
+
+
+_TAKE: Mapping[type[ProjectEvent], Callable[[Any, Project, Work, date], None]] = {
+    **dict.fromkeys(StageReached.__subclasses__(), _stage_reached),
+    ProjectRevised: _revised,
+    ProjectHeld: _held,
+    ProjectResumed: _resumed,
+    ProjectTerminated: _terminated,
+    ProjectDelayed: _delayed,
+    MilestonePlanned: _planned,
+    MilestoneReplanned: _replanned,
+    MilestoneReassigned: _reassigned,
+    MilestoneMet: _met,
+    MilestoneCancelled: _cancelled,
+    MilestoneReopened: _reopened,
+}

@@ -1,0 +1,177 @@
+"""The work of one transaction, or of a rehearsal, in memory: states, what was decided about them, alarms to set.
+
+Nothing here reads or writes anything: whoever uses it puts the states in, and takes out what changed.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from services.assessment.domain import case as cases
+from services.assessment.domain import light as lights
+from services.assessment.domain import obligation as obligations
+from services.assessment.domain.case import Case
+from services.assessment.domain.directory import Directory
+from services.assessment.domain.light import StartLight
+from services.assessment.domain.obligation import Obligation
+from services.assessment.domain.project import Project
+from services.assessment.domain.rules import Rules
+from shared.contracts.event import Event
+from shared.contracts.supervision import (
+    CaseEvent,
+    CaseOpened,
+    CommendationProposed,
+    CommendationWithdrawn,
+    LightChanged,
+    ObligationEvent,
+)
+
+Subject = Obligation | Case | StartLight
+
+DUE = "due"
+CLIMB = "climb"
+RAISE = "raise"
+LIGHT = "light"
+KINDS = (DUE, CLIMB, RAISE, LIGHT)
+
+
+class Decided(NamedTuple):
+    """A fact of supervision, and the instant of the decision."""
+
+    aggregate_id: UUID
+    event: Event
+    at: datetime
+
+
+class Alarm(NamedTuple):
+    """When to look at a subject again. What is due at one instant is looked at in the order of `turn`."""
+
+    subject: UUID
+    kind: str
+    due_at: datetime
+    project_id: UUID
+    turn: str
+
+
+@dataclass(slots=True)
+class Work:
+    """`on`: the day of `now`. States by id. `rules`: those in force; `by_version`: all that cases began with.
+
+    `proposed`: of the commendations at hand those that are proposed. `alarms`: None where one is to be taken away.
+    """
+
+    now: datetime
+    on: date
+    rules: Rules
+    by_version: Mapping[str, Rules]
+    directory: Directory
+    projects: dict[UUID, Project] = field(default_factory=dict)
+    obligations: dict[UUID, Obligation] = field(default_factory=dict)
+    cases: dict[UUID, Case] = field(default_factory=dict)
+    lights: dict[UUID, StartLight] = field(default_factory=dict)
+    commendations: dict[UUID, CommendationProposed | CommendationWithdrawn] = field(default_factory=dict)
+    proposed: set[UUID] = field(default_factory=set)
+    of_project: dict[UUID, set[UUID]] = field(default_factory=dict)
+    facts: list[Decided] = field(default_factory=list)
+    alarms: dict[tuple[UUID, str], Alarm | None] = field(default_factory=dict)
+    changed: dict[str, dict[UUID, None]] = field(
+        default_factory=lambda: {"project": {}, "obligation": {}, "case": {}, "light": {}}
+    )
+
+    def rules_of(self, case: Case) -> Rules:
+        """The policy the case began with, whatever is in force now."""
+        return self.by_version[case.policy_version]
+
+    def place(self, obligation: Obligation) -> None:
+        """Put an obligation as it stands on the table; nothing has changed."""
+        self.obligations[obligation.id] = obligation
+        self.of_project.setdefault(obligation.project_id, set()).add(obligation.id)
+
+    def put_project(self, project: Project) -> None:
+        self.projects[project.id] = project
+        self.changed["project"][project.id] = None
+
+    def put_obligation(self, obligation: Obligation) -> None:
+        """Keep an obligation as it is now, without a fact of its own."""
+        self.place(obligation)
+        self.changed["obligation"][obligation.id] = None
+
+    def put_light(self, light: StartLight) -> None:
+        self.lights[light.id] = light
+        self.changed["light"][light.id] = None
+
+    def on_obligation(
+        self, obligation: Obligation, events: Iterable[ObligationEvent], *, on: date | None = None
+    ) -> Obligation:
+        """Take these events of an obligation; `on`: the day they happened, today when left out."""
+        day = on or self.on
+        for event in events:
+            obligation = obligations.evolve(obligation, event, on=day)
+            self.facts.append(Decided(obligation.id, event, self.now))
+        self.put_obligation(obligation)
+        self._watch(obligation, DUE, obligations.wake_at(obligation, self.rules, self.now))
+        return obligation
+
+    def on_new_case(self, events: Iterable[CaseEvent]) -> Case:
+        opened, *rest = events
+        assert isinstance(opened, CaseOpened)
+        self.facts.append(Decided(opened.case_id, opened, self.now))
+        return self.on_case(cases.begin(opened, at=self.now), rest)
+
+    def on_case(self, case: Case, events: Iterable[CaseEvent], *, on: date | None = None) -> Case:
+        day = on or self.on
+        for event in events:
+            case = cases.evolve(case, event, self.rules_of(case), on=day)
+            self.facts.append(Decided(case.id, event, self.now))
+        self.cases[case.id] = case
+        self.changed["case"][case.id] = None
+        self._watch(case, CLIMB, cases.climb_at(case, self.rules_of(case)))
+        if case.state is not cases.State.OPEN:
+            self._unwatch(case.id, RAISE)
+        return case
+
+    def on_light(self, light: StartLight, events: Iterable[LightChanged]) -> StartLight:
+        for event in events:
+            light = lights.evolve(light, event)
+            self.facts.append(Decided(light.id, event, self.now))
+        self.put_light(light)
+        self._watch(light, LIGHT, lights.wake_at(light, self.rules, on=self.on))
+        return light
+
+    def on_commendation(self, event: CommendationProposed | CommendationWithdrawn) -> None:
+        self.commendations[event.commendation_id] = event
+        if isinstance(event, CommendationProposed):
+            self.proposed.add(event.commendation_id)
+        else:
+            self.proposed.discard(event.commendation_id)
+        self.facts.append(Decided(event.commendation_id, event, self.now))
+
+    def watch(self, subject: Subject, kind: str, due_at: datetime) -> None:
+        """Look at this subject again at this instant, or in the next working morning when it has passed."""
+        self._watch(subject, kind, due_at)
+
+    def _watch(self, subject: Subject, kind: str, due_at: datetime | None) -> None:
+        if due_at is None:
+            self._unwatch(subject.id, kind)
+            return
+        alarm_at = due_at if kind == LIGHT else self.rules.alarm(due_at, self.now)
+        self.alarms[subject.id, kind] = Alarm(subject.id, kind, alarm_at, subject.project_id, self._turn(subject))
+
+    def _turn(self, subject: Subject) -> str:
+        """By the project's code, then by the milestone: so numbers are given out as people sort their lists."""
+        name = ""
+        if isinstance(subject, Case):
+            name = self.obligations[subject.obligation_id].name
+        elif isinstance(subject, Obligation):
+            name = subject.name
+        return f"{self.projects[subject.project_id].code}\t{name}"
+
+    def _unwatch(self, subject: UUID, kind: str) -> None:
+        self.alarms[subject, kind] = None
+
+
+def planned_anew(obligation: Obligation, due_on: date) -> Obligation:
+    """Intake planned this day: a hold of the project, later, moves `due_on` and not this one."""
+    return obligation._replace(planned_on=due_on)
