@@ -10,6 +10,7 @@ from services.assessment.domain.directory import Directory, Found
 from services.assessment.domain.obligation import Obligation
 from services.assessment.domain.project import Project
 from services.assessment.domain.rules import Rules
+from services.assessment.domain.work import Work
 from shared.contracts.supervision import CaseEscalated, CommendationProposed, ObligationReminded
 
 Told = ObligationReminded | CaseEscalated | CommendationProposed
@@ -27,6 +28,16 @@ class About:
     project: Project
     rules: Rules
     case: Case | None = None
+
+
+def about(event: Told, work: Work) -> About:
+    """What it is about; the states are at hand."""
+    if isinstance(event, CaseEscalated):
+        case = work.cases[event.case_id]
+        obligation = work.obligations[case.obligation_id]
+        return About(obligation, work.projects[obligation.project_id], work.rules_of(case), case)
+    obligation = work.obligations[event.obligation_id]
+    return About(obligation, work.projects[obligation.project_id], work.rules)
 
 
 def whom(event: Told, about: About, directory: Directory, *, on: date) -> Found | None:

@@ -25,6 +25,7 @@ from shared.contracts.programme import (
 )
 from shared.contracts.supervision import Addressee
 
+_MOST_FOUND = 10_000
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _NUMERALS = ("甲乙丙丁戊己庚辛壬癸", "一二三四五六七八九十")
 _ORDINALS = {numeral: chr(place) for row in _NUMERALS for place, numeral in enumerate(row, 1)}
@@ -106,6 +107,11 @@ class Directory:
         default_factory=dict, repr=False
     )
 
+    def copy(self) -> "Directory":
+        """One that can be taught without this one."""
+        terms = {post: list(terms) for post, terms in self.terms.items()}
+        return Directory(dict(self.organisations), dict(self.people), dict(self.chains), dict(self.posts), terms)
+
     def learn(self, event: Event, *, at: datetime | None = None) -> None:
         """Fold one fact of the programme, recorded at `at`; others are ignored."""
         match event:
@@ -144,6 +150,8 @@ class Directory:
         """The holders' posts of these tiers. A vacant tier among `to` is skipped upward; a vacant copy falls away."""
         key = (asked, to, copy, on)
         if key not in self._found:
+            if len(self._found) >= _MOST_FOUND:
+                self._found.clear()
             self._found[key] = self._find(asked, to, copy, on)
         return self._found[key]
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.assessment.domain.addressing import NOBODY, TOLD, About, Told, whom
+from services.assessment.domain.addressing import NOBODY, TOLD, Told, about, whom
 from services.assessment.domain.directory import Found
 from services.assessment.domain.work import Decided
 from services.assessment.handlers.desk import Desk
@@ -81,7 +81,7 @@ async def _address(unheard: Sequence[Unheard], type_name: str, desk: Desk, conn:
     still: list[Place] = []
     for one in unheard:
         event = events[one.place]
-        found = whom(event, _about(event, desk), desk.directory, on=desk.on)
+        found = whom(event, about(event, desk), desk.directory, on=desk.on)
         if found is NOBODY or (found and not found.addressees):
             still.append(one.place)
         elif found:
@@ -99,15 +99,6 @@ async def _load(events: Sequence[Told], desk: Desk, conn: AsyncConnection) -> No
     ids = {one.obligation_id for one in events if isinstance(one, ObligationReminded | CommendationProposed)}
     await desk.load_obligations(ids, conn=conn)
     await desk.load_around(conn=conn)
-
-
-def _about(event: Told, desk: Desk) -> About:
-    if isinstance(event, CaseEscalated):
-        case = desk.cases[event.case_id]
-        obligation = desk.obligations[case.obligation_id]
-        return About(obligation, desk.projects[obligation.project_id], desk.rules_of(case), case)
-    obligation = desk.obligations[event.obligation_id]
-    return About(obligation, desk.projects[obligation.project_id], desk.rules)
 
 
 def _tell(one: Unheard, event: Told, found: Found, desk: Desk) -> None:

@@ -7,10 +7,8 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.assessment.domain import case as cases
-from services.assessment.domain import light as lights
-from services.assessment.domain import obligation as obligations
-from services.assessment.domain.work import CLIMB, DUE, LIGHT, RAISE
+from services.assessment.domain import recounting
+from services.assessment.domain.work import DUE, KINDS, LIGHT
 from services.assessment.handlers.desk import Desk
 from services.assessment.handlers.known import Knowledge
 from services.assessment.store import rules as kept
@@ -48,7 +46,7 @@ async def recount(engine: AsyncEngine, *, now: datetime, knowledge: Knowledge) -
     if known.recounted_revision == known.calendar_revision:
         return 0
     counted = 0
-    for kind in (DUE, CLIMB, RAISE, LIGHT):
+    for kind in KINDS:
         counted += await _recount_kind(kind, engine, now, knowledge)
     async with transaction(engine) as conn:
         await kept.recounted(known.calendar_revision, conn=conn)
@@ -72,23 +70,8 @@ async def _recount_kind(kind: str, engine: AsyncEngine, now: datetime, knowledge
 async def _recount_page(kind: str, older: Sequence[Row[tuple[UUID, str]]], desk: Desk, conn: AsyncConnection) -> None:
     subjects = [row.subject for row in older]
     await lock_heads(subjects, conn=conn)
-    if kind == DUE:
-        await desk.load_obligations(subjects, conn=conn)
-        await desk.load_around(conn=conn)
-        for obligation in list(desk.obligations.values()):
-            desk.on_obligation(obligation, obligations.recount(obligation, desk.rules))
-    elif kind == LIGHT:
-        await desk.load_lights(subjects, conn=conn)
-        await desk.load_around(conn=conn)
-        for light in list(desk.lights.values()):
-            if light.state is lights.State.WATCHING:
-                desk.on_light(light, ())
-    else:
-        await desk.load_cases(subjects, conn=conn)
-        await desk.load_around(conn=conn)
-        for case in list(desk.cases.values()):
-            if kind == CLIMB:
-                desk.on_case(case, cases.recount(case, desk.rules_of(case), desk.now))
-            elif case.state is cases.State.OPEN:
-                desk.watch(case, RAISE, desk.now)
+    load = {DUE: desk.load_obligations, LIGHT: desk.load_lights}.get(kind, desk.load_cases)
+    await load(subjects, conn=conn)
+    await desk.load_around(conn=conn)
+    recounting.recount(kind, subjects, desk)
     await desk.write(conn=conn)

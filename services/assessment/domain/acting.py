@@ -1,0 +1,72 @@
+"""What people did, done again: by the same decisions, with the rules and the state that there are now."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+from services.assessment.domain import case as cases
+from services.assessment.domain import obligation as obligations
+from services.assessment.domain.case import Case
+from services.assessment.domain.obligation import Obligation
+from services.assessment.domain.work import Work
+from shared.contracts.supervision import CaseAcknowledged, CaseFeedbackGiven, ObligationConfirmed, SupervisionEvent
+from shared.kit.errors import Conflict
+
+
+class NothingThere(Conflict):
+    """What was acted on does not exist."""
+
+    def __init__(self, aggregate_id: UUID) -> None:
+        super().__init__("没有该督办件或事项", id=str(aggregate_id))
+
+
+def act(action: SupervisionEvent, work: Work) -> None:
+    """Do again what somebody did, as recorded.
+
+    Raises:
+        DomainError: it has no place in what there is now.
+    """
+    _ACT[type(action)](action, work)
+
+
+def _acknowledged(action: CaseAcknowledged, work: Work) -> None:
+    case = _case(action.case_id, work)
+    events = cases.acknowledge(case, work.rules_of(case), by=action.by, via=action.via, now=work.now)
+    work.on_case(case, events)
+
+
+def _feedback_given(action: CaseFeedbackGiven, work: Work) -> None:
+    case = _case(action.case_id, work)
+    rules, commitment_on = work.rules_of(case), action.commitment_on
+    events = cases.give_feedback(
+        case, rules, by=action.by, text=action.text, commitment_on=commitment_on, now=work.now
+    )
+    work.on_case(case, events)
+
+
+def _confirmed(action: ObligationConfirmed, work: Work) -> None:
+    obligation = _obligation(action.obligation_id, work)
+    work.on_obligation(obligation, obligations.confirm(obligation, by=action.by))
+
+
+def _case(case_id: UUID, work: Work) -> Case:
+    case = work.cases.get(case_id)
+    if case is None:
+        raise NothingThere(case_id)
+    return case
+
+
+def _obligation(obligation_id: UUID, work: Work) -> Obligation:
+    obligation = work.obligations.get(obligation_id)
+    if obligation is None:
+        raise NothingThere(obligation_id)
+    return obligation
+
+
+_ACT: Mapping[type[SupervisionEvent], Callable[[Any, Work], None]] = {
+    CaseAcknowledged: _acknowledged,
+    CaseFeedbackGiven: _feedback_given,
+    ObligationConfirmed: _confirmed,
+}
+ACTIONS = frozenset(_ACT)
+"""Facts that record what a person did; all others are decided from these and from what intake tells."""
