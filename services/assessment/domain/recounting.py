@@ -1,19 +1,27 @@
 """A calendar came, or another policy: what is due is counted again."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from datetime import datetime
 from uuid import UUID
 
 from services.assessment.domain import case as cases
 from services.assessment.domain import light as lights
 from services.assessment.domain import obligation as obligations
+from services.assessment.domain.moments import china_date
 from services.assessment.domain.work import CLIMB, DUE, LIGHT, RAISE, Work
 
 
-def recount(kind: str, subjects: Iterable[UUID], work: Work) -> None:
-    """Set the alarms of one kind again; these subjects have one, and are at hand with what is around them."""
-    again = {DUE: _due, CLIMB: _climb, RAISE: _raise, LIGHT: _light}[kind]
-    for subject in subjects:
-        again(subject, work)
+def recount(kind: str, waiting: Mapping[UUID, datetime], work: Work) -> None:
+    """Set the alarms of one kind again. `waiting`: when each was to go off; the states around them are at hand."""
+    for subject, due_at in waiting.items():
+        if kind == DUE:
+            _due(subject, work)
+        elif kind == CLIMB:
+            _climb(subject, work)
+        elif kind == RAISE:
+            _raise(subject, work)
+        elif kind == LIGHT:
+            _light(subject, due_at, work)
 
 
 def _due(subject: UUID, work: Work) -> None:
@@ -32,7 +40,10 @@ def _raise(subject: UUID, work: Work) -> None:
         work.watch(case, RAISE, work.now)
 
 
-def _light(subject: UUID, work: Work) -> None:
+def _light(subject: UUID, due_at: datetime, work: Work) -> None:
+    """The look of the same month: it stands even where, by the new count, it should have been before now."""
     light = work.lights.get(subject)
     if light is not None and light.state is lights.State.WATCHING:
-        work.on_light(light, ())
+        first = china_date(due_at).replace(day=1)
+        look = work.rules.morning(work.rules.calendar.add(first, 0).day)
+        work.watch(light, LIGHT, max(look, work.now))

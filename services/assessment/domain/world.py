@@ -191,8 +191,8 @@ class World:
 
     def _recount(self) -> None:
         for kind in KINDS:
-            subjects = [subject for subject, of in self._set if of == kind]
-            recount(kind, sorted(subjects), self.work)
+            waiting = {one.subject: one.due_at for one in sorted(self._set.values()) if one.kind == kind}
+            recount(kind, waiting, self.work)
             self._settle()
 
     def _settle(self) -> None:

@@ -1,10 +1,10 @@
 """A year's calendar comes: it is kept, and what was counted without it is counted again, a page of timers at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.assessment.domain import recounting
@@ -20,7 +20,7 @@ PAGE = 500
 _FIRST = UUID(int=0)
 
 _OLDER = text("""
-SELECT subject, kind FROM timer
+SELECT subject, due_at FROM timer
  WHERE kind = :kind AND subject > :after AND calendar_version <> :version
  ORDER BY subject
  LIMIT :limit
@@ -61,14 +61,14 @@ async def _recount_kind(kind: str, engine: AsyncEngine, now: datetime, knowledge
             page = {"kind": kind, "after": after, "version": known.calendar.version, "limit": PAGE}
             older = (await conn.execute(_OLDER, page)).all()
             if older:
-                await _recount_page(kind, older, Desk.of(known, now), conn)
+                waiting = {row.subject: row.due_at for row in older}
+                await _recount_page(kind, waiting, Desk.of(known, now), conn)
         if not older:
             return counted
         counted, after = counted + len(older), older[-1].subject
 
 
-async def _recount_page(kind: str, older: Sequence[Row[tuple[UUID, str]]], desk: Desk, conn: AsyncConnection) -> None:
-    subjects = [row.subject for row in older]
+async def _recount_page(kind: str, subjects: Mapping[UUID, datetime], desk: Desk, conn: AsyncConnection) -> None:
     await lock_heads(subjects, conn=conn)
     load = {DUE: desk.load_obligations, LIGHT: desk.load_lights}.get(kind, desk.load_cases)
     await load(subjects, conn=conn)

@@ -336,6 +336,23 @@ async def test_what_lies_in_an_unpublished_year_is_marked_and_counted_again(supe
     assert await calendar.recount(supervised.engine, now=supervised.clock.now(), knowledge=supervised.knowledge) == 0
 
 
+async def test_a_calendar_that_comes_on_a_holiday_leaves_the_months_look_at_lights_where_it_was(
+    supervised: Supervised,
+) -> None:
+    await supervised.tell(*programme(), recorded("a"), planned("a", "m", date(2026, 2, 10), Stage.STARTED))
+    await supervised.until("2026-05-02T10:00")
+    known = CALENDAR.table(2026)
+    assert known is not None
+    table = YearTable(2026, known.holidays | {date(2026, 5, 6)}, known.make_up_days, "另行通知")
+    async with transaction(supervised.engine) as conn:
+        now, knowledge = supervised.clock.now(), supervised.knowledge
+        await calendar.import_year(table, conn=conn, now=now, by="督查室", knowledge=knowledge)
+    await calendar.recount(supervised.engine, now=now, knowledge=knowledge)
+    await supervised.until("2026-05-29T10:00")
+    changes = await supervised.events(kind=LightChanged)
+    assert (changes[-1].light, changes[-1].on) == (Light.RED, date(2026, 5, 7))
+
+
 async def test_a_case_keeps_the_policy_it_began_with(supervised: Supervised) -> None:
     await supervised.tell(*programme(), recorded("a"), planned("a", "m", date(2026, 1, 9)))
     await supervised.until("2026-01-12T10:00")
