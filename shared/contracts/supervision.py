@@ -137,6 +137,68 @@ class ObligationReopened(ObligationEvent):
     baseline: bool = False
 
 
+class ExtensionEvent(ObligationEvent):
+    """延期 of an obligation: `number` counts what was asked for within it. `by`: `name <login>`; `person_id`: who that
+    is in the programme, where it is somebody."""
+
+    number: int
+
+
+class ExtensionRequested(ExtensionEvent):
+    """A later due day was asked for, in time. While it waits nothing stands still."""
+
+    type: ClassVar[str] = "cn.liandu.obligation.extension_requested.v1"
+    asked_at: datetime
+    by: str
+    person_id: UUID | None = None
+    reason: str
+    progress: str
+    due_before: date
+    due_on: date
+
+
+class ExtensionReviewed(ExtensionEvent):
+    """The first of two steps: found sound; it waits for approval."""
+
+    type: ClassVar[str] = "cn.liandu.obligation.extension_reviewed.v1"
+    by: str
+    person_id: UUID | None = None
+    remark: str = ""
+
+
+class ExtensionGranted(ExtensionEvent):
+    """The due day that is supervised is another one; the planned day is intake's and stays."""
+
+    type: ClassVar[str] = "cn.liandu.obligation.extension_granted.v1"
+    subject: Subject
+    addressees: tuple[Addressee, ...]
+    due_before: date
+    due_on: date
+    provisional: bool = False
+    by: str
+    person_id: UUID | None = None
+    remark: str = ""
+
+
+class ExtensionRefused(ExtensionEvent):
+    """`due_on`: the day that was asked for; the due day stays what it is in `subject`."""
+
+    type: ClassVar[str] = "cn.liandu.obligation.extension_refused.v1"
+    subject: Subject
+    addressees: tuple[Addressee, ...]
+    due_on: date
+    by: str
+    person_id: UUID | None = None
+    reason: str
+
+
+class ExtensionWithdrawn(ExtensionEvent):
+    """Nothing is left to be decided: the obligation was met or cancelled, or is due on another day by now."""
+
+    type: ClassVar[str] = "cn.liandu.obligation.extension_withdrawn.v1"
+    reason: str
+
+
 class CaseEvent(SupervisionEvent):
     """Aggregate: case_id. `number` is the case's number for people, e.g. 督〔2026〕12号."""
 
@@ -206,6 +268,17 @@ class CaseRescheduled(CaseEvent):
     suspended: bool
     next_at: datetime | None
     reason: str
+    provisional: bool = False
+
+
+class CaseExtended(CaseEvent):
+    """An extension that was asked for in time was granted after its case had opened: the ladder counts from the new due
+    day on, and stands still until it has passed. No `next_at`: it is at the top."""
+
+    type: ClassVar[str] = "cn.liandu.case.extended.v1"
+    due_on: date
+    holds_until: datetime
+    next_at: datetime | None = None
     provisional: bool = False
 
 

@@ -22,6 +22,8 @@ from shared.contracts.supervision import (
     CommendationProposed,
     CommendationWithdrawn,
     Document,
+    ExtensionGranted,
+    ExtensionRefused,
     ObligationReminded,
     Subject,
 )
@@ -109,6 +111,33 @@ def reminded(**changes: Any) -> ObligationReminded:
         "working_days_left": 3,
     }
     return ObligationReminded(**{**values, **changes})
+
+
+def extended(**changes: Any) -> ExtensionGranted:
+    values: dict[str, Any] = {
+        "obligation_id": some_id("obligation"),
+        "number": 1,
+        "subject": subject(due_on=date(2026, 4, 10)),
+        "addressees": to(Tier.OFFICER, copy=(Tier.UNIT_HEAD,)),
+        "due_before": date(2026, 3, 2),
+        "due_on": date(2026, 4, 10),
+        "by": "督查室 <supervisor-1>",
+        "remark": "同意，倒排工期",
+    }
+    return ExtensionGranted(**{**values, **changes})
+
+
+def not_extended(**changes: Any) -> ExtensionRefused:
+    values: dict[str, Any] = {
+        "obligation_id": some_id("obligation"),
+        "number": 1,
+        "subject": subject(),
+        "addressees": to(Tier.OFFICER, copy=(Tier.UNIT_HEAD,)),
+        "due_on": date(2026, 4, 10),
+        "by": "督查室 <supervisor-1>",
+        "reason": "理由不充分",
+    }
+    return ExtensionRefused(**{**values, **changes})
 
 
 def escalated(**changes: Any) -> CaseEscalated:

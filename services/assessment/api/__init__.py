@@ -2,13 +2,14 @@
 
 from fastapi import APIRouter
 
-from services.assessment.api import cases, commendations, lights, links, obligations, supervision
+from services.assessment.api import cases, commendations, extensions, lights, links, obligations, supervision
 from services.assessment.api.access import Office
 
 
 def routers(office: Office) -> tuple[APIRouter, ...]:
     return (
         obligations.router(office),
+        extensions.router(office),
         cases.router(office),
         lights.router(office),
         commendations.router(),

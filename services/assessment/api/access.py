@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assessment.api.wording import ON_BEHALF
+from services.assessment.domain.extension import Who
 from services.assessment.handlers.known import Knowledge
 from services.assessment.handlers.people import Acting
 from shared.kit.process.declaration import Platform
@@ -22,6 +23,8 @@ Page = Annotated[Paging, Depends(paging)]
 Official = Annotated[Write, Depends(writing(Role.CLERK, Role.REVIEWER, Role.CHIEF, Role.SUPERVISOR))]
 """Whoever may hold a post: what they may do depends on the posts they hold."""
 Supervisor = Annotated[Write, Depends(writing(Role.SUPERVISOR))]
+Reviewer = Annotated[Write, Depends(writing(Role.REVIEWER))]
+ReviewerOrSupervisor = Annotated[Write, Depends(writing(Role.REVIEWER, Role.SUPERVISOR))]
 Keeper = Annotated[Write, Depends(writing(Role.SUPERVISOR, Role.OPERATOR))]
 
 
@@ -40,6 +43,10 @@ def present(request: Request) -> datetime:
 
 
 Now = Annotated[datetime, Depends(present)]
+
+
+def who(by: By) -> Who:
+    return Who(by.actor, by.principal.person)
 
 
 def acting(by: By) -> Acting:

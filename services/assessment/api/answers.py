@@ -10,6 +10,7 @@ from sqlalchemy import Row
 from services.assessment.api import wording
 from services.assessment.domain import light as lights
 from services.assessment.domain.case import Case, State, climb_at
+from services.assessment.domain.extension import State as ExtensionState
 from services.assessment.domain.obligation import State as ObligationState
 from services.assessment.domain.rules import Rules
 from shared.contracts.programme import Tier
@@ -113,6 +114,55 @@ class ObligationShown(Shown):
             case_id=row.case_id,
             case_number=row.case_number,
             case_rung=row.case_rung,
+        )
+
+
+class ExtensionShown(Shown):
+    """延期. `due_on`: the day asked for; `due_now`: the day that counts. `decision`: what was said at its end."""
+
+    obligation_id: UUID
+    obligation_version: int
+    number: int
+    matter: MatterShown
+    state: ExtensionState
+    state_name: str
+    asked_by: str
+    asked_at: datetime
+    reason: str
+    progress: str
+    due_before: date
+    due_on: date
+    due_now: date
+    reviewed_by: str | None
+    reviewed_on: date | None
+    review: str
+    decided_by: str | None
+    decided_on: date | None
+    decision: str
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> Self:
+        state = ExtensionState(row.state)
+        return cls(
+            obligation_id=row.obligation_id,
+            obligation_version=row.version,
+            number=row.number,
+            matter=MatterShown.of(row, row.milestone_name),
+            state=state,
+            state_name=wording.EXTENSION_STATES[state],
+            asked_by=row.asked_by,
+            asked_at=row.asked_at,
+            reason=row.reason,
+            progress=row.progress,
+            due_before=row.due_before,
+            due_on=row.due_on,
+            due_now=row.due_now,
+            reviewed_by=row.reviewed_by,
+            reviewed_on=row.reviewed_on,
+            review=row.review,
+            decided_by=row.decided_by,
+            decided_on=row.decided_on,
+            decision=row.decision,
         )
 
 

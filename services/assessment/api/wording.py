@@ -4,6 +4,7 @@ import re
 from datetime import date, datetime
 
 from services.assessment.domain.case import State as CaseState
+from services.assessment.domain.extension import State as ExtensionState
 from services.assessment.domain.moments import CHINA
 from services.assessment.domain.obligation import State as ObligationState
 from services.assessment.domain.policy import Rung
@@ -38,6 +39,13 @@ OBLIGATION_STATES = {
     ObligationState.SUSPENDED: "暂停（停缓建）",
     ObligationState.MET: "已完成",
     ObligationState.CANCELLED: "已取消",
+}
+EXTENSION_STATES = {
+    ExtensionState.REQUESTED: "待审核",
+    ExtensionState.REVIEWED: "待批准",
+    ExtensionState.GRANTED: "已批准",
+    ExtensionState.REFUSED: "已驳回",
+    ExtensionState.WITHDRAWN: "已撤销",
 }
 
 

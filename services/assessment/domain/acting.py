@@ -5,11 +5,22 @@ from typing import Any
 from uuid import UUID
 
 from services.assessment.domain import case as cases
+from services.assessment.domain import extending
 from services.assessment.domain import obligation as obligations
 from services.assessment.domain.case import Case
+from services.assessment.domain.extension import Who
 from services.assessment.domain.obligation import Obligation
 from services.assessment.domain.work import Work
-from shared.contracts.supervision import CaseAcknowledged, CaseFeedbackGiven, ObligationConfirmed, SupervisionEvent
+from shared.contracts.supervision import (
+    CaseAcknowledged,
+    CaseFeedbackGiven,
+    ExtensionGranted,
+    ExtensionRefused,
+    ExtensionRequested,
+    ExtensionReviewed,
+    ObligationConfirmed,
+    SupervisionEvent,
+)
 from shared.kit.errors import Conflict
 
 
@@ -38,15 +49,55 @@ def _acknowledged(action: CaseAcknowledged, work: Work) -> None:
 def _feedback_given(action: CaseFeedbackGiven, work: Work) -> None:
     case = _case(action.case_id, work)
     rules, commitment_on = work.rules_of(case), action.commitment_on
-    events = cases.give_feedback(
-        case, rules, by=action.by, text=action.text, commitment_on=commitment_on, now=work.now
-    )
+    events = cases.give_feedback(case, rules, by=action.by, text=action.text, commitment_on=commitment_on, now=work.now)
     work.on_case(case, events)
 
 
 def _confirmed(action: ObligationConfirmed, work: Work) -> None:
     obligation = _obligation(action.obligation_id, work)
     work.on_obligation(obligation, obligations.confirm(obligation, by=action.by))
+
+
+def _extension_requested(action: ExtensionRequested, work: Work) -> None:
+    obligation = _obligation(action.obligation_id, work)
+    events = extending.ask(
+        obligation,
+        work.rules,
+        who=Who(action.by, action.person_id),
+        reason=action.reason,
+        progress=action.progress,
+        due_on=action.due_on,
+        now=work.now,
+    )
+    work.on_obligation(obligation, events)
+
+
+def _extension_reviewed(action: ExtensionReviewed, work: Work) -> None:
+    obligation = _obligation(action.obligation_id, work)
+    who = Who(action.by, action.person_id)
+    work.on_obligation(obligation, extending.review(obligation, action.number, who=who, remark=action.remark))
+
+
+def _extension_granted(action: ExtensionGranted, work: Work) -> None:
+    obligation = _obligation(action.obligation_id, work)
+    who = Who(action.by, action.person_id)
+    extending.approve(obligation, action.number, work, who=who, remark=action.remark)
+
+
+def _extension_refused(action: ExtensionRefused, work: Work) -> None:
+    obligation = _obligation(action.obligation_id, work)
+    events = extending.refuse(
+        obligation,
+        action.number,
+        work.projects[obligation.project_id],
+        work.directory,
+        who=Who(action.by, action.person_id),
+        reason=action.reason,
+        may_review=True,
+        may_approve=True,
+        on=work.on,
+    )
+    work.on_obligation(obligation, events)
 
 
 def _case(case_id: UUID, work: Work) -> Case:
@@ -67,6 +118,10 @@ _ACT: Mapping[type[SupervisionEvent], Callable[[Any, Work], None]] = {
     CaseAcknowledged: _acknowledged,
     CaseFeedbackGiven: _feedback_given,
     ObligationConfirmed: _confirmed,
+    ExtensionRequested: _extension_requested,
+    ExtensionReviewed: _extension_reviewed,
+    ExtensionGranted: _extension_granted,
+    ExtensionRefused: _extension_refused,
 }
 ACTIONS = frozenset(_ACT)
 """Facts that record what a person did; all others are decided from these and from what intake tells."""

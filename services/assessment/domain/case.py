@@ -24,6 +24,7 @@ from shared.contracts.supervision import (
     CaseClosed,
     CaseEscalated,
     CaseEvent,
+    CaseExtended,
     CaseFeedbackGiven,
     CaseOpened,
     CaseReopened,
@@ -49,6 +50,7 @@ class Verb(StrEnum):
     SUSPEND = "suspend"
     RESUME = "resume"
     RESCHEDULE = "reschedule"
+    EXTEND = "extend"
     CLOSE = "close"
     REOPEN = "reopen"
 
@@ -60,6 +62,7 @@ TABLE: Mapping[State, Mapping[Verb, State]] = {
         Verb.GIVE_FEEDBACK: State.OPEN,
         Verb.SUSPEND: State.SUSPENDED,
         Verb.RESCHEDULE: State.OPEN,
+        Verb.EXTEND: State.OPEN,
         Verb.CLOSE: State.CLOSED,
     },
     State.SUSPENDED: {Verb.RESUME: State.OPEN, Verb.CLOSE: State.CLOSED},
@@ -237,6 +240,26 @@ def give_feedback(
     return [
         CaseFeedbackGiven(
             case_id=case.id, by=by, text=text, commitment_on=commitment_on, holds_until=until, next_at=following
+        )
+    ]
+
+
+def extend(case: Case, due_on: date, rules: Rules) -> Events:
+    """An extension was granted while the case was open: the rungs above count from the new due day."""
+    if not case.allows(Verb.EXTEND):
+        return []
+    following, provisional = None, case.provisional
+    above = rules.policy.rung(case.rung + 1)
+    if above is not None and case.next_at is not None:
+        counted = rules.calendar.add(due_on, above.after_days)
+        following, provisional = max(_stand(case, rules), rules.morning(counted.day)), counted.provisional
+    return [
+        CaseExtended(
+            case_id=case.id,
+            due_on=due_on,
+            holds_until=rules.next_morning(due_on),
+            next_at=following,
+            provisional=provisional,
         )
     ]
 
@@ -434,6 +457,15 @@ def _feedback_given(case: Case, event: CaseFeedbackGiven, rules: Rules, _: date)
     return case._replace(held_until=held, **_anchored(event.next_at, anchor, rules.calendar))
 
 
+def _extended(case: Case, event: CaseExtended, rules: Rules, _: date) -> Case:
+    return case._replace(
+        due_on=event.due_on,
+        held_until=max(case.held_until or event.holds_until, event.holds_until),
+        provisional=event.provisional,
+        **_anchored(event.next_at, event.due_on, rules.calendar),
+    )
+
+
 def _rescheduled(case: Case, event: CaseRescheduled, rules: Rules, on: date) -> Case:
     if event.suspended:
         return case._replace(state=State.SUSPENDED, suspended_on=on)
@@ -490,6 +522,7 @@ _EVOLVE: Mapping[type[CaseEvent], Callable[[Case, Any, Rules, date], Case]] = {
     CaseAcknowledged: _acknowledged,
     CaseFeedbackGiven: _feedback_given,
     CaseRescheduled: _rescheduled,
+    CaseExtended: _extended,
     CaseClosed: _closed,
     CaseReopened: _reopened,
 }

@@ -7,13 +7,21 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
+from services.assessment.domain import extension as extensions
 from services.assessment.domain import moments
 from services.assessment.domain.directory import Directory
+from services.assessment.domain.extension import Extension
 from services.assessment.domain.project import Project
 from services.assessment.domain.rules import NotNow, Rules
 from shared.contracts.ids import obligation_id
 from shared.contracts.projects import MilestonePlanned
 from shared.contracts.supervision import (
+    ExtensionEvent,
+    ExtensionGranted,
+    ExtensionRefused,
+    ExtensionRequested,
+    ExtensionReviewed,
+    ExtensionWithdrawn,
     ObligationCancelled,
     ObligationConfirmed,
     ObligationEvent,
@@ -54,6 +62,8 @@ class Verb(StrEnum):
     RESUME = "resume"
     CANCEL = "cancel"
     REOPEN = "reopen"
+    ASK_EXTENSION = "ask_extension"
+    EXTEND = "extend"
 
 
 TABLE: Mapping[State, Mapping[Verb, frozenset[State]]] = {
@@ -65,6 +75,8 @@ TABLE: Mapping[State, Mapping[Verb, frozenset[State]]] = {
         Verb.MEET: frozenset({State.MET}),
         Verb.SUSPEND: frozenset({State.SUSPENDED}),
         Verb.CANCEL: frozenset({State.CANCELLED}),
+        Verb.ASK_EXTENSION: frozenset({State.OPEN}),
+        Verb.EXTEND: frozenset({State.OPEN}),
     },
     State.BASELINE: {
         Verb.MOVE: frozenset({State.OPEN, State.BASELINE}),
@@ -80,6 +92,7 @@ TABLE: Mapping[State, Mapping[Verb, frozenset[State]]] = {
         Verb.MEET: frozenset({State.MET}),
         Verb.SUSPEND: frozenset({State.SUSPENDED}),
         Verb.CANCEL: frozenset({State.CANCELLED}),
+        Verb.EXTEND: frozenset({State.MISSED}),
     },
     State.SUSPENDED: {
         Verb.MOVE: frozenset({State.SUSPENDED}),
@@ -101,6 +114,7 @@ class Obligation(NamedTuple):
     `inner`: what a suspended one goes back to. `supervised_from`: the day a baseline was confirmed.
     `told_late_on`: the day this due day was recorded, where it had passed by then.
     `asked_on`: a later day asked for too late. `expected_on`, `delay_reason`: a delay the unit declared itself.
+    `extension`: the newest that was asked for, waiting or decided.
     """
 
     id: UUID
@@ -122,6 +136,7 @@ class Obligation(NamedTuple):
     delay_reason: str = ""
     met_on: date | None = None
     working_days_early: int | None = None
+    extension: Extension | None = None
 
     @property
     def case_id(self) -> UUID:
@@ -196,7 +211,7 @@ def plan(new: Obligation, project: Project, rules: Rules) -> Events:
             obligation_id=new.id,
             subject=subject_of(new, project),
             baseline=new.due_on < rules.began_on,
-            provisional=_is_provisional(new.due_on, rules),
+            provisional=is_provisional(new.due_on, rules),
         )
     ]
 
@@ -220,15 +235,16 @@ def move(obligation: Obligation, due_on: date, rules: Rules, *, on: date) -> Eve
     overdue = obligation.state is State.OPEN and on > obligation.due_on
     late = obligation.standing is State.MISSED or overdue
     baseline = not late and obligation.supervised_from is None and due_on < rules.began_on
-    return [
-        ObligationMoved(
-            obligation_id=obligation.id,
-            due_on=due_on,
-            provisional=_is_provisional(due_on, rules),
-            baseline=baseline,
-            late=late,
-        )
-    ]
+    moved = ObligationMoved(
+        obligation_id=obligation.id,
+        due_on=due_on,
+        provisional=is_provisional(due_on, rules),
+        baseline=baseline,
+        late=late,
+    )
+    if late or due_on == obligation.due_on:
+        return [moved]
+    return [moved, *_withdraw(obligation, "期限已调整，如仍需延期请重新申请")]
 
 
 def reassign(obligation: Obligation, post_id: UUID, project: Project) -> Events:
@@ -276,7 +292,8 @@ def meet(obligation: Obligation, met_on: date, rules: Rules) -> Events:
     if not obligation.allows(Verb.MEET):
         return []
     early = rules.calendar.between(met_on, obligation.due_on)
-    return [ObligationMet(obligation_id=obligation.id, met_on=met_on, working_days_early=early)]
+    met = ObligationMet(obligation_id=obligation.id, met_on=met_on, working_days_early=early)
+    return [met, *_withdraw(obligation, "事项已完成")]
 
 
 def suspend(obligation: Obligation, *, reason: str) -> Events:
@@ -294,13 +311,15 @@ def resume(obligation: Obligation, rules: Rules, *, on: date) -> Events:
     if obligation.inner is State.OPEN and stood > 0:
         due = rules.calendar.add(obligation.due_on, stood)
         events.append(ObligationMoved(obligation_id=obligation.id, due_on=due.day, provisional=due.provisional))
+        events += _withdraw(obligation, "复工后期限已顺延，如仍需延期请重新申请")
     return events
 
 
 def cancel(obligation: Obligation, *, reason: str) -> Events:
     if not obligation.allows(Verb.CANCEL):
         return []
-    return [ObligationCancelled(obligation_id=obligation.id, reason=reason)]
+    cancelled = ObligationCancelled(obligation_id=obligation.id, reason=reason)
+    return [cancelled, *_withdraw(obligation, "事项已取消")]
 
 
 def reopen(obligation: Obligation, rules: Rules, *, had_case: bool, reason: str) -> Events:
@@ -313,7 +332,7 @@ def reopen(obligation: Obligation, rules: Rules, *, had_case: bool, reason: str)
 
 def recount(obligation: Obligation, rules: Rules) -> Events:
     """A year's calendar came: say so where the obligation was marked provisional and no longer is (or the reverse)."""
-    provisional = _is_provisional(obligation.due_on, rules)
+    provisional = is_provisional(obligation.due_on, rules)
     if obligation.state is not State.OPEN or provisional == obligation.provisional:
         return []
     return [ObligationMoved(obligation_id=obligation.id, due_on=obligation.due_on, provisional=provisional)]
@@ -324,8 +343,13 @@ def evolve(obligation: Obligation, event: ObligationEvent, *, on: date) -> Oblig
     return _EVOLVE[type(event)](obligation, event, on)
 
 
-def _is_provisional(due_on: date, rules: Rules) -> bool:
+def is_provisional(due_on: date, rules: Rules) -> bool:
+    """Whether what follows from this due day is counted in a year that is not published yet."""
     return rules.calendar.add(due_on, rules.policy.rungs[0].after_days).provisional
+
+
+def _withdraw(obligation: Obligation, reason: str) -> Events:
+    return [*extensions.withdraw(obligation.extension, obligation.id, reason=reason)]
 
 
 def _opened(obligation: Obligation, event: ObligationOpened, on: date) -> Obligation:
@@ -394,6 +418,17 @@ def _reassigned(obligation: Obligation, event: ObligationReassigned, _: date) ->
     return obligation._replace(post_id=event.responsible_post_id)
 
 
+def _extension(obligation: Obligation, event: ExtensionEvent, on: date) -> Obligation:
+    return obligation._replace(extension=extensions.evolve(obligation.extension, event, on=on))
+
+
+def _extended(obligation: Obligation, event: ExtensionGranted, on: date) -> Obligation:
+    moved = obligation._replace(
+        due_on=event.due_on, provisional=event.provisional, reminded=False, told_late_on=_told_late(event.due_on, on)
+    )
+    return _extension(moved, event, on)
+
+
 _EVOLVE: Mapping[type[ObligationEvent], Callable[[Obligation, Any, date], Obligation]] = {
     ObligationOpened: _opened,
     ObligationMoved: _moved,
@@ -406,4 +441,9 @@ _EVOLVE: Mapping[type[ObligationEvent], Callable[[Obligation, Any, date], Obliga
     ObligationResumed: _resumed,
     ObligationCancelled: _cancelled,
     ObligationReopened: _reopened,
+    ExtensionRequested: _extension,
+    ExtensionReviewed: _extension,
+    ExtensionGranted: _extended,
+    ExtensionRefused: _extension,
+    ExtensionWithdrawn: _extension,
 }

@@ -1,5 +1,6 @@
 """What people do: acknowledge and answer cases, confirm a baseline, begin supervision. One transaction each."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -131,7 +132,7 @@ async def confirm(
     obligation = desk.obligations.get(obligation_id)
     if obligation is None:
         raise NoSuchObligation(obligation_id)
-    _require_version(obligation_id, expected_version, desk)
+    require_version(obligation_id, expected_version, desk)
     await desk.load_around(conn=conn)
     desk.on_obligation(obligation, obligations.confirm(obligation, by=by))
     await desk.write(conn=conn, actor=by)
@@ -213,12 +214,13 @@ async def _case_at_hand(
     case = desk.cases.get(case_id)
     if case is None:
         raise NoSuchCase(case_id)
-    _require_version(case_id, expected, desk)
+    require_version(case_id, expected, desk)
     await desk.load_around(conn=conn)
     return desk, case
 
 
-def _require_version(aggregate_id: UUID, expected: int | None, desk: Desk) -> None:
+def require_version(aggregate_id: UUID, expected: int | None, desk: Desk) -> None:
+    """Raises VersionConflict where the caller has read another version than the one at hand."""
     actual = desk.version(aggregate_id)
     if expected is not None and expected != actual:
         raise VersionConflict(aggregate_id, expected=expected, actual=actual)
@@ -229,9 +231,13 @@ def _require_concerned(case: Case, acting: Acting, desk: Desk) -> None:
         return
     obligation, project = desk.obligations[case.obligation_id], desk.projects[case.project_id]
     posts = responsible_posts(case, obligation, project, desk.directory, desk.rules_of(case), on=desk.on)
-    holders = {desk.directory.holder(post, desk.on) for post in posts}
-    if acting.person is None or acting.person not in holders:
+    if acting.person is None or acting.person not in holders(posts, desk):
         raise NotYourPost(case.id)
+
+
+def holders(posts: Iterable[UUID], desk: Desk) -> set[UUID]:
+    """Who may act today for one of these posts."""
+    return {person for post in posts if (person := desk.directory.holder(post, desk.on))}
 
 
 def stated(name: str) -> str:

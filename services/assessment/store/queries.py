@@ -35,6 +35,25 @@ _OBLIGATIONS = text(f"""{_OBLIGATION}
  LIMIT :limit
 """)
 _ONE_OBLIGATION = text(f"{_OBLIGATION} WHERE one.id = :id")
+_EXTENSIONS = text(f"""
+SELECT one.*, obligation.version, obligation.name AS milestone_name, obligation.milestone_id, obligation.post_id,
+       obligation.state AS obligation_state, obligation.due_on AS due_now, post.title AS post_title,
+       project.id AS project_id, project.name AS project_name, project.code AS project_code, project.chain_id,
+       chain.code AS chain_code, chain.name AS chain_name, organisation.name AS organisation_name
+  FROM extension one
+  JOIN obligation ON obligation.id = one.obligation_id
+  JOIN project ON project.id = obligation.project_id
+  LEFT JOIN chain ON chain.id = project.chain_id
+  LEFT JOIN organisation ON organisation.id = project.org_id
+  LEFT JOIN post ON post.id = obligation.post_id
+ WHERE (CAST(:states AS text[]) IS NULL OR one.state = ANY (CAST(:states AS text[])))
+   AND (CAST(:obligation AS uuid) IS NULL OR one.obligation_id = :obligation)
+   AND {_CHAIN}
+   AND (one.asked_at, one.obligation_id, one.number)
+       > (CAST(:after_at AS timestamptz), CAST(:after_id AS uuid), CAST(:after_number AS integer))
+ ORDER BY one.asked_at, one.obligation_id, one.number
+ LIMIT :limit
+""")  # noqa: S608 - a constant of this module
 _CASE = """
 SELECT one.id, one.version, one.number, one.obligation_id, one.policy_version, one.due_on, one.opened_at, one.state,
        one.rung, one.rung_on, one.next_at, one.acknowledged, one.held_until, one.provisional, one.closed_on,
@@ -148,6 +167,29 @@ async def obligations(
 
 async def obligation(obligation_id: UUID, *, conn: AsyncConnection) -> Row[Any] | None:
     return (await conn.execute(_ONE_OBLIGATION, {"id": obligation_id})).one_or_none()
+
+
+async def extensions(
+    *,
+    conn: AsyncConnection,
+    states: list[str] | None,
+    obligation: UUID | None,
+    chain: str | None,
+    after: tuple[datetime, UUID, int],
+    limit: int,
+) -> Found:
+    """By the instant at which they were asked for. `states`: any of these; None: all."""
+    return await _of_chain(
+        conn,
+        _EXTENSIONS,
+        states=states,
+        obligation=obligation,
+        chain=chain,
+        after_at=after[0],
+        after_id=after[1],
+        after_number=after[2],
+        limit=limit,
+    )
 
 
 async def cases(

@@ -1,6 +1,6 @@
 """The states that decisions fold: projects, obligations, cases, lights; and the commendations they lead to."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 from uuid import UUID
@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.assessment.domain.case import Case
 from services.assessment.domain.case import State as CaseState
 from services.assessment.domain.commendation import CommendationState
+from services.assessment.domain.extension import Extension, Who
+from services.assessment.domain.extension import State as ExtensionState
 from services.assessment.domain.light import StartLight
 from services.assessment.domain.light import State as LightState
 from services.assessment.domain.moments import CHINA
@@ -70,9 +72,35 @@ _OBLIGATIONS = RowSet(
         "delay_reason": "text",
         "met_on": "date",
         "working_days_early": "integer",
+        "extensions": "integer",
         "version": "bigint",
     },
     fixed=("milestone_id", "project_id", "name"),
+)
+_EXTENSIONS = RowSet(
+    "extension",
+    key=("obligation_id", "number"),
+    columns={
+        "obligation_id": "uuid",
+        "number": "integer",
+        "asked_at": "timestamptz",
+        "asked_by": "text",
+        "asked_by_person": "uuid",
+        "reason": "text",
+        "progress": "text",
+        "due_before": "date",
+        "due_on": "date",
+        "granted_before": "integer",
+        "state": "text",
+        "reviewed_by": "text",
+        "reviewed_by_person": "uuid",
+        "reviewed_on": "date",
+        "review": "text",
+        "decided_by": "text",
+        "decided_by_person": "uuid",
+        "decided_on": "date",
+        "decision": "text",
+    },
 )
 _CASES = RowSet(
     "supervision_case",
@@ -99,7 +127,7 @@ _CASES = RowSet(
         "close_reason": "text",
         "version": "bigint",
     },
-    fixed=("obligation_id", "project_id", "number", "policy_version", "due_on", "opened_at"),
+    fixed=("obligation_id", "project_id", "number", "policy_version", "opened_at"),
 )
 _LIGHTS = RowSet(
     "light",
@@ -141,8 +169,10 @@ _LIVE_OF_PROJECTS = """
 SELECT id FROM obligation
  WHERE project_id = ANY ($1::uuid[]) AND state NOT IN ('met', 'cancelled')
 """
-
-
+_NEWEST_EXTENSIONS = """
+SELECT one.* FROM extension one JOIN obligation ON obligation.id = obligation_id AND extensions = number
+ WHERE obligation_id = ANY ($1::uuid[])
+"""
 _PROPOSED = "SELECT id FROM commendation WHERE id = ANY ($1::uuid[]) AND state = 'proposed'"
 _WITHDRAW = "UPDATE commendation SET state = 'withdrawn', version = $2 WHERE id = $1"
 
@@ -157,7 +187,9 @@ async def live_obligations_of(project_ids: Collection[UUID], *, conn: AsyncConne
 
 
 async def obligations(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, Kept[Obligation]]:
-    return {row[0]: Kept(_obligation(row), row[-1]) for row in await _OBLIGATIONS.by_id(ids, conn=conn)}
+    rows = await _OBLIGATIONS.by_id(ids, conn=conn)
+    newest = await _newest_extensions([row[0] for row in rows if row[-2]], conn)
+    return {row[0]: Kept(_obligation(row, newest.get(row[0])), row[-1]) for row in rows}
 
 
 async def cases(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, Kept[Case]]:
@@ -173,7 +205,9 @@ async def save_projects(states: Iterable[Project], *, conn: AsyncConnection) -> 
 
 
 async def save_obligations(kept: Iterable[Kept[Obligation]], *, conn: AsyncConnection) -> None:
-    await _save(_OBLIGATIONS, ((one.is_new, (*one.state, one.version)) for one in kept), conn)
+    written = list(kept)
+    await _save(_OBLIGATIONS, ((one.is_new, _obligation_row(one.state, one.version)) for one in written), conn)
+    await _EXTENSIONS.upsert([_extension_row(one.state) for one in written if one.state.extension], conn=conn)
 
 
 async def save_cases(kept: Iterable[Kept[Case]], *, conn: AsyncConnection) -> None:
@@ -230,10 +264,52 @@ def _project(row: Sequence[Any]) -> Project:
     return Project(one, code, name, chain_id, org_id, Stage(stage), held, ended)
 
 
-def _obligation(row: Sequence[Any]) -> Obligation:
-    one, milestone_id, project_id, name, due_on, planned_on, post_id, state, inner, *rest, _ = row
+async def _newest_extensions(ids: Collection[UUID], conn: AsyncConnection) -> dict[UUID, Extension]:
+    rows = await fetch(conn, _NEWEST_EXTENSIONS, list(ids)) if ids else []
+    return {row["obligation_id"]: _extension(row) for row in rows}
+
+
+def _extension(row: Mapping[str, Any]) -> Extension:
+    return Extension(
+        number=row["number"],
+        asked_at=row["asked_at"],
+        asked=Who(row["asked_by"], row["asked_by_person"]),
+        reason=row["reason"],
+        progress=row["progress"],
+        due_before=row["due_before"],
+        due_on=row["due_on"],
+        granted_before=row["granted_before"],
+        state=ExtensionState(row["state"]),
+        reviewed=_who(row["reviewed_by"], row["reviewed_by_person"]),
+        reviewed_on=row["reviewed_on"],
+        review=row["review"],
+        decided=_who(row["decided_by"], row["decided_by_person"]),
+        decided_on=row["decided_on"],
+        decision=row["decision"],
+    )
+
+
+def _who(by: str | None, person_id: UUID | None) -> Who | None:
+    return None if by is None else Who(by, person_id)
+
+
+def _extension_row(obligation: Obligation) -> Row:
+    one = obligation.extension
+    assert one is not None
+    reviewed, decided = one.reviewed or (None, None), one.decided or (None, None)
+    asked = one.number, one.asked_at, *one.asked, one.reason, one.progress, one.due_before, one.due_on
+    steps = *reviewed, one.reviewed_on, one.review, *decided, one.decided_on, one.decision
+    return (obligation.id, *asked, one.granted_before, one.state, *steps)
+
+
+def _obligation(row: Sequence[Any], extension: Extension | None) -> Obligation:
+    state, inner = row[7:9]
     standing = ObligationState(state), ObligationState(inner) if inner else None
-    return Obligation(one, milestone_id, project_id, name, due_on, planned_on, post_id, *standing, *rest)
+    return Obligation._make((*row[:7], *standing, *row[9:-2], extension))
+
+
+def _obligation_row(one: Obligation, version: int) -> Row:
+    return (*one[:-1], one.extension.number if one.extension else 0, version)
 
 
 def _case(row: Sequence[Any]) -> Case:

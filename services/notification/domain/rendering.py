@@ -16,6 +16,8 @@ from shared.contracts.supervision import (
     CommendationProposed,
     CommendationWithdrawn,
     Document,
+    ExtensionGranted,
+    ExtensionRefused,
     ObligationReminded,
     Subject,
 )
@@ -23,9 +25,20 @@ from shared.contracts.supervision import (
 # The field's dates are Asia/Shanghai dates; the kit's clock holds the same zone but also reads time.
 CHINA = ZoneInfo("Asia/Shanghai")
 
-Told = ObligationReminded | CaseEscalated | CaseClosed | CaseReopened | CommendationProposed | CommendationWithdrawn
+Told = (
+    ObligationReminded
+    | ExtensionGranted
+    | ExtensionRefused
+    | CaseEscalated
+    | CaseClosed
+    | CaseReopened
+    | CommendationProposed
+    | CommendationWithdrawn
+)
 TOLD: tuple[type[Told], ...] = (
     ObligationReminded,
+    ExtensionGranted,
+    ExtensionRefused,
     CaseEscalated,
     CaseClosed,
     CaseReopened,
@@ -163,6 +176,10 @@ def _say(event: Told, names: Names, decided_on: date, *, informed: str | None = 
     match event:
         case ObligationReminded():
             return _reminder(event, names, informed)
+        case ExtensionGranted():
+            return _extension(event, names, informed)
+        case ExtensionRefused():
+            return _no_extension(event, names, informed)
         case CaseEscalated():
             return _escalation(event, names, decided_on, informed)
         case CaseClosed():
@@ -181,6 +198,25 @@ def _reminder(event: ObligationReminded, names: Names, informed: str | None) -> 
         *_about(event.subject, names),
         f"期限：{chinese_date(event.subject.due_on)}（{left}）",
         informed or "要求：请抓紧推进；如确需延期，请于到期前说明理由、进展和新的完成日期并提出申请",
+    )
+
+
+def _extension(event: ExtensionGranted, names: Names, informed: str | None) -> tuple[str, tuple[str, ...]]:
+    until = chinese_date(event.due_on)
+    return f"【延期批复】{_matter(event.subject)}期限延至{until}", (
+        *_about(event.subject, names),
+        f"原期限：{chinese_date(event.due_before)}；新期限：{until}",
+        f"批复意见：{_line(event.remark)}" if event.remark else "",
+        informed or "要求：请按新的期限推进",
+    )
+
+
+def _no_extension(event: ExtensionRefused, names: Names, informed: str | None) -> tuple[str, tuple[str, ...]]:
+    return f"【延期批复】{_matter(event.subject)}延期申请未批准", (
+        *_about(event.subject, names),
+        f"期限：{chinese_date(event.subject.due_on)}（拟延至{chinese_date(event.due_on)}，未批准）",
+        f"理由：{_line(event.reason)}",
+        informed or "要求：请按原期限推进；逾期的按督办程序办理",
     )
 
 

@@ -128,6 +128,7 @@ def verbs() -> dict[Verb, Callable[[Case], list[Any]]]:
         Verb.SUSPEND: lambda one: cases.suspend(one, reason="停缓建"),
         Verb.RESUME: lambda one: cases.resume(one, RULES, on=date(2026, 3, 12)),
         Verb.RESCHEDULE: lambda one: cases.recount(one, other, now),
+        Verb.EXTEND: lambda one: cases.extend(one, date(2026, 4, 10), RULES),
         Verb.CLOSE: lambda one: cases.close(one, story.obligation, *world, reason="节点已完成", on=DUE),
         Verb.REOPEN: lambda one: cases.reopen(one, story.obligation, *world, reason="更正", on=DUE),
     }

@@ -4,8 +4,11 @@ from typing import Any
 
 import pytest
 
+from services.assessment.domain import extending
 from services.assessment.domain import obligation as obligations
 from services.assessment.domain.directory import Directory
+from services.assessment.domain.extension import Extension, Who
+from services.assessment.domain.extension import State as ExtensionState
 from services.assessment.domain.moments import CHINA
 from services.assessment.domain.obligation import FINAL, TABLE, Obligation, State, Verb
 from services.assessment.domain.project import Project
@@ -17,6 +20,10 @@ from tests.support.supervised import named, planned, post
 
 DUE = date(2026, 3, 9)
 TODAY = date(2026, 3, 2)
+NOW = datetime(2026, 3, 2, 10, tzinfo=CHINA)
+REVIEWED = Extension(
+    1, NOW, Who("钱芳 <q>"), "用地", "过半", DUE, date(2026, 4, 1), 0, ExtensionState.REVIEWED, Who("审 <r>"), TODAY
+)
 
 Do = Callable[[Obligation], list[Any]]
 
@@ -52,6 +59,16 @@ def verbs(project: Project, directory: Directory, rules: Rules) -> dict[Verb, Do
         Verb.RESUME: lambda one: obligations.resume(one, rules, on=TODAY),
         Verb.CANCEL: lambda one: obligations.cancel(one, reason="调整"),
         Verb.REOPEN: lambda one: obligations.reopen(one, rules, had_case=False, reason="更正"),
+        Verb.ASK_EXTENSION: lambda one: [
+            *extending.ask(
+                one, rules, who=Who("钱芳 <q>"), reason="用地", progress="过半", due_on=date(2026, 4, 1), now=NOW
+            )
+        ],
+        Verb.EXTEND: lambda one: [
+            *extending.grant(
+                one._replace(extension=REVIEWED), 1, project, directory, rules, who=Who("督 <d>"), remark="", on=TODAY
+            )
+        ],
     }
 
 
@@ -63,7 +80,7 @@ def test_every_verb_in_every_state_goes_where_the_table_says(
     obligation = in_state(state, project)
     do = verbs(project, directory, rules)[verb]
     targets = TABLE[state].get(verb)
-    if targets is None and verb is Verb.CONFIRM:  # the one verb that a person uses: it says no aloud
+    if targets is None and verb in (Verb.CONFIRM, Verb.ASK_EXTENSION, Verb.EXTEND):  # a person is told no aloud
         with pytest.raises(NotNow):
             do(obligation)
     elif targets is None:
@@ -71,6 +88,8 @@ def test_every_verb_in_every_state_goes_where_the_table_says(
     else:
         events = do(obligation)
         assert events
+        if verb is Verb.EXTEND:
+            obligation = obligation._replace(extension=REVIEWED)
         assert after(obligation, events).state in targets
 
 
