@@ -1,34 +1,15 @@
 """What officials read: names of tiers, documents, states, and what comes next."""
 
-import re
-from datetime import date, datetime
+from datetime import datetime
 
 from services.assessment.domain.case import State as CaseState
 from services.assessment.domain.extension import State as ExtensionState
 from services.assessment.domain.moments import CHINA
+from services.assessment.domain.names import DOCUMENTS, TIERS, day, person
 from services.assessment.domain.obligation import State as ObligationState
 from services.assessment.domain.policy import Rung
-from shared.contracts.programme import Tier
 from shared.contracts.supervision import Document, Light
 
-TIERS = {
-    Tier.CHIEF_GENERAL: "总链长",
-    Tier.CHIEF: "链长",
-    Tier.DEPUTY_CHIEF: "副链长",
-    Tier.TASK_FORCE: "工作专班",
-    Tier.TASK_FORCE_OFFICE: "专班办公室",
-    Tier.UNIT_HEAD: "责任单位负责人",
-    Tier.OFFICER: "责任人",
-}
-DOCUMENTS = {
-    Document.REMINDER: "提醒",
-    Document.URGE: "催办",
-    Document.LETTER: "督办函",
-    Document.TALK: "约谈",
-    Document.TALK_CHIEF: "约谈（链长）",
-    Document.CIRCULAR: "通报",
-}
-_LOGIN = re.compile(r" <[^<>]*>$")
 ON_BEHALF = "（督查室代办）"
 LIGHTS = {Light.GREEN: "绿灯", Light.YELLOW: "黄灯", Light.RED: "红灯"}
 CASE_STATES = {CaseState.OPEN: "督办中", CaseState.SUSPENDED: "暂停（停缓建）", CaseState.CLOSED: "已办结"}
@@ -47,10 +28,6 @@ EXTENSION_STATES = {
     ExtensionState.REFUSED: "已驳回",
     ExtensionState.WITHDRAWN: "已撤销",
 }
-
-
-def day(on: date) -> str:
-    return f"{on.year}年{on.month}月{on.day}日"
 
 
 def instant(moment: datetime) -> str:
@@ -72,7 +49,7 @@ def next_step(state: CaseState, climb_at: datetime | None, above: Rung | None, *
 
 def signed(by: str, via: str) -> str:
     """Who did it, for a page that anyone may see who has its address: the name, never the login."""
-    return _LOGIN.sub("", by) + (ON_BEHALF if via.endswith(ON_BEHALF) else "")
+    return person(by) + (ON_BEHALF if via.endswith(ON_BEHALF) else "")
 
 
 def _handed(rung: Rung) -> str:

@@ -1,0 +1,76 @@
+"""文书 of a case: what a rung's document says, as data. Producer: assessment. Aggregate: case_id."""
+
+from datetime import date
+from uuid import UUID
+
+from shared.contracts.event import Payload
+from shared.contracts.programme import Tier
+from shared.contracts.supervision import Document
+
+
+class NamedPost(Payload):
+    """A post as it was called on the day, and who held it then; no `holder`: nobody."""
+
+    post_id: UUID
+    tier: Tier
+    title: str
+    holder: str | None = None
+    copy_only: bool = False
+
+
+class Passage(Payload):
+    """Something that had happened in the case, in words."""
+
+    on: date
+    text: str
+
+
+class Ahead(Payload):
+    """The rung above, as it was announced: what follows on that day if nothing happens."""
+
+    on: date
+    document: Document
+    to: tuple[Tier, ...]
+
+
+class Talk(Payload):
+    """A talk (约谈) as it was held. `asked`: what is to be put right, by `asked_by`."""
+
+    on: date
+    place: str
+    participants: tuple[str, ...]
+    said: str
+    asked: str
+    asked_by: date
+
+
+class Paper(Payload):
+    """All that a document says, with the names of the day on which its rung was reached; it never changes afterwards.
+
+    `number`: the document's own, where it has one. `answerable`: the responsible post and the heads of its unit.
+    `skipped`: tiers passed over because their posts are vacant. `history`: what had happened until then.
+    """
+
+    document: Document
+    rung: int
+    number: str | None = None
+    case_number: str
+    office: str
+    project: str
+    project_code: str
+    chain: str
+    milestone: str
+    due_on: date
+    organisation: str
+    answerable: tuple[NamedPost, ...]
+    addressees: tuple[NamedPost, ...]
+    skipped: tuple[Tier, ...] = ()
+    reached_on: date
+    working_days_late: int
+    reply_by: date | None = None
+    raised_by_light: bool = False
+    provisional: bool = False
+    ahead: Ahead | None = None
+    history: tuple[Passage, ...] = ()
+    policy_version: str
+    talk: Talk | None = None
