@@ -148,8 +148,8 @@ def test_it_moves_when_the_notice_for_2027_is_imported() -> None:
     notice = Published(datetime(2026, 12, 18, 18, tzinfo=CHINA), NEXT_YEAR)
     world = lived(IN_2027.due_on, published(), [notice])
     assert days_of(world) == IN_2027.right
-    moved = [one for one in world.decided if isinstance(one.event, ObligationMoved)]
-    assert [(one.at, one.event.due_on, one.event.provisional) for one in moved] == [(notice.at, IN_2027.due_on, False)]
+    moved = [(one.at, one.event) for one in world.decided if isinstance(one.event, ObligationMoved)]
+    assert [(at, event.due_on, event.provisional) for at, event in moved] == [(notice.at, IN_2027.due_on, False)]
     assert not any(marks(world))
 
 
