@@ -2,14 +2,16 @@
 
 from datetime import datetime
 
+from services.assessment.domain import names
 from services.assessment.domain.case import State as CaseState
 from services.assessment.domain.extension import State as ExtensionState
 from services.assessment.domain.moments import CHINA
-from services.assessment.domain.names import DOCUMENTS, TIERS, day, person
 from services.assessment.domain.obligation import State as ObligationState
 from services.assessment.domain.policy import Rung
 from shared.contracts.supervision import Document, Light
 
+TIERS, DOCUMENTS = names.TIERS, names.DOCUMENTS
+day = names.day
 ON_BEHALF = "（督查室代办）"
 LIGHTS = {Light.GREEN: "绿灯", Light.YELLOW: "黄灯", Light.RED: "红灯"}
 CASE_STATES = {CaseState.OPEN: "督办中", CaseState.SUSPENDED: "暂停（停缓建）", CaseState.CLOSED: "已办结"}
@@ -49,7 +51,7 @@ def next_step(state: CaseState, climb_at: datetime | None, above: Rung | None, *
 
 def signed(by: str, via: str) -> str:
     """Who did it, for a page that anyone may see who has its address: the name, never the login."""
-    return person(by) + (ON_BEHALF if via.endswith(ON_BEHALF) else "")
+    return names.person(by) + (ON_BEHALF if via.endswith(ON_BEHALF) else "")
 
 
 def _handed(rung: Rung) -> str:
