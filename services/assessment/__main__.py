@@ -1,13 +1,20 @@
-"""Supervision as a process: `python -m services.assessment` serves, with `migrate` it migrates."""
+"""Supervision as a process: `python -m services.assessment` serves, with `migrate` it migrates, with `rehearse ID` it
+carries out a rehearsal that was asked for."""
 
+import asyncio
+import os
+import sys
 from functools import partial
 from pathlib import Path
+from uuid import UUID
 
 from services.assessment import api, policies
 from services.assessment.api.access import Office
 from services.assessment.handlers import facts, measures, timers, watch
 from services.assessment.handlers.known import Knowledge
+from services.assessment.rehearsing import COMMAND, NICENESS, Rehearsing, carry_out
 from services.assessment.settings import AssessmentSettings
+from shared.kit import telemetry
 from shared.kit.process.declaration import Service
 from shared.kit.process.service import serve_or_migrate
 from shared.kit.settings import read_secrets
@@ -24,17 +31,30 @@ def service(settings: AssessmentSettings) -> Service:
     """
     knowledge = Knowledge(policies.read_file(settings.policy_file))
     secrets = read_secrets(settings.link_secret_file) if settings.link_secret_file else ()
+    rehearsing = Rehearsing()
     return Service(
         name=NAME,
         settings=settings,
-        routers=api.routers(Office(knowledge, secrets)),
+        routers=api.routers(Office(knowledge, secrets, rehearsing.asked.set)),
         handler=partial(facts.apply, knowledge=knowledge),
         fire=partial(timers.fire, knowledge=knowledge),
-        loops=(watch.Watch(knowledge).run,),
+        loops=(watch.Watch(knowledge).run, rehearsing.run),
         pending=watch.pending,
         measure=measures.Measures(knowledge).measure,
     )
 
 
+def rehearse(rehearsal_id: str) -> None:
+    settings = AssessmentSettings()
+    telemetry.configure_logging(NAME, form=settings.log_format)
+    url, policy = settings.database_url.get_secret_value(), policies.read_file(settings.policy_file)
+    os.nice(NICENESS)
+    asyncio.run(carry_out(UUID(rehearsal_id), database_url=url, policy=policy))
+
+
 if __name__ == "__main__":
-    serve_or_migrate(NAME, lambda: service(AssessmentSettings()), MIGRATIONS)
+    match sys.argv[1:]:
+        case [command, rehearsal_id] if command == COMMAND:
+            rehearse(rehearsal_id)
+        case _:
+            serve_or_migrate(NAME, lambda: service(AssessmentSettings()), MIGRATIONS)

@@ -32,6 +32,7 @@ _GROUPS = {
     "dead-letters": "dead_letters",
     "streams": "streams",
     "outbound": "outbound",
+    "policy": "policy",
 }
 """A module of the same package, whose `app` holds the group's commands."""
 

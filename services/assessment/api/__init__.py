@@ -2,7 +2,17 @@
 
 from fastapi import APIRouter
 
-from services.assessment.api import cases, commendations, extensions, lights, links, obligations, supervision
+from services.assessment.api import (
+    cases,
+    commendations,
+    extensions,
+    forecasts,
+    lights,
+    links,
+    obligations,
+    rehearsals,
+    supervision,
+)
 from services.assessment.api.access import Office
 
 
@@ -14,5 +24,7 @@ def routers(office: Office) -> tuple[APIRouter, ...]:
         lights.router(office),
         commendations.router(),
         supervision.router(office),
+        rehearsals.router(office),
+        forecasts.router(office),
         links.router(office),
     )

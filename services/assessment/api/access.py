@@ -1,6 +1,6 @@
 """Who may read and do what; what the routes are given."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -30,10 +30,14 @@ Keeper = Annotated[Write, Depends(writing(Role.SUPERVISOR, Role.OPERATOR))]
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """What the routes work with. `link_secrets`: the first signs, all are read; none: links are refused."""
+    """What the routes work with. `link_secrets`: the first signs, all are read; none: links are refused.
+
+    `rehearse`: told when a rehearsal waits to be carried out.
+    """
 
     knowledge: Knowledge
     link_secrets: Sequence[str] = ()
+    rehearse: Callable[[], None] = lambda: None
 
 
 def present(request: Request) -> datetime:

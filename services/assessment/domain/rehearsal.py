@@ -175,10 +175,10 @@ class _Part:
     """What a world decided from some place on, in the ways in which it is compared."""
 
     def __init__(self, decided: Sequence[Decided], since: int) -> None:
-        self._all, self._new = decided, decided[since:]
+        self._new = decided[since:]
         self.cases = {one.id: one for one in self._cases()}
         self.told: dict[tuple[UUID, str, int], list[Telling]] = defaultdict(list)
-        for telling in self._tellings():
+        for telling in tellings(decided, since):
             self.told[telling.what].append(telling)
         self.lights: dict[UUID, list[Shown]] = defaultdict(list)
         for one in self._new:
@@ -204,14 +204,15 @@ class _Part:
                 opened[event.case_id] = _moved(opened[event.case_id], event)
         return iter(opened.values())
 
-    def _tellings(self) -> Iterator[Telling]:
-        for one in self._new:
-            event = one.event
-            if isinstance(event, Addressed):
-                origin = self._all[event.event_id.int]
-                yield _telling(origin, event.addressees, china_date(one.at))
-            elif getattr(event, "addressees", None):
-                yield _telling(one, event.addressees, china_date(one.at))  # type: ignore[attr-defined]
+
+def tellings(decided: Sequence[Decided], since: int = 0) -> Iterator[Telling]:
+    """Who hears what and when, of what a world decided from some place on."""
+    for one in decided[since:]:
+        event: Any = one.event
+        if isinstance(event, Addressed):
+            yield _telling(decided[event.event_id.int], event.addressees, china_date(one.at))
+        elif getattr(event, "addressees", None):
+            yield _telling(one, event.addressees, china_date(one.at))
 
 
 def _moved(case: Case, event: CaseEscalated | CaseClosed | CaseReopened) -> Case:

@@ -3,7 +3,7 @@
 A world knows nothing of where its facts come from, and writes nothing: what it decides is in `decided`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from heapq import heapify, heappop, heappush
@@ -17,7 +17,7 @@ from services.assessment.domain.firing import CASE, LETTER, Numbers
 from services.assessment.domain.moments import china_date
 from services.assessment.domain.recounting import recount
 from services.assessment.domain.rules import Rules
-from services.assessment.domain.work import KINDS, Decided, Work
+from services.assessment.domain.work import KINDS, Alarm, Decided, Work
 from shared.contracts.event import Event
 from shared.contracts.programme import PROGRAMME
 from shared.contracts.projects import PROJECTS, ProjectEvent
@@ -91,6 +91,15 @@ class World:
         by_version = {**(others or {}), rules.policy.version: rules}
         return cls(Work(_BEGINNING, china_date(rules.morning(rules.began_on)), rules, by_version, Directory()))
 
+    @classmethod
+    def standing(cls, work: Work, alarms: Iterable[Alarm]) -> "World":
+        """One that goes on from states as they are, with the alarms that are set."""
+        world = cls(work)
+        world._move_to(work.now)
+        for alarm in alarms:
+            world._wait(_Waiting(alarm.due_at, alarm.turn, alarm.subject, alarm.kind))
+        return world
+
     def fork(self) -> "World":
         """Another one that has come to the same point, and goes its own way from here."""
         mine = self.work
@@ -155,9 +164,8 @@ class World:
 
     def _move_to(self, now: datetime) -> None:
         work = self.work
-        if now <= work.now:
-            return
-        work.now, work.on = now, china_date(now)
+        if now > work.now:
+            work.now, work.on = now, china_date(now)
         if self._numbers.year != work.on.year:
             self._numbers = _numbers_of(work.on.year)
 
