@@ -11,7 +11,20 @@ from collections.abc import Awaitable, Callable, Mapping
 import uvloop
 
 from shared.kit.process.service import collect_seldom
-from tests.bench import assessment, consume, deliveries, held, http, keeping, reaction, relay, rest, results, timers
+from tests.bench import (
+    assessment,
+    consume,
+    deliveries,
+    held,
+    http,
+    keeping,
+    reaction,
+    rehearsing,
+    relay,
+    rest,
+    results,
+    timers,
+)
 from tests.bench.ground import Ground, kafka_can_run, standing
 from tests.bench.harness import Figure, Options, logs_as_in_production, say
 from tests.bench.table import as_text
@@ -27,6 +40,7 @@ PATHS: Mapping[str, Callable[[Ground, Options], Awaitable[list[Figure]]]] = {
     "deliveries": deliveries.measure,
     "http": http.measure,
     "keeping": keeping.measure,
+    "rehearsing": rehearsing.measure,
 }
 
 

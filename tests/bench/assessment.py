@@ -43,7 +43,7 @@ async def measure(ground: Ground, options: Options) -> list[Figure]:
     projects = ground.room_for(options.count(PROJECT_COUNT * BEARING)) // BEARING
     facts = projects * BEARING
     told = Topic(await ground.new_topic(), PROJECTS.producer, PROJECTS.consumers, PROJECTS.retention, PROJECTS.events)
-    await fill(ground.bootstrap, told.name, _lives(projects), source=source_of("intake"))
+    await fill(ground.bootstrap, told.name, lives(projects), source=source_of("intake"))
     clock = MovableClock(ground.folder / "clock")
     async with database(ground, "assessment") as db:
         await db.conn.execute(FLOOR_TABLES)
@@ -76,7 +76,7 @@ async def _anew(db: Database, clock: MovableClock) -> Knowledge:
     return service.knowledge
 
 
-def _lives(projects: int) -> list[Record]:
+def lives(projects: int) -> list[Record]:
     """Every project's first fact, then every project's second, and so on: a batch holds a thousand projects."""
     ids = [uuid5(NAMES, f"project {number}") for number in range(projects)]
     lives = [_life(each, number) for number, each in enumerate(ids)]

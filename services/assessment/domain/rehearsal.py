@@ -14,7 +14,6 @@ from services.assessment.domain.work import Decided
 from services.assessment.domain.world import Happening, Published, World
 from shared.contracts.event import Event
 from shared.contracts.supervision import (
-    Addressed,
     Addressee,
     CaseClosed,
     CaseEscalated,
@@ -26,6 +25,8 @@ from shared.contracts.supervision import (
     Subject,
 )
 from shared.kit.working_days import YearTable
+
+What = tuple[UUID, str, int]
 
 
 class Telling(NamedTuple):
@@ -40,7 +41,7 @@ class Telling(NamedTuple):
     document: Document | None = None
 
     @property
-    def what(self) -> tuple[UUID, str, int]:
+    def what(self) -> What:
         """What is told, whenever and to whom."""
         return self.aggregate_id, self.type, self.rung
 
@@ -124,12 +125,15 @@ class Trial:
 
 @dataclass(slots=True)
 class Rehearsal:
-    """Both worlds side by side: `was` goes by what was in force, `would` by what is tried from its day on."""
+    """Both worlds side by side: `was` goes by what was in force, `would` by what is tried from its day on.
+
+    What both decide alike is forgotten page by page: a million facts leave no more than their differences.
+    """
 
     was: World
     trial: Trial
     would: World | None = field(default=None, init=False)
-    _decided: int = field(default=0, init=False)
+    _parts: tuple["_Part", "_Part"] = field(default_factory=lambda: (_Part(), _Part()), init=False)
     _void: int = field(default=0, init=False)
 
     def live_through(self, happenings: Iterable[Happening]) -> None:
@@ -140,26 +144,36 @@ class Rehearsal:
             self.was.happen(happening)
             if self.would is not None:
                 self.would.happen(happening)
+        self._forget()
 
     def until(self, end: datetime) -> Difference:
         """Let time pass to the end; what is otherwise."""
         would = self.would = self.would or self._part()
         self.was.pass_time(end)
         would.pass_time(end)
-        return _compare(
-            _Part(self.was.decided, self._decided), _Part(would.decided, self._decided), void=tuple(self._gone(would))
-        )
+        self._forget()
+        return _compare(*self._parts, void=tuple(self._gone(would)))
 
     def _part(self) -> World:
         trial = self.trial
         self.was.pass_time(trial.from_at)
-        self._decided, self._void = len(self.was.decided), len(self.was.void)
+        self.was.decided.clear()
+        self._void = len(self.was.void)
         would = self.was.fork()
         if trial.rules is not None:
             would.go_by(trial.rules, trial.from_at)
         if trial.table is not None:
             would.happen(Published(trial.from_at, trial.table))
         return would
+
+    def _forget(self) -> None:
+        if self.would is not None:
+            told: set[What] = set()
+            for part, world in zip(self._parts, (self.was, self.would), strict=True):
+                told |= part.take(world.decided)
+                world.decided.clear()
+            _cancel_out(*self._parts, told)
+        self.was.decided.clear()
 
     def _gone(self, would: World) -> Iterator[ActionVoid]:
         """What had its place, and would have none."""
@@ -172,47 +186,67 @@ class Rehearsal:
 
 
 class _Part:
-    """What a world decided from some place on, in the ways in which it is compared."""
+    """What a world decided, in the ways in which it is compared. `told`: what the other has not told alike yet."""
 
-    def __init__(self, decided: Sequence[Decided], since: int) -> None:
-        self._new = decided[since:]
-        self.cases = {one.id: one for one in self._cases()}
-        self.told: dict[tuple[UUID, str, int], list[Telling]] = defaultdict(list)
-        for telling in tellings(decided, since):
-            self.told[telling.what].append(telling)
+    def __init__(self) -> None:
+        self.cases: dict[UUID, Case] = {}
+        self.told: dict[What, list[Telling]] = defaultdict(list)
         self.lights: dict[UUID, list[Shown]] = defaultdict(list)
-        for one in self._new:
-            if isinstance(one.event, LightChanged):
-                self.lights[one.event.project_id].append(Shown(one.event.on, one.event.light))
+        self._rungs: Counter[int] = Counter()
+        self._told = self._red = 0
+
+    def take(self, decided: Sequence[Decided]) -> set[What]:
+        """Take what was decided since; what is told in it."""
+        told: set[What] = set()
+        for one in decided:
+            event = one.event
+            if isinstance(event, LightChanged):
+                self.lights[event.project_id].append(Shown(event.on, event.light))
+                self._red += event.light is Light.RED
+            elif isinstance(event, CaseOpened):
+                self.cases[event.case_id] = Case(event.case_id, china_date(one.at), event.subject, 0, None)
+            elif isinstance(event, CaseEscalated | CaseClosed | CaseReopened):
+                self._rungs.update([event.rung] if isinstance(event, CaseEscalated) else ())
+                if case := self.cases.get(event.case_id):
+                    self.cases[event.case_id] = _moved(case, event)
+        for telling in tellings(decided):
+            self.told[telling.what].append(telling)
+            told.add(telling.what)
+            self._told += 1
+        return told
 
     @property
     def counts(self) -> Counts:
-        rungs = Counter(one.event.rung for one in self._new if isinstance(one.event, CaseEscalated))
-        return Counts(
-            cases=len(self.cases),
-            told=sum(map(len, self.told.values())),
-            by_rung=tuple(rungs[rung] for rung in range(1, max(rungs, default=0) + 1)),
-            red=sum(shown.light is Light.RED for lights in self.lights.values() for shown in lights),
-        )
-
-    def _cases(self) -> Iterator[Case]:
-        opened: dict[UUID, Case] = {}
-        for at, event in ((china_date(one.at), one.event) for one in self._new):
-            if isinstance(event, CaseOpened):
-                opened[event.case_id] = Case(event.case_id, at, event.subject, 0, None)
-            elif isinstance(event, CaseEscalated | CaseClosed | CaseReopened) and event.case_id in opened:
-                opened[event.case_id] = _moved(opened[event.case_id], event)
-        return iter(opened.values())
+        rungs = tuple(self._rungs[rung] for rung in range(1, max(self._rungs, default=0) + 1))
+        return Counts(cases=len(self.cases), told=self._told, by_rung=rungs, red=self._red)
 
 
-def tellings(decided: Sequence[Decided], since: int = 0) -> Iterator[Telling]:
-    """Who hears what and when, of what a world decided from some place on."""
-    for one in decided[since:]:
-        event: Any = one.event
-        if isinstance(event, Addressed):
-            yield _telling(decided[event.event_id.int], event.addressees, china_date(one.at))
-        elif getattr(event, "addressees", None):
-            yield _telling(one, event.addressees, china_date(one.at))
+def _cancel_out(was: _Part, would: _Part, told: Iterable[What]) -> None:
+    """Take away of these what both tell alike: the same, on the same day, to the same."""
+    for what in told:
+        ours, others = was.told.get(what), would.told.get(what)
+        if not ours or not others:
+            continue
+        left: list[Telling] = []
+        for one in ours:
+            alike = [other for other in others if (other.on, other.addressees) == (one.on, one.addressees)]
+            if alike:
+                others.remove(alike[0])
+            else:
+                left.append(one)
+        for part, tellings_left in ((was, left), (would, others)):
+            if tellings_left:
+                part.told[what] = tellings_left
+            else:
+                del part.told[what]
+
+
+def tellings(decided: Sequence[Decided]) -> Iterator[Telling]:
+    """Who hears what and when."""
+    for one in decided:
+        addressees: tuple[Addressee, ...] = getattr(one.event, "addressees", ())
+        if addressees:
+            yield _telling(one.origin or one, addressees, china_date(one.at))
 
 
 def _moved(case: Case, event: CaseEscalated | CaseClosed | CaseReopened) -> Case:

@@ -38,11 +38,12 @@ KINDS = (DUE, CLIMB, RAISE, LIGHT)
 
 
 class Decided(NamedTuple):
-    """A fact of supervision, and the instant of the decision."""
+    """A fact of supervision, and the instant of the decision. `origin`: of an `Addressed`, what had named nobody."""
 
     aggregate_id: UUID
     event: Event
     at: datetime
+    origin: "Decided | None" = None
 
 
 class Alarm(NamedTuple):

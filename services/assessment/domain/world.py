@@ -75,7 +75,8 @@ class _Waiting(NamedTuple):
 
 @dataclass(slots=True)
 class World:
-    """`decided`: everything, in order. `Addressed.event_id` is here the place in it of what had named nobody."""
+    """`decided`: everything, in order, until somebody takes it out. Facts have no id here: one that refers to another
+    has it as `origin`."""
 
     work: Work
     decided: list[Decided] = field(default_factory=list)
@@ -83,7 +84,7 @@ class World:
     _alarms: list[_Waiting] = field(default_factory=list)
     _set: dict[tuple[UUID, str], _Waiting] = field(default_factory=dict)
     _numbers: Numbers = field(default_factory=lambda: _numbers_of(0))
-    _unheard: list[int] = field(default_factory=list)
+    _unheard: list[Decided] = field(default_factory=list)
 
     @classmethod
     def under(cls, rules: Rules, others: Mapping[str, Rules] | None = None) -> "World":
@@ -208,7 +209,7 @@ class World:
         work = self.work
         for decided in work.facts:
             if type(decided.event) in _TOLD and not cast(Told, decided.event).addressees:
-                self._unheard.append(len(self.decided))
+                self._unheard.append(decided)
                 self._look_again()
             self.decided.append(decided)
         for key, alarm in work.alarms.items():
@@ -236,14 +237,14 @@ class World:
     def _address_again(self) -> None:
         """Who is to hear what nobody was there to hear; see `addressing`."""
         unheard, self._unheard = self._unheard, []
-        for place in unheard:
-            event = cast(Told, self.decided[place].event)
+        for one in unheard:
+            event = cast(Told, one.event)
             found = addressing.whom(event, addressing.about(event, self.work), self.work.directory, on=self.work.on)
             if found is NOBODY or (found and not found.addressees):
-                self._unheard.append(place)
+                self._unheard.append(one)
             elif found:
-                told = Addressed(event_id=UUID(int=place), addressees=found.addressees, skipped=found.skipped)
-                self.work.facts.append(Decided(self.decided[place].aggregate_id, told, self.work.now))
+                told = Addressed(event_id=_NOTHING, addressees=found.addressees, skipped=found.skipped)
+                self.work.facts.append(Decided(one.aggregate_id, told, self.work.now, one))
         if self._unheard:
             self._look_again()
 

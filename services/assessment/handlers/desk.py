@@ -80,9 +80,8 @@ class Desk(Work):
     async def write(self, *, conn: AsyncConnection, actor: str = ACTOR, traceparent: str | None = None) -> None:
         """Write facts, states and timers: a constant number of statements."""
         stored = frozenset(self._versions)
-        self._versions.update(
-            await append([NewFact(*one) for one in self.facts], conn=conn, actor=actor, traceparent=traceparent)
-        )
+        facts = [NewFact(one.aggregate_id, one.event, one.at) for one in self.facts]
+        self._versions.update(await append(facts, conn=conn, actor=actor, traceparent=traceparent))
         await states.save_projects((self.projects[one] for one in self.changed["project"]), conn=conn)
         await states.save_obligations(self._changed_of("obligation", self.obligations, stored), conn=conn)
         await states.save_cases(self._changed_of("case", self.cases, stored), conn=conn)
