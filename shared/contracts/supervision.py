@@ -250,13 +250,34 @@ class CaseAcknowledged(CaseEvent):
 
 
 class CaseFeedbackGiven(CaseEvent):
-    """反馈 with a commitment date holds the climb until that day."""
+    """反馈 with a commitment date holds the climb until that day. `feedback`: its number within the case (the first of
+    them name none). `post_id`: the post that it was given for; none: 督查室 gave it for whoever it concerns."""
 
     type: ClassVar[str] = "cn.liandu.case.feedback_given.v1"
     by: str
     text: str
     commitment_on: date
     holds_until: datetime
+    next_at: datetime | None = None
+    feedback: int | None = None
+    post_id: UUID | None = None
+    person_id: UUID | None = None
+
+
+class CaseFeedbackSentBack(CaseEvent):
+    """退办: feedback is not accepted. The hold that it gave ends; the climb goes on from the next working morning, never
+    earlier than it would have without that feedback. `addressees`: whoever gave it. No `next_at`: it is at the top."""
+
+    type: ClassVar[str] = "cn.liandu.case.feedback_sent_back.v1"
+    feedback: int
+    number: str
+    rung: int
+    subject: Subject
+    addressees: tuple[Addressee, ...]
+    by: str
+    person_id: UUID | None = None
+    reason: str
+    holds_until: datetime | None = None
     next_at: datetime | None = None
 
 

@@ -195,6 +195,7 @@ SUPERVISION = Topic(
         supervision.CaseEscalated,
         supervision.CaseAcknowledged,
         supervision.CaseFeedbackGiven,
+        supervision.CaseFeedbackSentBack,
         supervision.CaseRescheduled,
         supervision.CaseExtended,
         supervision.CaseClosed,

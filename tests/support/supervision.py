@@ -18,6 +18,7 @@ from shared.contracts.supervision import (
     Addressee,
     CaseClosed,
     CaseEscalated,
+    CaseFeedbackSentBack,
     CaseReopened,
     CommendationProposed,
     CommendationWithdrawn,
@@ -155,6 +156,21 @@ def escalated(**changes: Any) -> CaseEscalated:
         "next_at": datetime.fromisoformat("2026-03-16T09:00+08:00"),
     }
     return CaseEscalated(**{**values, **changes})
+
+
+def sent_back(**changes: Any) -> CaseFeedbackSentBack:
+    values: dict[str, Any] = {
+        "case_id": some_id("case"),
+        "feedback": 1,
+        "number": "督〔2026〕12号",
+        "rung": 2,
+        "subject": subject(),
+        "addressees": to(Tier.OFFICER),
+        "by": "督查室 <supervisor-1>",
+        "reason": "未说明整改措施",
+        "next_at": datetime(2026, 3, 12, 9, tzinfo=CHINA),
+    }
+    return CaseFeedbackSentBack(**{**values, **changes})
 
 
 def closed(**changes: Any) -> CaseClosed:

@@ -1,6 +1,7 @@
 """What callers get: the words that officials read beside the names that programs read."""
 
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Any, Self
 from uuid import UUID
 
@@ -14,7 +15,15 @@ from services.assessment.domain.extension import State as ExtensionState
 from services.assessment.domain.obligation import State as ObligationState
 from services.assessment.domain.rules import Rules
 from shared.contracts.programme import Tier
-from shared.contracts.supervision import Addressed, Addressee, CaseEscalated, Document, Light
+from shared.contracts.supervision import (
+    Addressed,
+    Addressee,
+    CaseEscalated,
+    CaseFeedbackGiven,
+    CaseFeedbackSentBack,
+    Document,
+    Light,
+)
 
 
 class Shown(BaseModel):
@@ -180,12 +189,47 @@ class AcknowledgementShown(Shown):
     holds_until: datetime | None
 
 
-class FeedbackShown(Shown):
+class FeedbackState(StrEnum):
+    ACCEPTED = "accepted"
+    SENT_BACK = "sent_back"
+
+
+class SendingBackShown(Shown):
     by: str
+    reason: str
+    at: datetime
+
+
+class FeedbackShown(Shown):
+    """反馈. `state`: accepted unless 督查室 sent it back. `holds_until`: as when it was given."""
+
+    number: int
+    by: str
+    post_id: UUID | None
     text: str
     commitment_on: date
     at: datetime
     holds_until: datetime
+    state: FeedbackState = FeedbackState.ACCEPTED
+    state_name: str = "已接收"
+    sending_back: SendingBackShown | None = None
+
+    @classmethod
+    def of(cls, event: CaseFeedbackGiven, number: int, at: datetime) -> Self:
+        """`number`: its place among all of the case, for those that were recorded without one."""
+        return cls(
+            number=event.feedback or number,
+            by=event.by,
+            post_id=event.post_id,
+            text=event.text,
+            commitment_on=event.commitment_on,
+            at=at,
+            holds_until=event.holds_until,
+        )
+
+    def sent_back(self, event: CaseFeedbackSentBack, at: datetime) -> Self:
+        back = SendingBackShown(by=event.by, reason=event.reason, at=at)
+        return self.model_copy(update={"state": FeedbackState.SENT_BACK, "state_name": "已退办", "sending_back": back})
 
 
 class RungShown(Shown):

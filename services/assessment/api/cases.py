@@ -8,8 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assessment.api import access
-from services.assessment.api.access import Office, Official, Page, Reader
+from services.assessment.api.access import Office, Official, Page, Reader, Supervisor
 from services.assessment.api.answers import CaseInFull, CaseShown
+from services.assessment.api.bodies import TEXT, Number, Reason
 from services.assessment.api.story import story_of
 from services.assessment.domain.case import State
 from services.assessment.handlers import people
@@ -23,7 +24,7 @@ _START = (datetime(1, 1, 1, tzinfo=UTC), "")
 class Feedback(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    text: str = Field(min_length=1, max_length=2000, pattern=r"^[^\x00]*$")
+    text: str = Field(min_length=1, max_length=2000, pattern=TEXT)
     commitment_on: date
 
 
@@ -91,6 +92,26 @@ def router(office: Office) -> APIRouter:
                 conn=conn,
                 now=by.now,
                 acting=access.acting(by),
+                knowledge=knowledge,
+                expected_version=write.expected_version,
+            )
+            shown = await _in_full(case_id, conn, knowledge)
+            return Answer(shown, version=shown.version)
+
+        return await write(work)
+
+    @routes.post("/v1/cases/{case_id}/feedback/{number}:send-back")
+    async def send_back(case_id: UUID, number: Number, body: Reason, write: Supervisor) -> Response:
+        """退办: the feedback is not accepted; the hold that it gave ends, and whoever gave it is told."""
+
+        async def work(conn: AsyncConnection, by: By) -> Answer:
+            await people.send_back(
+                case_id,
+                number,
+                reason=body.reason,
+                conn=conn,
+                now=by.now,
+                who=access.who(by),
                 knowledge=knowledge,
                 expected_version=write.expected_version,
             )

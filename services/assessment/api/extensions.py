@@ -2,16 +2,24 @@
 
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assessment.api import access
-from services.assessment.api.access import Office, Official, Page, Reader, Reviewer, ReviewerOrSupervisor, Supervisor
+from services.assessment.api.access import (
+    Office,
+    Official,
+    Page,
+    Reader,
+    Reviewer,
+    ReviewerOrSupervisor,
+    Supervisor,
+)
 from services.assessment.api.answers import ExtensionShown
+from services.assessment.api.bodies import TEXT, Number, Reason, Remark
 from services.assessment.domain.extension import WAITING, State
 from services.assessment.handlers import extensions, people
 from services.assessment.store import queries
@@ -20,9 +28,6 @@ from shared.kit.web.security import Role
 
 _START = (datetime(1, 1, 1, tzinfo=UTC), UUID(int=0), 0)
 _MOST = 500
-_TEXT = r"^[^\x00]*$"
-
-Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 class Listed(StrEnum):
@@ -41,21 +46,9 @@ class Asking(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    reason: str = Field(min_length=1, max_length=2000, pattern=_TEXT)
-    progress: str = Field(min_length=1, max_length=2000, pattern=_TEXT)
+    reason: str = Field(min_length=1, max_length=2000, pattern=TEXT)
+    progress: str = Field(min_length=1, max_length=2000, pattern=TEXT)
     due_on: date
-
-
-class Remark(BaseModel):
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
-
-    remark: str = Field(default="", max_length=2000, pattern=_TEXT)
-
-
-class Refusal(BaseModel):
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
-
-    reason: str = Field(min_length=1, max_length=2000, pattern=_TEXT)
 
 
 def router(office: Office) -> APIRouter:
@@ -150,7 +143,7 @@ def router(office: Office) -> APIRouter:
 
     @routes.post("/v1/obligations/{obligation_id}/extensions/{number}:refuse")
     async def refuse_extension(
-        obligation_id: UUID, number: Number, body: Refusal, write: ReviewerOrSupervisor
+        obligation_id: UUID, number: Number, body: Reason, write: ReviewerOrSupervisor
     ) -> Response:
         """Refused at the step that it has reached: unreviewed by the reviewer, reviewed by the supervisor."""
 

@@ -5,7 +5,13 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assessment.api.answers import AcknowledgementShown, FeedbackShown, RungShown
-from shared.contracts.supervision import Addressed, CaseAcknowledged, CaseEscalated, CaseFeedbackGiven
+from shared.contracts.supervision import (
+    Addressed,
+    CaseAcknowledged,
+    CaseEscalated,
+    CaseFeedbackGiven,
+    CaseFeedbackSentBack,
+)
 from shared.kit.log.eventlog import LoggedFact, history
 
 _PAGE = 500
@@ -30,7 +36,10 @@ async def story_of(case_id: UUID, *, conn: AsyncConnection) -> tuple[tuple[RungS
             rungs[said.rung] = rungs[said.rung].model_copy(update={"acknowledgement": done})
         elif fact.type == CaseFeedbackGiven.type:
             given = CaseFeedbackGiven.model_validate_json(fact.data)
-            feedback.append(FeedbackShown(at=fact.at, **given.model_dump(exclude={"case_id", "next_at"})))
+            feedback.append(FeedbackShown.of(given, len(feedback) + 1, fact.at))
+        elif fact.type == CaseFeedbackSentBack.type:
+            back = CaseFeedbackSentBack.model_validate_json(fact.data)
+            feedback = [one.sent_back(back, fact.at) if one.number == back.feedback else one for one in feedback]
     return tuple(rungs.values()), tuple(feedback)
 
 

@@ -14,6 +14,7 @@ from services.assessment.domain.work import Work
 from shared.contracts.supervision import (
     CaseAcknowledged,
     CaseFeedbackGiven,
+    CaseFeedbackSentBack,
     ExtensionGranted,
     ExtensionRefused,
     ExtensionRequested,
@@ -48,8 +49,34 @@ def _acknowledged(action: CaseAcknowledged, work: Work) -> None:
 
 def _feedback_given(action: CaseFeedbackGiven, work: Work) -> None:
     case = _case(action.case_id, work)
-    rules, commitment_on = work.rules_of(case), action.commitment_on
-    events = cases.give_feedback(case, rules, by=action.by, text=action.text, commitment_on=commitment_on, now=work.now)
+    events = cases.give_feedback(
+        case,
+        work.rules_of(case),
+        by=action.by,
+        text=action.text,
+        commitment_on=action.commitment_on,
+        now=work.now,
+        post_id=action.post_id,
+        person_id=action.person_id,
+        number=action.feedback,
+    )
+    work.on_case(case, events)
+
+
+def _sent_back(action: CaseFeedbackSentBack, work: Work) -> None:
+    case = _case(action.case_id, work)
+    events = cases.send_back(
+        case,
+        action.feedback,
+        work.obligations[case.obligation_id],
+        work.projects[case.project_id],
+        work.directory,
+        work.rules_of(case),
+        by=action.by,
+        reason=action.reason,
+        now=work.now,
+        person_id=action.person_id,
+    )
     work.on_case(case, events)
 
 
@@ -117,6 +144,7 @@ def _obligation(obligation_id: UUID, work: Work) -> Obligation:
 _ACT: Mapping[type[SupervisionEvent], Callable[[Any, Work], None]] = {
     CaseAcknowledged: _acknowledged,
     CaseFeedbackGiven: _feedback_given,
+    CaseFeedbackSentBack: _sent_back,
     ObligationConfirmed: _confirmed,
     ExtensionRequested: _extension_requested,
     ExtensionReviewed: _extension_reviewed,

@@ -18,6 +18,7 @@ from services.assessment.domain.obligation import Obligation, first_rung_at, sub
 from services.assessment.domain.policy import Policy, Rung
 from services.assessment.domain.project import Project
 from services.assessment.domain.rules import NotNow, Rules
+from shared.contracts.programme import Tier
 from shared.contracts.supervision import (
     Addressee,
     CaseAcknowledged,
@@ -26,12 +27,13 @@ from shared.contracts.supervision import (
     CaseEvent,
     CaseExtended,
     CaseFeedbackGiven,
+    CaseFeedbackSentBack,
     CaseOpened,
     CaseReopened,
     CaseRescheduled,
     Subject,
 )
-from shared.kit.errors import Conflict, Invalid
+from shared.kit.errors import Conflict, Invalid, NotFound
 from shared.kit.working_days import WorkingCalendar
 
 Events = list[CaseEvent]
@@ -47,6 +49,7 @@ class Verb(StrEnum):
     ESCALATE = "escalate"
     ACKNOWLEDGE = "acknowledge"
     GIVE_FEEDBACK = "give_feedback"
+    SEND_BACK = "send_back"
     SUSPEND = "suspend"
     RESUME = "resume"
     RESCHEDULE = "reschedule"
@@ -60,6 +63,7 @@ TABLE: Mapping[State, Mapping[Verb, State]] = {
         Verb.ESCALATE: State.OPEN,
         Verb.ACKNOWLEDGE: State.OPEN,
         Verb.GIVE_FEEDBACK: State.OPEN,
+        Verb.SEND_BACK: State.OPEN,
         Verb.SUSPEND: State.SUSPENDED,
         Verb.RESCHEDULE: State.OPEN,
         Verb.EXTEND: State.OPEN,
@@ -85,11 +89,52 @@ class AlreadyAcknowledged(Conflict):
         super().__init__("本级督办已签收", case_id=str(case_id), rung=rung)
 
 
+class NoSuchFeedback(NotFound):
+    def __init__(self, case_id: UUID, number: int) -> None:
+        super().__init__("没有该反馈", case_id=str(case_id), feedback=number)
+
+
+class AlreadySentBack(Conflict):
+    """This feedback was sent back before."""
+
+    def __init__(self, case_id: UUID, number: int) -> None:
+        super().__init__("该反馈已退办", case_id=str(case_id), feedback=number)
+
+
+class Feedback(NamedTuple):
+    """What is kept of one 反馈. `until`: the day until which it holds the climb; None when it holds nothing."""
+
+    number: int
+    post_id: UUID | None = None
+    until: date | None = None
+    sent_back: bool = False
+
+
+class Plain(NamedTuple):
+    """How the ladder would stand without the feedback given at this rung: from what its next rung is counted, and until
+    the morning of what day it would be held."""
+
+    anchor_on: date
+    anchor_days: int
+    held_on: date | None = None
+
+    def due_on(self, case: "Case", rules: Rules) -> date:
+        """The day of the next rung: as counted, but not on the day of the present one."""
+        due_on = rules.calendar.add(self.anchor_on, self.anchor_days).day
+        return due_on if case.rung_on is None else max(due_on, rules.calendar.add(case.rung_on, 1).day)
+
+    def due_later(self, days: int, case: "Case", rules: Rules) -> "Plain":
+        """The same with the next rung so many working days later."""
+        following = rules.calendar.add(self.due_on(case, rules), days).day
+        return self._replace(anchor_days=rules.calendar.between(self.anchor_on, following))
+
+
 class Case(NamedTuple):
     """`rung_on`: the day the present rung was reached. `next_at`: when the next is due; None at the top.
 
     `anchor_on` and `anchor_days`: the day and the working days after it that `next_at` was counted from, so that a
-    year's calendar, when it comes, can count again. `held_until`: until when 签收 or 反馈 stop the climb.
+    year's calendar, when it comes, can count again. `held_until`: until when 签收 or 反馈 stop the climb. `plain`: how
+    it would stand without the feedback of this rung; None where none holds.
     """
 
     id: UUID
@@ -111,6 +156,8 @@ class Case(NamedTuple):
     provisional: bool = False
     closed_on: date | None = None
     close_reason: str = ""
+    feedback: tuple[Feedback, ...] = ()
+    plain: Plain | None = None
 
     def allows(self, verb: Verb) -> bool:
         return verb in TABLE[self.state]
@@ -215,9 +262,20 @@ def acknowledge(case: Case, rules: Rules, *, by: str, via: str, now: datetime) -
 
 
 def give_feedback(
-    case: Case, rules: Rules, *, by: str, text: str, commitment_on: date, now: datetime
+    case: Case,
+    rules: Rules,
+    *,
+    by: str,
+    text: str,
+    commitment_on: date,
+    now: datetime,
+    post_id: UUID | None = None,
+    person_id: UUID | None = None,
+    number: int | None = None,
 ) -> list[CaseEvent]:
     """反馈 with a commitment date: the climb goes on the working morning after that day, not before.
+
+    `post_id`: the post it is given for, None for 督查室 on behalf. `number`: as recorded, the next when left out.
 
     Raises:
         CaseIsClosed, CaseIsSuspended: nothing climbs.
@@ -239,9 +297,96 @@ def give_feedback(
     following = None if case.next_at is None else max(_stand(case, rules), until)
     return [
         CaseFeedbackGiven(
-            case_id=case.id, by=by, text=text, commitment_on=commitment_on, holds_until=until, next_at=following
+            case_id=case.id,
+            by=by,
+            text=text,
+            commitment_on=commitment_on,
+            holds_until=until,
+            next_at=following,
+            feedback=number or _next_number(case),
+            post_id=post_id,
+            person_id=person_id,
         )
     ]
+
+
+def send_back(
+    case: Case,
+    number: int,
+    obligation: Obligation,
+    project: Project,
+    directory: Directory,
+    rules: Rules,
+    *,
+    by: str,
+    reason: str,
+    now: datetime,
+    person_id: UUID | None = None,
+) -> Events:
+    """退办: the hold that the feedback gave ends. The climb goes on from the next working morning, but not before it
+    would have without that feedback.
+
+    Raises:
+        CaseIsClosed, CaseIsSuspended: nothing climbs.
+        NoSuchFeedback, AlreadySentBack: see there.
+        Invalid: no reason.
+    """
+    _require(case, Verb.SEND_BACK)
+    given = next((one for one in case.feedback if one.number == number), None)
+    if given is None:
+        raise NoSuchFeedback(case.id, number)
+    if given.sent_back:
+        raise AlreadySentBack(case.id, number)
+    if not reason.strip():
+        raise Invalid("请填写退办理由", place="reason")
+    on = moments.china_date(now)
+    following, held = _without(case, given, rules, now)
+    return [
+        CaseFeedbackSentBack(
+            case_id=case.id,
+            feedback=number,
+            number=case.number,
+            rung=case.rung,
+            subject=subject_of(obligation, project),
+            addressees=_whoever_gave(given, obligation, project, directory, on),
+            by=by,
+            person_id=person_id,
+            reason=reason,
+            holds_until=held,
+            next_at=following,
+        )
+    ]
+
+
+def _without(case: Case, given: Feedback, rules: Rules, now: datetime) -> tuple[datetime | None, datetime | None]:
+    """When the next rung is due, and until when the climb is held, once this feedback counts no more."""
+    if case.next_at is None or case.plain is None or given.until is None:
+        return case.next_at, case.held_until
+    others = [rules.next_morning(day) for day in _standing(case.feedback, but=given.number)]
+    is_over = rules.next_morning(given.until) <= now
+    soonest = _stand(case, rules) if is_over else rules.next_morning(moments.china_date(now))
+    following = max(rules.morning(case.plain.due_on(case, rules)), soonest, *others)
+    plainly = [rules.morning(case.plain.held_on)] if case.plain.held_on else []
+    return following, max([*plainly, *others], default=None)
+
+
+def _standing(feedback: tuple[Feedback, ...], *, but: int = 0) -> list[date]:
+    """The days until which feedback holds the climb."""
+    return [one.until for one in feedback if one.until is not None and not one.sent_back and one.number != but]
+
+
+def _whoever_gave(
+    given: Feedback, obligation: Obligation, project: Project, directory: Directory, on: date
+) -> tuple[Addressee, ...]:
+    """The post that it was given for; the responsible one, or who hears instead of it, where that is vacant by now."""
+    post = directory.posts.get(given.post_id) if given.post_id else None
+    if post is not None and directory.holder(post.id, on):
+        return (Addressee(post_id=post.id, tier=post.tier),)
+    return directory.find(project.asked(obligation.post_id), to=(Tier.OFFICER,), on=on).addressees
+
+
+def _next_number(case: Case) -> int:
+    return case.feedback[-1].number + 1 if case.feedback else 1
 
 
 def extend(case: Case, due_on: date, rules: Rules) -> Events:
@@ -441,20 +586,69 @@ def _escalated(case: Case, event: CaseEscalated, rules: Rules, on: date) -> Case
         acknowledged=False,
         held_until=None,
         provisional=event.provisional,
+        feedback=_released(case.feedback),
+        plain=None,
         **_anchored(following, moments.china_date(event.due_at), rules.calendar),
     )
 
 
-def _acknowledged(case: Case, event: CaseAcknowledged, rules: Rules, _: date) -> Case:
+def _released(feedback: tuple[Feedback, ...]) -> tuple[Feedback, ...]:
+    """The same, holding nothing any more."""
+    return tuple([one._replace(until=None) for one in feedback]) if feedback else feedback
+
+
+def _acknowledged(case: Case, event: CaseAcknowledged, rules: Rules, on: date) -> Case:
     held = max(filter(None, (case.held_until, event.holds_until)), default=None)
     following = _anchored(event.next_at, case.anchor_on, rules.calendar)
-    return case._replace(acknowledged=True, held_until=held, **following)
+    plain = _plainly_acknowledged(case, case.plain, event, rules, on) if case.plain else None
+    return case._replace(acknowledged=True, held_until=held, plain=plain, **following)
+
+
+def _plainly_acknowledged(case: Case, plain: Plain, event: CaseAcknowledged, rules: Rules, on: date) -> Plain:
+    """What the same 签收 grants where no feedback holds the climb."""
+    if event.holds_until is None:
+        return plain
+    until = moments.china_date(event.holds_until)
+    held_on = max(on, plain.held_on or on)
+    granted = max(0, rules.calendar.between(held_on, until))
+    return plain.due_later(granted, case, rules)._replace(held_on=max(until, held_on))
 
 
 def _feedback_given(case: Case, event: CaseFeedbackGiven, rules: Rules, _: date) -> Case:
     held = max(case.held_until or event.holds_until, event.holds_until)
     anchor = event.commitment_on if event.next_at == event.holds_until else case.anchor_on
-    return case._replace(held_until=held, **_anchored(event.next_at, anchor, rules.calendar))
+    given = Feedback(event.feedback or _next_number(case), event.post_id, event.commitment_on)
+    return case._replace(
+        held_until=held,
+        feedback=(*case.feedback, given),
+        plain=case.plain or _plain(case),
+        **_anchored(event.next_at, anchor, rules.calendar),
+    )
+
+
+def _plain(case: Case) -> Plain | None:
+    """How the ladder stands while no feedback holds it; None at the top."""
+    if case.next_at is None or case.anchor_on is None:
+        return None
+    held_on = moments.china_date(case.held_until) if case.held_until else None
+    return Plain(case.anchor_on, case.anchor_days, held_on)
+
+
+def _sent_back(case: Case, event: CaseFeedbackSentBack, rules: Rules, on: date) -> Case:
+    feedback = tuple(
+        one._replace(sent_back=True, until=None) if one.number == event.feedback else one for one in case.feedback
+    )
+    plain = case.plain
+    changes: dict[str, Any] = {"next_at": event.next_at}
+    if plain is not None:
+        is_plain = event.next_at == rules.morning(plain.due_on(case, rules))
+        changes = _anchored(event.next_at, plain.anchor_on if is_plain else on, rules.calendar)
+    return case._replace(
+        held_until=event.holds_until,
+        feedback=feedback,
+        plain=plain if _standing(feedback) else None,
+        **changes,
+    )
 
 
 def _extended(case: Case, event: CaseExtended, rules: Rules, _: date) -> Case:
@@ -462,8 +656,17 @@ def _extended(case: Case, event: CaseExtended, rules: Rules, _: date) -> Case:
         due_on=event.due_on,
         held_until=max(case.held_until or event.holds_until, event.holds_until),
         provisional=event.provisional,
+        plain=_plainly_extended(case, case.plain, event, rules) if case.plain else None,
         **_anchored(event.next_at, event.due_on, rules.calendar),
     )
+
+
+def _plainly_extended(case: Case, plain: Plain, event: CaseExtended, rules: Rules) -> Plain:
+    above = rules.policy.rung(case.rung + 1)
+    counted = rules.calendar.add(event.due_on, above.after_days if above else 0).day
+    following = max(plain.due_on(case, rules), counted)
+    held_on = max(plain.held_on or event.due_on, moments.china_date(event.holds_until))
+    return Plain(event.due_on, rules.calendar.between(event.due_on, following), held_on)
 
 
 def _rescheduled(case: Case, event: CaseRescheduled, rules: Rules, on: date) -> Case:
@@ -471,10 +674,13 @@ def _rescheduled(case: Case, event: CaseRescheduled, rules: Rules, on: date) -> 
         return case._replace(state=State.SUSPENDED, suspended_on=on)
     if case.state is State.OPEN:
         return _recounted(case, event, rules)
+    stood = max(0, rules.calendar.between(case.suspended_on or on, on))
     return case._replace(
         state=State.OPEN,
         suspended_on=None,
         held_until=_shifted_hold(case, rules.calendar, on),
+        feedback=_shifted_feedback(case.feedback, rules.calendar, stood),
+        plain=_plainly_resumed(case, case.plain, rules, stood) if case.plain else None,
         provisional=event.provisional,
         **_anchored(event.next_at, case.anchor_on, rules.calendar),
     )
@@ -495,12 +701,25 @@ def _shifted_hold(case: Case, calendar: WorkingCalendar, on: date) -> datetime |
     return moments.at(until, case.held_until.astimezone(moments.CHINA).time())
 
 
+def _shifted_feedback(feedback: tuple[Feedback, ...], calendar: WorkingCalendar, stood: int) -> tuple[Feedback, ...]:
+    return tuple(
+        [one if one.until is None else one._replace(until=calendar.add(one.until, stood).day) for one in feedback]
+    )
+
+
+def _plainly_resumed(case: Case, plain: Plain, rules: Rules, stood: int) -> Plain:
+    held_on = rules.calendar.add(plain.held_on, stood).day if plain.held_on else None
+    return plain.due_later(stood, case, rules)._replace(held_on=held_on)
+
+
 def _closed(case: Case, event: CaseClosed, _: Rules, __: date) -> Case:
     return case._replace(
         state=State.CLOSED,
         next_at=None,
         held_until=None,
         suspended_on=None,
+        feedback=_released(case.feedback),
+        plain=None,
         closed_on=event.closed_on,
         close_reason=event.reason,
     )
@@ -521,6 +740,7 @@ _EVOLVE: Mapping[type[CaseEvent], Callable[[Case, Any, Rules, date], Case]] = {
     CaseEscalated: _escalated,
     CaseAcknowledged: _acknowledged,
     CaseFeedbackGiven: _feedback_given,
+    CaseFeedbackSentBack: _sent_back,
     CaseRescheduled: _rescheduled,
     CaseExtended: _extended,
     CaseClosed: _closed,

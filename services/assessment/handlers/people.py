@@ -11,6 +11,7 @@ from services.assessment.domain import case as cases
 from services.assessment.domain import obligation as obligations
 from services.assessment.domain.case import Case
 from services.assessment.domain.directory import Directory
+from services.assessment.domain.extension import Who
 from services.assessment.domain.obligation import Obligation
 from services.assessment.domain.project import Project
 from services.assessment.domain.rules import Rules
@@ -105,11 +106,54 @@ async def give_feedback(
         NoSuchCase, NotYourPost, VersionConflict, and what `case.give_feedback` raises.
     """
     desk, case = await _case_at_hand(case_id, conn=conn, now=now, knowledge=knowledge, expected=expected_version)
-    _require_concerned(case, acting, desk)
-    rules = desk.rules_of(case)
-    events = cases.give_feedback(case, rules, by=acting.name, text=text, commitment_on=commitment_on, now=now)
+    post_id = _require_concerned(case, acting, desk)
+    events = cases.give_feedback(
+        case,
+        desk.rules_of(case),
+        by=acting.name,
+        text=text,
+        commitment_on=commitment_on,
+        now=now,
+        post_id=post_id,
+        person_id=acting.person,
+    )
     desk.on_case(case, events)
     await desk.write(conn=conn, actor=acting.name)
+    return desk.version(case.id)
+
+
+async def send_back(
+    case_id: UUID,
+    feedback: int,
+    *,
+    reason: str,
+    conn: AsyncConnection,
+    now: datetime,
+    who: Who,
+    knowledge: Knowledge,
+    expected_version: int | None = None,
+) -> int:
+    """退办 by 督查室; the case's new version.
+
+    Raises:
+        NoSuchCase, VersionConflict, and what `case.send_back` raises.
+    """
+    desk, case = await _case_at_hand(case_id, conn=conn, now=now, knowledge=knowledge, expected=expected_version)
+    obligation, project = desk.obligations[case.obligation_id], desk.projects[case.project_id]
+    events = cases.send_back(
+        case,
+        feedback,
+        obligation,
+        project,
+        desk.directory,
+        desk.rules_of(case),
+        by=who.by,
+        reason=reason,
+        now=now,
+        person_id=who.person_id,
+    )
+    desk.on_case(case, events)
+    await desk.write(conn=conn, actor=who.by)
     return desk.version(case.id)
 
 
@@ -226,13 +270,20 @@ def require_version(aggregate_id: UUID, expected: int | None, desk: Desk) -> Non
         raise VersionConflict(aggregate_id, expected=expected, actual=actual)
 
 
-def _require_concerned(case: Case, acting: Acting, desk: Desk) -> None:
+def _require_concerned(case: Case, acting: Acting, desk: Desk) -> UUID | None:
+    """The post for which somebody acts, the responsible one before others; None for 督查室 on behalf.
+
+    Raises:
+        NotYourPost: they may act for none of the posts that it concerns.
+    """
     if acting.on_behalf:
-        return
+        return None
     obligation, project = desk.obligations[case.obligation_id], desk.projects[case.project_id]
     posts = responsible_posts(case, obligation, project, desk.directory, desk.rules_of(case), on=desk.on)
-    if acting.person is None or acting.person not in holders(posts, desk):
+    own = [post for post in posts if acting.person is not None and acting.person in holders([post], desk)]
+    if not own:
         raise NotYourPost(case.id)
+    return min(own, key=lambda post: (post != obligation.post_id, post))
 
 
 def holders(posts: Iterable[UUID], desk: Desk) -> set[UUID]:

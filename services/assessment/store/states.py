@@ -1,14 +1,14 @@
 """The states that decisions fold: projects, obligations, cases, lights; and the commendations they lead to."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 from uuid import UUID
 
 import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.assessment.domain.case import Case
+from services.assessment.domain.case import Case, Feedback, Plain
 from services.assessment.domain.case import State as CaseState
 from services.assessment.domain.commendation import CommendationState
 from services.assessment.domain.extension import Extension, Who
@@ -125,6 +125,7 @@ _CASES = RowSet(
         "provisional": "boolean",
         "closed_on": "date",
         "close_reason": "text",
+        "dealings": "jsonb",
         "version": "bigint",
     },
     fixed=("obligation_id", "project_id", "number", "policy_version", "opened_at"),
@@ -176,6 +177,9 @@ SELECT one.* FROM extension one JOIN obligation ON obligation.id = obligation_id
 _PROPOSED = "SELECT id FROM commendation WHERE id = ANY ($1::uuid[]) AND state = 'proposed'"
 _WITHDRAW = "UPDATE commendation SET state = 'withdrawn', version = $2 WHERE id = $1"
 
+_DEALINGS = Case._fields.index("feedback")
+_NO_DEALINGS = tuple(Case._field_defaults[name] for name in Case._fields[_DEALINGS:])
+
 
 async def projects(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, Project]:
     return {row[0]: _project(row) for row in await _PROJECTS.by_id(ids, conn=conn)}
@@ -211,7 +215,7 @@ async def save_obligations(kept: Iterable[Kept[Obligation]], *, conn: AsyncConne
 
 
 async def save_cases(kept: Iterable[Kept[Case]], *, conn: AsyncConnection) -> None:
-    await _save(_CASES, ((one.is_new, (*one.state, one.version)) for one in kept), conn)
+    await _save(_CASES, ((one.is_new, _case_row(one.state, one.version)) for one in kept), conn)
 
 
 async def save_lights(kept: Iterable[Kept[StartLight]], *, conn: AsyncConnection) -> None:
@@ -313,10 +317,51 @@ def _obligation_row(one: Obligation, version: int) -> Row:
 
 
 def _case(row: Sequence[Any]) -> Case:
-    case = Case._make(row[:-1])
+    case = Case(*row[:-2])
     return case._replace(
-        state=CaseState(case.state), next_at=_in_china(case.next_at), held_until=_in_china(case.held_until)
+        state=CaseState(case.state),
+        next_at=_in_china(case.next_at),
+        held_until=_in_china(case.held_until),
+        **_read_dealings(row[-2]),
     )
+
+
+def _case_row(one: Case, version: int) -> Row:
+    return (*one[:_DEALINGS], _dealings(one), version)
+
+
+def _dealings(one: Case) -> str | None:
+    """What people did to a case, in one column: most cases have none of it."""
+    if one[_DEALINGS:] == _NO_DEALINGS:
+        return None
+    return orjson.dumps({"feedback": one.feedback, "plain": one.plain}, default=_as_json).decode()
+
+
+def _as_json(one: object) -> object:
+    """The driver's UUIDs are a class of their own, as are named tuples."""
+    return tuple(one) if isinstance(one, tuple) else str(one)
+
+
+def _read_dealings(column: Any) -> dict[str, Any]:
+    if column is None:
+        return {}
+    read = orjson.loads(column) if isinstance(column, str) else column
+    return {
+        "feedback": tuple([_feedback(*one) for one in read["feedback"]]),
+        "plain": _plain(*read["plain"]) if read["plain"] else None,
+    }
+
+
+def _feedback(number: int, post_id: str | None, until: str | None, sent_back: bool) -> Feedback:
+    return Feedback(number, UUID(post_id) if post_id else None, _date(until), sent_back)
+
+
+def _plain(anchor_on: str, anchor_days: int, held_on: str | None) -> Plain:
+    return Plain(date.fromisoformat(anchor_on), anchor_days, _date(held_on))
+
+
+def _date(read: str | None) -> date | None:
+    return date.fromisoformat(read) if read else None
 
 
 def _light(row: Sequence[Any]) -> StartLight:

@@ -12,6 +12,7 @@ from shared.contracts.programme import Tier
 from shared.contracts.supervision import (
     CaseClosed,
     CaseEscalated,
+    CaseFeedbackSentBack,
     CaseReopened,
     CommendationProposed,
     CommendationWithdrawn,
@@ -30,6 +31,7 @@ Told = (
     | ExtensionGranted
     | ExtensionRefused
     | CaseEscalated
+    | CaseFeedbackSentBack
     | CaseClosed
     | CaseReopened
     | CommendationProposed
@@ -40,6 +42,7 @@ TOLD: tuple[type[Told], ...] = (
     ExtensionGranted,
     ExtensionRefused,
     CaseEscalated,
+    CaseFeedbackSentBack,
     CaseClosed,
     CaseReopened,
     CommendationProposed,
@@ -182,6 +185,8 @@ def _say(event: Told, names: Names, decided_on: date, *, informed: str | None = 
             return _no_extension(event, names, informed)
         case CaseEscalated():
             return _escalation(event, names, decided_on, informed)
+        case CaseFeedbackSentBack():
+            return _sending_back(event, names, decided_on, informed)
         case CaseClosed():
             return _closing(event, names, informed)
         case CaseReopened():
@@ -291,6 +296,20 @@ def _vacancies(event: CaseEscalated) -> list[str]:
         f"因{'、'.join(tiers)}岗位空缺，直接报{TIER_NAMES[instead]}" if instead else f"{'、'.join(tiers)}岗位空缺"
         for instead, tiers in skipped.items()
     ]
+
+
+def _sending_back(
+    event: CaseFeedbackSentBack, names: Names, decided_on: date, informed: str | None
+) -> tuple[str, tuple[str, ...]]:
+    following = ""
+    if event.next_at is not None:
+        following = f"如仍未完成，将于{_near(event.next_at.astimezone(CHINA).date(), decided_on)}进入下一级督办"
+    return f"【退办】{event.number} {_matter(event.subject)}反馈已退回", (
+        *_about(event.subject, names),
+        f"退办理由：{_line(event.reason)}",
+        following,
+        informed or "要求：请重新反馈办理情况、整改措施和预计完成时间",
+    )
 
 
 def _closing(event: CaseClosed, names: Names, informed: str | None) -> tuple[str, tuple[str, ...]]:

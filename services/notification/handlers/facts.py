@@ -27,6 +27,7 @@ from shared.contracts.supervision import (
     Addressee,
     CaseClosed,
     CaseEscalated,
+    CaseEvent,
     CaseReopened,
     CommendationWithdrawn,
 )
@@ -108,7 +109,7 @@ def _messages(fact: Fact, routes: Routes, heard: _Heard) -> Iterator[NewMessage]
             robot=hearing.robot,
             project_id=subject.project_id,
             chain_id=subject.chain_id,
-            case_id=event.case_id if isinstance(event, CaseEscalated | CaseClosed | CaseReopened) else None,
+            case_id=event.case_id if isinstance(event, CaseEvent) else None,
             rung=event.rung if isinstance(event, CaseEscalated) else None,
             traceparent=fact.traceparent,
         )

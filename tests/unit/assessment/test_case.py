@@ -11,7 +11,7 @@ from services.assessment import policies
 from services.assessment.domain import case as cases
 from services.assessment.domain import moments
 from services.assessment.domain import obligation as obligations
-from services.assessment.domain.case import TABLE, Case, State, Verb
+from services.assessment.domain.case import TABLE, Case, Feedback, State, Verb
 from services.assessment.domain.directory import Directory
 from services.assessment.domain.moments import CHINA, china_date
 from services.assessment.domain.policy import LADDER, read_policy
@@ -19,15 +19,16 @@ from services.assessment.domain.project import Project, fold
 from services.assessment.domain.rules import NotNow, Rules
 from shared.contracts.programme import Tier
 from shared.contracts.projects import MilestonePlanned
-from shared.contracts.supervision import CaseEscalated, CaseRescheduled
+from shared.contracts.supervision import CaseEscalated, CaseFeedbackSentBack, CaseRescheduled
 from shared.kit.errors import Invalid
 from shared.kit.working_days import YearTable, published
-from tests.support.supervised import planned, programme, recorded
+from tests.support.supervised import planned, post, programme, recorded
 
 DUE = date(2026, 3, 6)  # a Friday
 RULES = Rules(read_policy(policies.read_file(None)), published(), date(2026, 1, 5))
 CALENDAR = RULES.calendar
 DAY = timedelta(days=1)
+BY_PEOPLE = frozenset({Verb.ACKNOWLEDGE, Verb.GIVE_FEEDBACK, Verb.SEND_BACK})
 
 
 def morning(day: date) -> datetime:
@@ -97,6 +98,10 @@ class Story:
     def commit(self, day: date) -> None:
         self.take(cases.give_feedback(self.case, RULES, by="甲", text="在办", commitment_on=day, now=self.now))
 
+    def send_back(self, number: int) -> None:
+        world = self.obligation, self.project, self.directory, RULES
+        self.take(cases.send_back(self.case, number, *world, by="督查室", reason="未说明措施", now=self.now))
+
     def hold(self) -> None:
         self.take(cases.suspend(self.case, reason="停缓建"))
 
@@ -105,7 +110,7 @@ class Story:
 
 
 def in_state(state: State) -> Case:
-    case = Story().case
+    case = Story().case._replace(feedback=(Feedback(1),))
     if state is State.SUSPENDED:
         return case._replace(state=state, suspended_on=date(2026, 3, 9))
     return case._replace(state=state, closed_on=DUE) if state is State.CLOSED else case
@@ -125,6 +130,9 @@ def verbs() -> dict[Verb, Callable[[Case], list[Any]]]:
         Verb.GIVE_FEEDBACK: lambda one: cases.give_feedback(
             one, RULES, by="甲", text="在办", commitment_on=date(2026, 3, 20), now=now
         ),
+        Verb.SEND_BACK: lambda one: cases.send_back(
+            one, 1, story.obligation, *world, by="督查室", reason="未说明措施", now=now
+        ),
         Verb.SUSPEND: lambda one: cases.suspend(one, reason="停缓建"),
         Verb.RESUME: lambda one: cases.resume(one, RULES, on=date(2026, 3, 12)),
         Verb.RESCHEDULE: lambda one: cases.recount(one, other, now),
@@ -139,7 +147,7 @@ def verbs() -> dict[Verb, Callable[[Case], list[Any]]]:
 def test_every_verb_in_every_state_goes_where_the_table_says(state: State, verb: Verb) -> None:
     case, do = in_state(state), verbs()[verb]
     target = TABLE[state].get(verb)
-    if target is None and verb in (Verb.ACKNOWLEDGE, Verb.GIVE_FEEDBACK):  # what people do is refused aloud
+    if target is None and verb in BY_PEOPLE:  # what people do is refused aloud
         with pytest.raises(NotNow):
             do(case)
     elif target is None:
@@ -210,6 +218,101 @@ def test_feedback_needs_words() -> None:
     story = Story()
     with pytest.raises(Invalid):
         cases.give_feedback(story.case, RULES, by="甲", text=" ", commitment_on=date(2026, 4, 1), now=story.now)
+
+
+def test_feedback_that_is_sent_back_holds_no_longer_than_until_the_next_working_morning() -> None:
+    story = Story()
+    story.commit(date(2026, 4, 3))
+    story.pass_days(11)  # Friday 20 March: the letter would have gone out on the 13th
+    story.send_back(1)
+    assert cases.climb_at(story.case, RULES) == morning(date(2026, 3, 23))
+    assert story.case.held_until is None
+    story.pass_days(3)
+    assert china_date(story.rungs[-1][0]) == date(2026, 3, 23)
+
+
+def test_sent_back_early_it_climbs_when_it_would_have_and_not_before() -> None:
+    story, reference = Story(), Story()
+    story.commit(date(2026, 4, 3))
+    for one in (story, reference):
+        one.pass_days(1)
+        one.acknowledge()
+    story.send_back(1)
+    assert cases.climb_at(story.case, RULES) == cases.climb_at(reference.case, RULES)
+    assert story.case.held_until == reference.case.held_until
+
+
+def test_the_hold_of_other_feedback_stays() -> None:
+    story = Story()
+    story.commit(date(2026, 3, 20))
+    story.commit(date(2026, 4, 3))
+    story.send_back(2)
+    assert cases.climb_at(story.case, RULES) == morning(date(2026, 3, 23))
+    assert story.case.held_until == morning(date(2026, 3, 23))
+    story.send_back(1)
+    assert cases.climb_at(story.case, RULES) == morning(date(2026, 3, 13))
+
+
+def test_feedback_of_a_lower_rung_is_sent_back_and_moves_nothing() -> None:
+    story = Story()
+    story.commit(date(2026, 3, 11))
+    story.pass_days(7)
+    assert story.case.rung == 2
+    before = cases.climb_at(story.case, RULES)
+    story.send_back(1)
+    assert cases.climb_at(story.case, RULES) == before
+    with pytest.raises(cases.AlreadySentBack):
+        story.send_back(1)
+    with pytest.raises(cases.NoSuchFeedback):
+        story.send_back(2)
+
+
+def test_whoever_gave_it_is_told_and_the_responsible_person_where_that_post_is_vacant() -> None:
+    story = Story(vacant=[Tier.TASK_FORCE])
+    for giver, told in ((Tier.UNIT_HEAD, Tier.UNIT_HEAD), (Tier.TASK_FORCE, Tier.OFFICER), (None, Tier.OFFICER)):
+        given = story.case._replace(feedback=(Feedback(1, post(giver) if giver else None),))
+        world = story.obligation, story.project, story.directory, RULES
+        [event] = cases.send_back(given, 1, *world, by="督查室", reason="不实", now=story.now)
+        assert isinstance(event, CaseFeedbackSentBack)
+        assert [one.tier for one in event.addressees] == [told]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    commitment=st.integers(0, 40),
+    acts=st.lists(
+        st.one_of(
+            st.tuples(st.just("days"), st.integers(1, 9)),
+            st.tuples(st.just("down"), st.integers(1, 9)),
+            st.tuples(st.just("acknowledge"), st.just(0)),
+            st.tuples(st.just("hold"), st.just(0)),
+            st.tuples(st.just("resume"), st.just(0)),
+        ),
+        max_size=8,
+    ),
+)
+def test_sent_back_it_climbs_as_without_the_feedback_from_the_next_working_morning_on(
+    commitment: int, acts: list[tuple[str, int]]
+) -> None:
+    story, without = Story(), Story()
+    story.commit(china_date(story.now) + timedelta(days=commitment))
+    for name, amount in acts:
+        act(story, name, amount)
+        act(without, name, amount)
+    if not story.case.allows(Verb.SEND_BACK):
+        return
+    before = cases.climb_at(story.case, RULES)
+    is_held = story.case.feedback[0].until is not None and RULES.next_morning(story.case.feedback[0].until) > story.now
+    story.send_back(1)
+    after, tomorrow = cases.climb_at(story.case, RULES), RULES.next_morning(china_date(story.now))
+    if not is_held:
+        assert after is not None or before is None
+        return
+    assert after is not None
+    assert after >= tomorrow
+    plainly = cases.climb_at(without.case, RULES)
+    if without.case.rung == story.case.rung and plainly is not None:
+        assert after == max(plainly, tomorrow)
 
 
 def test_after_an_outage_it_goes_on_one_rung_a_working_morning_with_the_true_dates() -> None:
@@ -361,6 +464,7 @@ ACTS = st.lists(
         st.tuples(st.just("down"), st.integers(1, 20)),
         st.tuples(st.just("acknowledge"), st.just(0)),
         st.tuples(st.just("commit"), st.integers(0, 40)),
+        st.tuples(st.just("send_back"), st.integers(1, 6)),
         st.tuples(st.just("hold"), st.just(0)),
         st.tuples(st.just("resume"), st.just(0)),
     ),
@@ -378,6 +482,10 @@ def act(story: Story, name: str, amount: int) -> None:
         case "commit":
             if story.case.allows(Verb.GIVE_FEEDBACK):
                 story.commit(china_date(story.now) + timedelta(days=amount))
+        case "send_back":
+            standing = {one.number for one in story.case.feedback if not one.sent_back}
+            if story.case.allows(Verb.SEND_BACK) and amount in standing:
+                story.send_back(amount)
         case "hold":
             story.hold()
         case "resume":

@@ -32,6 +32,7 @@ from tests.support.supervision import (
     post,
     reminded,
     reopened,
+    sent_back,
     subject,
     to,
     withdrawn,
@@ -111,6 +112,7 @@ CASES: dict[str, Draft] = {
     "raised_by_light": drafted(escalated(raised_by_light=True, working_days_late=0)),
     "extended": drafted(extended()),
     "not_extended": drafted(not_extended()),
+    "sent_back": drafted(sent_back()),
     "closed": drafted(closed()),
     "reopened": drafted(reopened()),
     "commendation": drafted(commended()),
@@ -161,13 +163,13 @@ def test_a_name_from_a_workbook_stays_in_its_line() -> None:
 
 
 def test_a_list_shows_the_same_title_as_the_message() -> None:
-    events: list[Told] = [reminded(), extended(), not_extended(), *RUNGS, closed(), commended()]
+    events: list[Told] = [reminded(), extended(), not_extended(), *RUNGS, sent_back(), closed(), commended()]
     for event in events:
         assert title_of(event) == drafted(event).title
 
 
 def test_whoever_only_hears_of_it_is_asked_for_nothing() -> None:
-    events: list[Told] = [reminded(), extended(), not_extended(), *RUNGS, closed(), commended()]
+    events: list[Told] = [reminded(), extended(), not_extended(), *RUNGS, sent_back(), closed(), commended()]
     for event in events:
         copied = event.model_copy(update={"addressees": to(copy=(Tier.DEPUTY_CHIEF,))})
         draft = drafted(copied)
