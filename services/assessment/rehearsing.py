@@ -143,6 +143,9 @@ async def rehearse(asked: Kept, engine: AsyncEngine, knowledge: Knowledge) -> Ma
             done += len(page)
             if not await _is_wanted(asked.id, min(done, facts), engine):
                 return None
+    for _ in rehearsal.days_until(end):
+        if not await _is_wanted(asked.id, facts, engine):
+            return None
     return found(rehearsal.until(end), rehearsal.was.work.directory)
 
 

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import zip_longest
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -146,13 +146,23 @@ class Rehearsal:
                 self.would.happen(happening)
         self._forget()
 
+    def days_until(self, end: datetime) -> Iterator[datetime]:
+        """Let time pass to the end, a day at a time."""
+        would = self.would = self.would or self._part()
+        now = self.was.work.now
+        while now < end:
+            now = min(now + timedelta(1), end)
+            self.was.pass_time(now)
+            would.pass_time(now)
+            self._forget()
+            yield now
+
     def until(self, end: datetime) -> Difference:
         """Let time pass to the end; what is otherwise."""
-        would = self.would = self.would or self._part()
-        self.was.pass_time(end)
-        would.pass_time(end)
-        self._forget()
-        return _compare(*self._parts, void=tuple(self._gone(would)))
+        for _ in self.days_until(end):
+            pass
+        assert self.would is not None
+        return _compare(*self._parts, void=tuple(self._gone(self.would)))
 
     def _part(self) -> World:
         trial = self.trial
