@@ -38,3 +38,8 @@ def freeze_id(register_key: str, year: int) -> UUID:
 def map_id(chain_id: UUID) -> UUID:
     """The id of a chain's 招商图谱: a chain has one."""
     return uuid5(chain_id, "map")
+
+
+def score_id(period: str, chain_id: UUID) -> UUID:
+    """The id of a chain's published score of a period (2026-Q1): it is published once."""
+    return uuid5(chain_id, f"score:{period}")

@@ -4,6 +4,7 @@ The document's shape is that of these models; scoring.yaml is the default one. W
 `domain.scoring.rules`.
 """
 
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from itertools import pairwise
@@ -32,13 +33,22 @@ class ScoringRefused(Invalid):
         self.reason = reason
 
 
-def read_scoring(path: Path | None = None) -> rules.Table:
-    """The table of a file; the default one when none is named.
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """A table with the document that says it: what was published keeps the rules by which it was."""
+
+    table: rules.Table
+    document: str
+
+
+def read_scoring(path: Path | None = None) -> Scoring:
+    """The rules of a file; the default ones when none is named.
 
     Raises:
         ScoringRefused: see `parse_scoring`.
     """
-    return parse_scoring((path or DEFAULT).read_text(encoding="utf-8"))
+    document = (path or DEFAULT).read_text(encoding="utf-8")
+    return Scoring(parse_scoring(document), document)
 
 
 def parse_scoring(text: str) -> rules.Table:
@@ -305,6 +315,7 @@ class _Document(_Part):
     bonus: _Items = _Items()
     deductions: _Items = _Items()
     ties: tuple[str, ...] = ()
+    report_day: int = Field(ge=1, le=28, strict=True)
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
@@ -329,6 +340,7 @@ class _Document(_Part):
             bonus=self.bonus.all(),
             deductions=self.deductions.all(),
             ties=self.ties,
+            report_day=self.report_day,
         )
 
 

@@ -19,6 +19,7 @@ class Input:
     name: str
     measure: str | None
     by: str | None
+    at_least: Decimal | None
     unit: str
     raw: Fraction
     value: Fraction

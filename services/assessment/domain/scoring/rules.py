@@ -124,6 +124,7 @@ class Table:
 
     `shares`: 序时进度 at the end of each quarter, e.g. 0.25, 0.5, 0.75, 1. `places`: decimals of the total, the only
     figure that is rounded (half up). `ties`: keys of indicators that decide between equal totals, in this order.
+    `report_day`: of each month, by which that month's report is due.
     """
 
     version: str
@@ -135,6 +136,7 @@ class Table:
     bonus: Items
     deductions: Items
     ties: tuple[str, ...]
+    report_day: int
 
     def share(self, quarter: int, scheduled: Scheduled) -> Decimal:
         """The share of the year of a quarter, 1 to 4."""

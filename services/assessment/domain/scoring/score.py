@@ -67,7 +67,7 @@ class _Evidence:
         """
         if isinstance(amount, Number):
             value = Fraction(amount.value)
-            return Input(role, "常数", None, None, "", value, value, None, ONE, ())
+            return Input(role, "常数", None, None, None, "", value, value, None, ONE, ())
         meaning, there = MEANINGS[amount.measure], found(self.gathered, amount.measure)
         if isinstance(there, Unknown):
             raise _NotApplicable(there.why)
@@ -81,7 +81,9 @@ class _Evidence:
         if amount.at_least is not None:
             name += f"（{words(amount.at_least)}{meaning.unit}以上）"
         unit = "个" if by_count else meaning.unit
-        return Input(role, name, amount.measure, amount.by, unit, raw, value, share, amount.times, there)
+        return Input(
+            role, name, amount.measure, amount.by, amount.at_least, unit, raw, value, share, amount.times, there
+        )
 
 
 def _group(indicators: Sequence[Indicator], total: Fraction, evidence: _Evidence) -> tuple[IndicatorScore, ...]:

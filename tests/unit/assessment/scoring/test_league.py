@@ -6,7 +6,7 @@ from services.assessment.domain.scoring.score import score
 from services.assessment.policies.scoring import read_scoring
 from tests.unit.assessment.scoring.records import records, worked_case
 
-TABLE = read_scoring()
+TABLE = read_scoring().table
 
 
 def scored(code: str, gathered: Gathered) -> Scored:

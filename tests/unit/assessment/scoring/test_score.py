@@ -13,13 +13,14 @@ from services.assessment.domain.scoring.score import score, spread
 from services.assessment.policies.scoring import parse_scoring, read_scoring
 from tests.unit.assessment.scoring.records import DAY, nothing_due, one, plain, records, worked_case
 
-TABLE = read_scoring()
+TABLE = read_scoring().table
 LEAGUE = parse_scoring("""
 version: league-1
 in_force_from: 2026-01-01
 name: 招商擂台赛
 period: quarter
 scheduled_shares: [25%, 50%, 75%, 100%]
+report_day: 25
 rounding: { places: 1 }
 indicators:
   - key: signings
@@ -201,6 +202,7 @@ in_force_from: 2026-01-01
 name: 三分之一
 period: quarter
 scheduled_shares: [25%, 50%, 75%, 100%]
+report_day: 25
 rounding: { places: 0 }
 indicators:
   - { key: a, name: 甲, weight: 0.5, cap: none, ratio: { actual: { number: 1 }, target: { number: 3 } } }

@@ -22,7 +22,7 @@ def refusal(change: Change) -> ScoringRefused:
 
 
 def test_the_default_table_is_the_one_of_the_programme() -> None:
-    table = read_scoring()
+    table = read_scoring().table
     assert plain([(one.key, one.weight, one.cap) for one in table.indicators]) == [
         ("signings", 20, 20),
         ("starts", 25, 25),

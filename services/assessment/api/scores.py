@@ -1,0 +1,259 @@
+"""Scores by period and chain: as they stand, as published, as corrected; down to the evidence."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, Self
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.assessment.api.access import Now, Office, Reader, Supervisor
+from services.assessment.api.answers import Shown
+from services.assessment.domain.scoring.publishing import Opened, Record, differs
+from services.assessment.domain.scoring.quarter import Quarter
+from services.assessment.handlers import scoring as handlers
+from services.assessment.handlers.scoring import PeriodScores
+from services.assessment.policies.scoring import Scoring
+from services.assessment.store import scoring as store
+from services.assessment.store.scoring import Issue
+from shared.contracts.scores import ChainScore
+from shared.kit.errors import NotFound
+from shared.kit.web.http import Answer, By, reply
+
+
+class NoSuchChain(NotFound):
+    def __init__(self, chain: str) -> None:
+        super().__init__("没有该产业链", chain=chain)
+
+
+class Correction(BaseModel):
+    """Why what was published is corrected; goes out with the 更正."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    reason: str = Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")
+
+
+class PeriodState(StrEnum):
+    OPEN = "open"
+    CLOSED = "closed"
+    PUBLISHED = "published"
+
+
+_STATES = {
+    PeriodState.OPEN: "进行中（截至今日）",
+    PeriodState.CLOSED: "已结束，待公布",
+    PeriodState.PUBLISHED: "已公布",
+}
+
+
+class IssueShown(Shown):
+    """The publication (number 0), or a correction of it."""
+
+    number: int
+    name: str
+    table_version: str
+    at: datetime
+    by: str
+    reason: str
+
+    @classmethod
+    def of(cls, issue: Issue) -> Self:
+        return cls(
+            number=issue.number,
+            name=f"第{issue.number}号更正" if issue.number else "公布",
+            table_version=issue.table_version,
+            at=issue.issued_at,
+            by=issue.issued_by,
+            reason=issue.reason,
+        )
+
+
+class PointsShown(Shown):
+    key: str
+    name: str
+    points: str
+    why_not: str
+
+
+class StatedShown(Shown):
+    """What was stated last of a chain, by the publication or the correction of this number."""
+
+    number: int
+    rank: int | None
+    total: str | None
+
+
+class StandingShown(Shown):
+    """A chain in the table as it stands now. `differs`: from what was stated last, so that a 更正 is due."""
+
+    chain_id: UUID
+    chain_code: str
+    chain_name: str
+    rank: int | None
+    total: str | None
+    tie_broken_by: str | None
+    indicators: tuple[PointsShown, ...]
+    bonus_points: str
+    deduction_points: str
+    stated: StatedShown | None
+    differs: bool
+
+    @classmethod
+    def of(cls, opened: Opened, stated: tuple[int, Opened] | None) -> Self:
+        one = opened.score
+        points = [PointsShown(key=i.key, name=i.name, points=i.points, why_not=i.why_not) for i in one.indicators]
+        last = StatedShown(number=stated[0], rank=stated[1].score.rank, total=stated[1].score.total) if stated else None
+        return cls(
+            chain_id=one.chain_id,
+            chain_code=one.chain_code,
+            chain_name=one.chain_name,
+            rank=one.rank,
+            total=one.total,
+            tie_broken_by=one.tie_broken_by,
+            indicators=tuple(points),
+            bonus_points=one.bonus_points,
+            deduction_points=one.deduction_points,
+            stated=last,
+            differs=stated is not None and differs(opened, stated[1]),
+        )
+
+
+class PeriodShown(Shown):
+    """`as_of`: what happened up to this day counts. `table_version`: of the rules it is worked out by."""
+
+    period: str
+    name: str
+    from_on: date
+    to_on: date
+    as_of: date
+    state: PeriodState
+    state_name: str
+    table_version: str
+    table_name: str
+    issues: tuple[IssueShown, ...]
+
+
+class LeagueShown(PeriodShown):
+    standings: tuple[StandingShown, ...]
+
+
+class OpenedShown(Shown):
+    """`evidence`: by measure, the records that the score's inputs count or add up."""
+
+    score: ChainScore
+    evidence: dict[str, tuple[Record, ...]]
+
+    @classmethod
+    def of(cls, opened: Opened) -> Self:
+        return cls(score=opened.score, evidence=dict(opened.evidence))
+
+
+class IssuedShown(Shown):
+    number: int
+    opened: OpenedShown
+
+
+class ChainScoreShown(PeriodShown):
+    """`now`: as it stands. `stated`: as published, then each correction that changed it."""
+
+    now: OpenedShown
+    stated: tuple[IssuedShown, ...]
+    differs: bool
+
+
+def router(office: Office, scoring: Scoring) -> APIRouter:
+    routes = APIRouter(tags=["scores"])
+    knowledge = office.knowledge
+
+    @routes.get("/v1/scores/{period}")
+    async def show_league(period: str, request: Request, conn: Reader, now: Now) -> Response:
+        """The league table of a quarter (2026-Q1) as it stands now, beside what was published of it."""
+        scores = await handlers.look(Quarter.of(period), conn=conn, now=now, knowledge=knowledge, scoring=scoring)
+        return reply(Answer(_league(scores)), request)
+
+    @routes.get("/v1/scores/{period}/{chain}")
+    async def show_score(period: str, chain: str, conn: Reader, now: Now) -> Response:
+        """A chain's score, each point down to formula, figures and records. `chain`: code or id."""
+        scores = await handlers.look(Quarter.of(period), conn=conn, now=now, knowledge=knowledge, scoring=scoring)
+        one = _of_chain(scores.now, chain)
+        stated = await store.stated_of(scores.quarter.label, one.score.chain_id, conn=conn)
+        shown = ChainScoreShown(
+            **_period(scores),
+            now=OpenedShown.of(one),
+            stated=tuple(IssuedShown(number=number, opened=OpenedShown.of(opened)) for number, opened in stated),
+            differs=bool(stated) and differs(one, stated[-1][1]),
+        )
+        return reply(Answer(shown))
+
+    @routes.post("/v1/scores/{period}:publish")
+    async def publish_scores(period: str, write: Supervisor) -> Response:
+        """督查室 publishes a quarter that is over. Later facts do not touch it; `:correct` states them beside it."""
+
+        async def work(conn: AsyncConnection, by: By) -> Answer:
+            scores = await handlers.publish(
+                Quarter.of(period),
+                conn=conn,
+                now=by.now,
+                by=by.actor,
+                knowledge=knowledge,
+                scoring=scoring,
+                expected_version=write.expected_version,
+            )
+            return Answer(_league(scores), version=len(scores.issues))
+
+        return await write(work)
+
+    @routes.post("/v1/scores/{period}:correct")
+    async def correct_scores(period: str, body: Correction, write: Supervisor) -> Response:
+        """更正: the next number, for each chain whose score is another than what was stated last."""
+
+        async def work(conn: AsyncConnection, by: By) -> Answer:
+            scores = await handlers.correct(
+                Quarter.of(period),
+                reason=body.reason,
+                conn=conn,
+                now=by.now,
+                by=by.actor,
+                knowledge=knowledge,
+                scoring=scoring,
+                expected_version=write.expected_version,
+            )
+            return Answer(_league(scores), version=len(scores.issues))
+
+        return await write(work)
+
+    return routes
+
+
+def _league(scores: PeriodScores) -> LeagueShown:
+    standings = tuple(StandingShown.of(one, scores.stated.get(one.score.chain_id)) for one in scores.now)
+    return LeagueShown(**_period(scores), standings=standings)
+
+
+def _period(scores: PeriodScores) -> dict[str, Any]:
+    state = PeriodState.CLOSED if scores.quarter.is_over(scores.on) else PeriodState.OPEN
+    state = PeriodState.PUBLISHED if scores.issues else state
+    return {
+        "period": scores.quarter.label,
+        "name": scores.quarter.words,
+        "from_on": scores.quarter.from_on,
+        "to_on": scores.quarter.to_on,
+        "as_of": scores.quarter.seen_by(scores.on),
+        "state": state,
+        "state_name": _STATES[state],
+        "table_version": scores.table.version,
+        "table_name": scores.table.name,
+        "issues": tuple(IssueShown.of(issue) for issue in scores.issues),
+    }
+
+
+def _of_chain(scores: Sequence[Opened], chain: str) -> Opened:
+    """Raises NoSuchChain."""
+    found = next((one for one in scores if chain in (one.score.chain_code, str(one.score.chain_id))), None)
+    if found is None:
+        raise NoSuchChain(chain)
+    return found
