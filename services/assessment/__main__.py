@@ -10,7 +10,9 @@ from uuid import UUID
 
 from services.assessment import api, policies
 from services.assessment.api.access import Office
+from services.assessment.documents.forms import Forms
 from services.assessment.handlers import facts, measures, timers, watch
+from services.assessment.handlers.documents import Letterhead
 from services.assessment.handlers.known import Knowledge
 from services.assessment.rehearsing import COMMAND, NICENESS, Rehearsing, carry_out
 from services.assessment.settings import AssessmentSettings
@@ -32,10 +34,11 @@ def service(settings: AssessmentSettings) -> Service:
     knowledge = Knowledge(policies.read_file(settings.policy_file))
     secrets = read_secrets(settings.link_secret_file) if settings.link_secret_file else ()
     rehearsing = Rehearsing()
+    letterhead = Letterhead(settings.document_office, Forms(settings.document_templates))
     return Service(
         name=NAME,
         settings=settings,
-        routers=api.routers(Office(knowledge, secrets, rehearsing.asked.set)),
+        routers=api.routers(Office(knowledge, secrets, rehearsing.asked.set, letterhead=letterhead)),
         handler=partial(facts.apply, knowledge=knowledge),
         fire=partial(timers.fire, knowledge=knowledge),
         loops=(watch.Watch(knowledge).run, rehearsing.run),

@@ -1,11 +1,12 @@
 """文书 of a case: what a rung's document says, as data. Producer: assessment. Aggregate: case_id."""
 
 from datetime import date
+from typing import ClassVar
 from uuid import UUID
 
 from shared.contracts.event import Payload
 from shared.contracts.programme import Tier
-from shared.contracts.supervision import Document
+from shared.contracts.supervision import CaseEvent, Document
 
 
 class NamedPost(Payload):
@@ -74,3 +75,28 @@ class Paper(Payload):
     history: tuple[Passage, ...] = ()
     policy_version: str
     talk: Talk | None = None
+
+
+class CaseDocumentSigned(CaseEvent):
+    """签发, once for each rung. `by`: `name <login>`; `person_id`: who that is in the programme, where it is somebody.
+
+    `form`: SHA-256 of the template that it is made with, from now on and for ever.
+    """
+
+    type: ClassVar[str] = "cn.liandu.case.document_signed.v1"
+    rung: int
+    paper: Paper
+    by: str
+    person_id: UUID | None = None
+    signed_on: date
+    form: str
+
+
+class CaseTalkHeld(CaseEvent):
+    """约谈 was held and is on record; recorded again, before it is signed, the later record stands."""
+
+    type: ClassVar[str] = "cn.liandu.case.talk_held.v1"
+    rung: int
+    talk: Talk
+    by: str
+    person_id: UUID | None = None

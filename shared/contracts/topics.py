@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from shared.contracts import (
+    case_documents,
     deliveries,
     programme,
     project_records,
@@ -200,6 +201,8 @@ SUPERVISION = Topic(
         supervision.CaseExtended,
         supervision.CaseClosed,
         supervision.CaseReopened,
+        case_documents.CaseTalkHeld,
+        case_documents.CaseDocumentSigned,
         supervision.LightChanged,
         supervision.CommendationProposed,
         supervision.CommendationWithdrawn,

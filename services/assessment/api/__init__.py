@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from services.assessment.api import (
     cases,
     commendations,
+    documents,
     extensions,
     forecasts,
     lights,
@@ -21,6 +22,7 @@ def routers(office: Office) -> tuple[APIRouter, ...]:
         obligations.router(office),
         extensions.router(office),
         cases.router(office),
+        documents.router(office),
         lights.router(office),
         commendations.router(),
         supervision.router(office),

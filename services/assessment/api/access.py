@@ -1,7 +1,7 @@
 """Who may read and do what; what the routes are given."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assessment.api.wording import ON_BEHALF
 from services.assessment.domain.extension import Who
+from services.assessment.handlers.documents import Letterhead
 from services.assessment.handlers.known import Knowledge
 from services.assessment.handlers.people import Acting
 from shared.kit.process.declaration import Platform
@@ -25,6 +26,8 @@ Official = Annotated[Write, Depends(writing(Role.CLERK, Role.REVIEWER, Role.CHIE
 Supervisor = Annotated[Write, Depends(writing(Role.SUPERVISOR))]
 Reviewer = Annotated[Write, Depends(writing(Role.REVIEWER))]
 ReviewerOrSupervisor = Annotated[Write, Depends(writing(Role.REVIEWER, Role.SUPERVISOR))]
+Leader = Annotated[Write, Depends(writing(Role.SUPERVISOR, Role.CHIEF))]
+"""督查室, or whoever leads a chain: they sign for the chains they answer for."""
 Keeper = Annotated[Write, Depends(writing(Role.SUPERVISOR, Role.OPERATOR))]
 
 
@@ -38,6 +41,7 @@ class Office:
     knowledge: Knowledge
     link_secrets: Sequence[str] = ()
     rehearse: Callable[[], None] = lambda: None
+    letterhead: Letterhead = field(default_factory=Letterhead)
 
 
 def present(request: Request) -> datetime:

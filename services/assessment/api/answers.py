@@ -14,6 +14,7 @@ from services.assessment.domain.case import Case, State, climb_at
 from services.assessment.domain.extension import State as ExtensionState
 from services.assessment.domain.obligation import State as ObligationState
 from services.assessment.domain.rules import Rules
+from shared.contracts.case_documents import Talk
 from shared.contracts.programme import Tier
 from shared.contracts.supervision import (
     Addressed,
@@ -232,8 +233,13 @@ class FeedbackShown(Shown):
         return self.model_copy(update={"state": FeedbackState.SENT_BACK, "state_name": "已退办", "sending_back": back})
 
 
+class SignatureShown(Shown):
+    by: str
+    on: date
+
+
 class RungShown(Shown):
-    """`due_at`: when the ladder had it due; `at`: when it was reached."""
+    """`due_at`: when the ladder had it due; `at`: when it was reached. `talk`, `signature`: of its document."""
 
     rung: int
     document: Document
@@ -248,6 +254,8 @@ class RungShown(Shown):
     raised_by_light: bool
     provisional: bool
     acknowledgement: AcknowledgementShown | None = None
+    talk: Talk | None = None
+    signature: SignatureShown | None = None
 
     @classmethod
     def of(cls, event: CaseEscalated, at: datetime) -> Self:

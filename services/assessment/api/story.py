@@ -4,7 +4,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.assessment.api.answers import AcknowledgementShown, FeedbackShown, RungShown
+from services.assessment.api.answers import AcknowledgementShown, FeedbackShown, RungShown, SignatureShown
+from services.assessment.domain.names import person
+from shared.contracts.case_documents import CaseDocumentSigned, CaseTalkHeld
 from shared.contracts.supervision import (
     Addressed,
     CaseAcknowledged,
@@ -40,6 +42,13 @@ async def story_of(case_id: UUID, *, conn: AsyncConnection) -> tuple[tuple[RungS
         elif fact.type == CaseFeedbackSentBack.type:
             back = CaseFeedbackSentBack.model_validate_json(fact.data)
             feedback = [one.sent_back(back, fact.at) if one.number == back.feedback else one for one in feedback]
+        elif fact.type == CaseTalkHeld.type:
+            held = CaseTalkHeld.model_validate_json(fact.data)
+            rungs[held.rung] = rungs[held.rung].model_copy(update={"talk": held.talk})
+        elif fact.type == CaseDocumentSigned.type:
+            signed = CaseDocumentSigned.model_validate_json(fact.data)
+            signature = SignatureShown(by=person(signed.by), on=signed.signed_on)
+            rungs[signed.rung] = rungs[signed.rung].model_copy(update={"signature": signature})
     return tuple(rungs.values()), tuple(feedback)
 
 

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from services.assessment.domain import names
 from services.assessment.domain.case import State as CaseState
+from services.assessment.domain.document import State as DocumentState
 from services.assessment.domain.extension import State as ExtensionState
 from services.assessment.domain.moments import CHINA
 from services.assessment.domain.obligation import State as ObligationState
@@ -22,6 +23,13 @@ OBLIGATION_STATES = {
     ObligationState.SUSPENDED: "暂停（停缓建）",
     ObligationState.MET: "已完成",
     ObligationState.CANCELLED: "已取消",
+}
+DOCUMENT_STATES = {
+    DocumentState.SLIP: "无需签发",
+    DocumentState.DRAFT: "待签发",
+    DocumentState.ON_HOLD: "暂缓签发（停缓建）",
+    DocumentState.SIGNED: "已签发",
+    DocumentState.LAPSED: "已失效（办结前未签发）",
 }
 EXTENSION_STATES = {
     ExtensionState.REQUESTED: "待审核",

@@ -16,7 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from services.assessment.documents.forms import Form, FormRefused
 from services.assessment.domain.names import DOCUMENTS, TIERS, day, formal_day
-from services.assessment.domain.paper import listed, title_of
+from services.assessment.domain.paper import listed, needs_signature, title_of
 from shared.contracts.case_documents import NamedPost, Paper
 from shared.contracts.supervision import Document
 
@@ -50,12 +50,17 @@ def render(form: Form, paper: Paper, signature: Signature | None) -> bytes:
     return repacked(written.getvalue())
 
 
+def is_draft(paper: Paper, signature: Signature | None) -> bool:
+    """Whether it waits for a signature; a slip needs none."""
+    return signature is None and needs_signature(paper.document)
+
+
 def fields(paper: Paper, signature: Signature | None) -> dict[str, Any]:
     """What a form may ask for, under the names that those who draw forms read."""
     everything = {
         "发文机关": paper.office,
         "文种": DOCUMENTS[paper.document],
-        "标题": title_of(paper),
+        "标题": _title(paper),
         "文号": paper.number or "",
         "督办件编号": paper.case_number,
         "级次": paper.rung,
@@ -78,12 +83,16 @@ def fields(paper: Paper, signature: Signature | None) -> dict[str, Any]:
         "经过": [{"日期": one.on, "内容": one.text} for one in paper.history],
         "约谈": _talk(paper),
         "规则版本": paper.policy_version,
-        "草稿": signature is None,
-        "草稿标记": "" if signature else DRAFT,
+        "草稿": is_draft(paper, signature),
+        "草稿标记": DRAFT if is_draft(paper, signature) else "",
         "签发人": signature.by if signature else "",
         "签发日期": signature.on if signature else None,
     }
     return {name: _printable(value) for name, value in everything.items()}
+
+
+def _title(paper: Paper) -> str:
+    return title_of(paper.document, project=paper.project, milestone=paper.milestone)
 
 
 def _posts(posts: Iterable[NamedPost]) -> list[dict[str, str]]:
@@ -167,12 +176,12 @@ def _full_names(posts: Iterable[Mapping[str, str]]) -> str:
 
 def _describe(filled: DocxTemplate, paper: Paper, signature: Signature | None) -> None:
     core = filled.docx.core_properties
-    core.title = _short(title_of(paper))
+    core.title = _short(_title(paper))
     core.subject = _short(f"{paper.project} {paper.milestone}")
     core.identifier = _short(paper.number or paper.case_number)
     core.author = core.last_modified_by = _short(paper.office)
     core.category = _short(DOCUMENTS[paper.document])
-    core.content_status = "已签发" if signature else "草稿"
+    core.content_status = "草稿" if is_draft(paper, signature) else "已签发" if signature else "无需签发"
     core.language = "zh-CN"
     core.comments = core.keywords = ""
     core.created = core.modified = _midnight(signature.on if signature else paper.reached_on)

@@ -5,12 +5,14 @@ from typing import Any
 from uuid import UUID
 
 from services.assessment.domain import case as cases
-from services.assessment.domain import extending
+from services.assessment.domain import document, extending
 from services.assessment.domain import obligation as obligations
 from services.assessment.domain.case import Case
 from services.assessment.domain.extension import Who
 from services.assessment.domain.obligation import Obligation
+from services.assessment.domain.paper import NoSuchDocument
 from services.assessment.domain.work import Work
+from shared.contracts.case_documents import CaseDocumentSigned, CaseTalkHeld
 from shared.contracts.supervision import (
     CaseAcknowledged,
     CaseFeedbackGiven,
@@ -80,6 +82,15 @@ def _sent_back(action: CaseFeedbackSentBack, work: Work) -> None:
     work.on_case(case, events)
 
 
+def _on_paper(action: CaseTalkHeld | CaseDocumentSigned, work: Work) -> None:
+    """Signed, or put on record: where the case has come to that rung and is open, it says the same."""
+    case = _case(action.case_id, work)
+    if case.rung < action.rung:
+        raise NoSuchDocument(case.id, action.rung)
+    document.require_open(case)
+    work.on_case(case, [action])
+
+
 def _confirmed(action: ObligationConfirmed, work: Work) -> None:
     obligation = _obligation(action.obligation_id, work)
     work.on_obligation(obligation, obligations.confirm(obligation, by=action.by))
@@ -145,6 +156,8 @@ _ACT: Mapping[type[SupervisionEvent], Callable[[Any, Work], None]] = {
     CaseAcknowledged: _acknowledged,
     CaseFeedbackGiven: _feedback_given,
     CaseFeedbackSentBack: _sent_back,
+    CaseTalkHeld: _on_paper,
+    CaseDocumentSigned: _on_paper,
     ObligationConfirmed: _confirmed,
     ExtensionRequested: _extension_requested,
     ExtensionReviewed: _extension_reviewed,

@@ -18,6 +18,7 @@ from services.assessment.domain.obligation import Obligation, first_rung_at, sub
 from services.assessment.domain.policy import Policy, Rung
 from services.assessment.domain.project import Project
 from services.assessment.domain.rules import NotNow, Rules
+from shared.contracts.case_documents import CaseDocumentSigned, CaseTalkHeld
 from shared.contracts.programme import Tier
 from shared.contracts.supervision import (
     Addressee,
@@ -745,4 +746,6 @@ _EVOLVE: Mapping[type[CaseEvent], Callable[[Case, Any, Rules, date], Case]] = {
     CaseExtended: _extended,
     CaseClosed: _closed,
     CaseReopened: _reopened,
+    CaseTalkHeld: lambda case, *_: case,
+    CaseDocumentSigned: lambda case, *_: case,
 }

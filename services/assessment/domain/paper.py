@@ -12,7 +12,7 @@ from services.assessment.domain.directory import Asked, Directory
 from services.assessment.domain.moments import china_date
 from services.assessment.domain.names import DOCUMENTS, TIERS, day, person
 from services.assessment.domain.policy import Policy
-from shared.contracts.case_documents import Ahead, NamedPost, Paper, Passage
+from shared.contracts.case_documents import Ahead, CaseDocumentSigned, CaseTalkHeld, NamedPost, Paper, Passage
 from shared.contracts.event import Event
 from shared.contracts.programme import Tier
 from shared.contracts.supervision import (
@@ -21,7 +21,9 @@ from shared.contracts.supervision import (
     CaseAcknowledged,
     CaseClosed,
     CaseEscalated,
+    CaseExtended,
     CaseFeedbackGiven,
+    CaseFeedbackSentBack,
     CaseOpened,
     CaseReopened,
     CaseRescheduled,
@@ -55,9 +57,8 @@ def needs_signature(document: Document) -> bool:
     return document not in (Document.REMINDER, Document.URGE)
 
 
-def title_of(paper: Paper) -> str:
-    about = f"关于“{paper.project}”项目“{paper.milestone}”逾期"
-    return about + _TITLES[paper.document]
+def title_of(document: Document, *, project: str, milestone: str) -> str:
+    return f"关于“{project}”项目“{milestone}”逾期{_TITLES[document]}"
 
 
 def write(
@@ -180,6 +181,11 @@ def _feedback_words(event: CaseFeedbackGiven, _: date, __: Directory) -> str:
     return f"反馈（{person(event.by)}）：{shortened(event.text)}；承诺{day(event.commitment_on)}前完成"
 
 
+def _signed_words(event: CaseDocumentSigned, _: date, __: Directory) -> str:
+    number = f"（{event.paper.number}）" if event.paper.number else ""
+    return f"第{event.rung}级{DOCUMENTS[event.paper.document]}{number}由{person(event.by)}签发"
+
+
 def listed(posts: Iterable[NamedPost]) -> str:
     """Posts with their holders, in one line."""
     return "、".join(f"{one.title}（{one.holder}）" if one.holder else one.title for one in posts)
@@ -205,6 +211,10 @@ _WORDS: Mapping[type[Event], Callable[[Any, date, Directory], str]] = {
     CaseAcknowledged: lambda event, *_: f"签收：{person(event.by)}",
     CaseFeedbackGiven: _feedback_words,
     CaseRescheduled: lambda event, *_: ("督办暂停：" if event.suspended else "督办时间调整：") + event.reason,
+    CaseFeedbackSentBack: lambda event, *_: f"反馈被退办（{person(event.by)}）：{shortened(event.reason)}",
+    CaseExtended: lambda event, *_: f"延期获批准，期限改为{day(event.due_on)}",
+    CaseTalkHeld: lambda event, *_: f"{day(event.talk.on)}约谈已举行，要求{day(event.talk.asked_by)}前完成整改",
+    CaseDocumentSigned: _signed_words,
     CaseClosed: lambda event, *_: f"办结：{event.reason}",
     CaseReopened: lambda event, *_: f"恢复督办：{event.reason}",
 }

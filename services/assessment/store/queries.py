@@ -246,9 +246,17 @@ async def supervised_before(on: date, *, conn: AsyncConnection) -> int:
     return int((await conn.execute(_SUPERVISED_BEFORE, {"on": on})).scalar_one())
 
 
-async def _of_chain(conn: AsyncConnection, statement: Any, *, chain: str | None, **parameters: object) -> Found:
+async def require_chain(chain: str | None, *, conn: AsyncConnection) -> None:
+    """
+    Raises:
+        UnknownChain: one is named (its code or id), and there is none such.
+    """
     if chain is not None and not (await conn.execute(_KNOWN_CHAIN, {"chain": chain})).scalar_one():
         raise UnknownChain(chain)
+
+
+async def _of_chain(conn: AsyncConnection, statement: Any, *, chain: str | None, **parameters: object) -> Found:
+    await require_chain(chain, conn=conn)
     return await _all(conn, statement, chain=chain, **parameters)
 
 

@@ -39,7 +39,15 @@ async def supervised(engine: AsyncEngine, clock: MovableClock) -> Supervised:
 
 
 @pytest.fixture
-def platform(engine: AsyncEngine, clock: MovableClock, tmp_path: Path) -> Platform:
+def office_forms(tmp_path: Path) -> Path:
+    """The folder with the office's own forms of documents."""
+    folder = tmp_path / "forms"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def platform(engine: AsyncEngine, clock: MovableClock, tmp_path: Path, office_forms: Path) -> Platform:
     jwt, links = tmp_path / "jwt", tmp_path / "links"
     jwt.write_text(SECRET)
     links.write_text(LINK_SECRET)
@@ -50,6 +58,7 @@ def platform(engine: AsyncEngine, clock: MovableClock, tmp_path: Path) -> Platfo
         port=1,
         jwt_secret_file=jwt,
         link_secret_file=links,
+        document_templates=office_forms,
     )
     return Platform("assessment", settings, engine, clock)
 
