@@ -14,6 +14,7 @@ from services.assessment.documents.forms import Forms
 from services.assessment.handlers import facts, measures, timers, watch
 from services.assessment.handlers.documents import Letterhead
 from services.assessment.handlers.known import Knowledge
+from services.assessment.policies.scoring import read_scoring
 from services.assessment.rehearsing import COMMAND, NICENESS, Rehearsing, carry_out
 from services.assessment.settings import AssessmentSettings
 from shared.kit import telemetry
@@ -29,16 +30,18 @@ def service(settings: AssessmentSettings) -> Service:
     """The service as it is wired: what it consumes, its timers, its routes.
 
     Raises:
-        PolicyRefused, ValueError: the policy's or a secret's file is not what it should be.
+        PolicyRefused, ScoringRefused, ValueError: the policy's, the scoring rules' or a secret's file is not what
+            it should be.
     """
     knowledge = Knowledge(policies.read_file(settings.policy_file))
     secrets = read_secrets(settings.link_secret_file) if settings.link_secret_file else ()
+    scoring = read_scoring(settings.scoring_file)
     rehearsing = Rehearsing()
     letterhead = Letterhead(settings.document_office, Forms(settings.document_templates))
     return Service(
         name=NAME,
         settings=settings,
-        routers=api.routers(Office(knowledge, secrets, rehearsing.asked.set, letterhead=letterhead)),
+        routers=api.routers(Office(knowledge, secrets, rehearsing.asked.set, letterhead=letterhead), scoring),
         handler=partial(facts.apply, knowledge=knowledge),
         fire=partial(timers.fire, knowledge=knowledge),
         loops=(watch.Watch(knowledge).run, rehearsing.run),

@@ -12,6 +12,7 @@ from shared.contracts import (
     promotion,
     registers,
     requests,
+    scores,
     statistics,
     supervision,
 )
@@ -104,7 +105,7 @@ PROJECTS = Topic(
 REGISTERS = Topic(
     registers.REGISTERS,
     producer="intake",
-    consumers=(),
+    consumers=("assessment",),
     retention=timedelta(days=90),
     events=(
         registers.EntryRecorded,
@@ -207,6 +208,8 @@ SUPERVISION = Topic(
         supervision.CommendationProposed,
         supervision.CommendationWithdrawn,
         supervision.Addressed,
+        scores.ScorePublished,
+        scores.ScoreCorrected,
     ),
 )
 DELIVERIES = Topic(

@@ -206,6 +206,11 @@ class Bureau:
         }
         return {**sound, **more}
 
+    def targets(self, **counts: int) -> None:
+        """The chain's targets of 2026 in the 年度招商项目计划清单."""
+        body = {"year": 2026, "chain_id": str(CHAIN), "fields": {**counts, "source": "年度工作要点"}}
+        self._make("/v1/registers/investment_targets/entries", body)
+
     def line(self, due_on: str, name: str = "设备进场") -> dict[str, Any]:
         """A line of a timetable that no stage meets."""
         return {"name": name, "due_on": due_on, "responsible_post_id": self.posts[Tier.OFFICER]}

@@ -12,12 +12,14 @@ from services.assessment.api import (
     links,
     obligations,
     rehearsals,
+    scores,
     supervision,
 )
 from services.assessment.api.access import Office
+from services.assessment.policies.scoring import Scoring
 
 
-def routers(office: Office) -> tuple[APIRouter, ...]:
+def routers(office: Office, scoring: Scoring) -> tuple[APIRouter, ...]:
     return (
         obligations.router(office),
         extensions.router(office),
@@ -27,6 +29,7 @@ def routers(office: Office) -> tuple[APIRouter, ...]:
         commendations.router(),
         supervision.router(office),
         rehearsals.router(office),
+        scores.router(office, scoring),
         forecasts.router(office),
         links.router(office),
     )
