@@ -46,7 +46,7 @@ class Talk(Payload):
 
 
 class Paper(Payload):
-    """All that a document says, with the names of the day on which its rung was reached; it never changes afterwards.
+    """All that a document says, with those who held the posts when its rung was reached; signed, it never changes.
 
     `number`: the document's own, where it has one. `answerable`: the responsible post and the heads of its unit.
     `skipped`: tiers passed over because their posts are vacant. `history`: what had happened until then.

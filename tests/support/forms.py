@@ -40,6 +40,8 @@ FACTS = (
     ("责任人", "{{ 责任人|全称 }}"),
 )
 HISTORY = "督办经过"
+_AFTER_BORDERS = ("w:shd", "w:tabs", "w:snapToGrid", "w:spacing", "w:ind", "w:jc", "w:rPr")
+"""What stands behind a paragraph's borders, in the order that Word insists on."""
 
 
 def _font(run: Run, name: str, size: float, *, colour: RGBColor | None = None, bold: bool = False) -> None:
@@ -77,7 +79,7 @@ def _line(paragraph: Paragraph, colour: str, size: int = 12) -> None:
     for name, value in (("val", "single"), ("sz", str(size)), ("space", "4"), ("color", colour)):
         bottom.set(qn(f"w:{name}"), value)
     borders.append(bottom)
-    paragraph._element.get_or_add_pPr().append(borders)
+    paragraph._element.get_or_add_pPr().insert_element_before(borders, *_AFTER_BORDERS)
 
 
 def _page() -> Page:
@@ -89,7 +91,21 @@ def _page() -> Page:
     normal = made.styles["Normal"]
     normal.font.name, normal.font.size = "Times New Roman", Pt(16)
     normal.element.get_or_add_rPr().get_or_add_rFonts().set(qn("w:eastAsia"), BODY)
+    _page_number(section.footer.paragraphs[0])
     return made
+
+
+def _page_number(paragraph: Paragraph) -> None:
+    """页码: — 1 —, 四号 宋体."""
+    _write(paragraph, "— ", font="宋体", size=14, align=CENTRE, line=None)
+    field = OxmlElement("w:fldSimple")
+    field.set(qn("w:instr"), "PAGE")
+    paragraph._element.append(field)
+    number = Run(OxmlElement("w:r"), paragraph)
+    field.append(number._element)
+    number.text = "1"
+    _font(number, "宋体", 14)
+    _font(paragraph.add_run(" —"), "宋体", 14)
 
 
 def _head(page: Page, *, number: str) -> None:
@@ -162,6 +178,7 @@ def _history(page: Page) -> None:
     )
     _table(page, rows, (38, 118), head=True)
     page.add_paragraph("{%p endif %}")
+    _write(page.add_paragraph(), "", size=2, line=2)
 
 
 _OVERDUE = (

@@ -1,6 +1,6 @@
 """文书: what a rung's document says, from what was recorded when the rung was reached.
 
-Facts that came later say nothing in it, and posts are named as on that day, so it reads the same whenever it is made.
+Facts that came later say nothing in it, and posts bear the holders of that day. What is signed keeps every name.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,5 +1,6 @@
 """Documents of cases over HTTP: drafted, downloaded, signed once, and the same ever after."""
 
+import asyncio
 import io
 from collections.abc import Callable
 from datetime import date, datetime
@@ -16,6 +17,7 @@ from services.assessment import policies
 from services.assessment.domain.document import State
 from shared.contracts.case_documents import CaseDocumentSigned, CaseTalkHeld
 from shared.contracts.programme import PersonRecorded, PostAssumed, PostEstablished, Tier
+from shared.contracts.projects import ProjectHeld
 from shared.kit.web.security import Role
 from tests.support.supervised import (
     CHAIN,
@@ -216,6 +218,21 @@ async def test_signing_leaves_the_climb_as_it_was(late: Supervised, http: httpx.
     shown = (await http.get(f"/v1/cases/{CASE}", headers=as_(Role.CLERK))).json()
     assert shown["rung"] == 4
     assert datetime.fromisoformat(before).date() == date(2026, 1, 30)
+
+
+async def test_two_who_sign_at_once_are_one_signature(late: Supervised, http: httpx.AsyncClient, as_: As) -> None:
+    answers = await asyncio.gather(*(signed(http, as_(Role.SUPERVISOR), 2) for _ in range(3)))
+    assert sorted(one.status_code for one in answers) == [200, 409, 409]
+    assert len(await late.events(CASE, kind=CaseDocumentSigned)) == 1
+
+
+async def test_while_the_project_is_held_nothing_is_signed(late: Supervised, http: httpx.AsyncClient, as_: As) -> None:
+    held = ProjectHeld(project_id=named("a"), reason="资金", on=date(2026, 1, 23))
+    await late.tell((named("a"), held))
+    refused = await signed(http, as_(Role.SUPERVISOR), 2)
+    assert (refused.status_code, refused.json()["detail"]) == (409, "项目停缓建期间督办暂停，复工后再签发")
+    assert (await listed(http, as_(Role.CLERK)))["items"] == []
+    assert [one["rung"] for one in (await listed(http, as_(Role.CLERK), "state=on_hold"))["items"]] == [2, 3]
 
 
 async def test_an_office_that_broke_its_form_is_told_which_and_nothing_is_signed(

@@ -3,7 +3,7 @@
 import io
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,23 @@ from uuid import uuid5
 import docx
 import pytest
 from docx.document import Document as Opened
+from docx.oxml.ns import qn
 from docx.table import Table
 
+from services.assessment import policies
 from services.assessment.documents.forms import NAMES, Form, FormRefused, Forms
 from services.assessment.documents.rendering import DRAFT, Signature, fields, render
+from services.assessment.domain import case as cases
 from services.assessment.domain.directory import Directory
+from services.assessment.domain.document import NobodyAddressed, State, drafted, sign, state_of
+from services.assessment.domain.extension import Who
 from services.assessment.domain.moments import CHINA
 from services.assessment.domain.names import formal_day
 from services.assessment.domain.paper import NoSuchDocument, Told, needs_signature, write
+from services.assessment.domain.policy import read_policy
 from services.assessment.domain.rules import Rules
-from shared.contracts.case_documents import Paper, Talk
+from services.assessment.domain.world import Acted, Heard, World
+from shared.contracts.case_documents import CaseDocumentSigned, Paper, Talk
 from shared.contracts.event import Event
 from shared.contracts.programme import PersonRecorded, PostAssumed, Tier
 from shared.contracts.supervision import (
@@ -33,6 +40,7 @@ from shared.contracts.supervision import (
     Document,
 )
 from tests.support import forms, supervision
+from tests.support.supervised import case_of, planned, programme, recorded
 from tests.support.supervision import escalated, some_id, to
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -302,6 +310,79 @@ def test_a_file_that_is_no_document_is_refused_by_name(papers: Papers, tmp_path:
 def test_the_built_in_forms_are_those_that_are_drawn(name: str) -> None:
     document = next(kind for kind, called in NAMES.items() if called == name)
     assert forms.parts(Forms().find(document).body) == forms.parts(forms.drawn(name))
+
+
+_PARAGRAPH = [
+    "pStyle",
+    "keepNext",
+    "keepLines",
+    "numPr",
+    "pBdr",
+    "shd",
+    "tabs",
+    "snapToGrid",
+    "spacing",
+    "ind",
+    "jc",
+    "rPr",
+]
+
+
+@pytest.mark.parametrize("document", NAMES)
+def test_forms_keep_the_order_that_word_insists_on(document: Document) -> None:
+    opened = docx.Document(io.BytesIO(Forms().find(document).body))
+    for properties in opened.element.iter(qn("w:pPr")):
+        places = [_PARAGRAPH.index(child.tag.partition("}")[2]) for child in properties]
+        assert places == sorted(places)
+
+
+@pytest.mark.parametrize("case_state", cases.State)
+@pytest.mark.parametrize("document", NAMES)
+@pytest.mark.parametrize("is_signed", [True, False])
+def test_a_document_stands_as_its_case_does_until_it_is_signed(
+    document: Document, case_state: cases.State, is_signed: bool
+) -> None:
+    state = state_of(document, case_state, is_signed=is_signed)
+    if document is Document.URGE:
+        assert state is State.SLIP
+    elif is_signed:
+        assert state is State.SIGNED
+    else:
+        assert state is {"open": State.DRAFT, "suspended": State.ON_HOLD, "closed": State.LAPSED}[case_state]
+
+
+def test_a_letter_that_is_addressed_to_nobody_is_not_signed(papers: Papers) -> None:
+    papers.story[3] = papers.story[3]._replace(event=escalated(rung=2, addressees=()))
+    opened = papers.story[0]
+    assert isinstance(opened.event, CaseOpened)
+    case = cases.begin(opened.event, at=opened.at)
+    with pytest.raises(NobodyAddressed):
+        sign(case, drafted(papers.story)[2], papers.of(2), who=Who("某人"), form="", on=date(2026, 3, 10))
+
+
+def world(rules: Rules, policy: dict[str, Any] | None = None) -> World:
+    """A milestone is due on 9 January; on the 16th its case is at rung 2."""
+    made = World.under(rules if policy is None else replace(rules, policy=read_policy(policy)))
+    for _, event in (*programme(), recorded("a"), planned("a", "m", date(2026, 1, 9))):
+        made.happen(Heard(at("2026-01-05"), at("2026-01-05"), event))
+    made.pass_time(at("2026-01-16", 12))
+    return made
+
+
+def test_a_rehearsal_signs_again_where_the_case_came_as_far(papers: Papers, rules: Rules) -> None:
+    case = case_of("m")
+    event = CaseDocumentSigned(
+        case_id=case, rung=2, paper=papers.of(2), by="某人 <s-1>", signed_on=date(2026, 1, 16), form=""
+    )
+    as_it_was = world(rules)
+    as_it_was.happen(Acted(at("2026-01-16", 15), event))
+    assert as_it_was.void == []
+    assert as_it_was.decided[-1].event == event
+    body = policies.read_file(None)
+    later = [{**rung, "after_days": rung["after_days"] + 5} for rung in body["rung"]]
+    slower = world(rules, {**body, "version": "slower", "rung": later})
+    slower.happen(Acted(at("2026-01-16", 15), event))
+    assert [void.action.event for void in slower.void] == [event]
 
 
 def test_the_guide_for_those_who_draw_forms_names_every_field(papers: Papers) -> None:
