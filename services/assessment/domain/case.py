@@ -247,9 +247,6 @@ def acknowledge(case: Case, rules: Rules, *, by: str, via: str, now: datetime) -
         return [CaseAcknowledged(case_id=case.id, rung=case.rung, by=by, via=via)]
     on = moments.china_date(now)
     until = rules.calendar.add(on, rules.policy.acknowledgement_holds_days).day
-    held = max(on, moments.china_date(case.held_until)) if case.held_until else on
-    granted = max(0, rules.calendar.between(held, until))
-    following = rules.calendar.add(moments.china_date(_stand(case, rules)), granted).day
     return [
         CaseAcknowledged(
             case_id=case.id,
@@ -257,9 +254,23 @@ def acknowledge(case: Case, rules: Rules, *, by: str, via: str, now: datetime) -
             by=by,
             via=via,
             holds_until=rules.morning(until),
-            next_at=rules.morning(following),
+            next_at=max(
+                _due_when_acknowledged(case, until, rules, on=on), rules.morning(until), *_committed(case, rules)
+            ),
         )
     ]
+
+
+def _due_when_acknowledged(case: Case, until: date, rules: Rules, *, on: date) -> datetime:
+    """When the next rung is due by the ladder alone: later by the days granted, however long a commitment holds it."""
+    plain = case.plain or _plain(case)
+    assert plain is not None
+    return rules.morning(_acknowledged_plainly(case, plain, until, rules, on).due_on(case, rules))
+
+
+def _committed(case: Case, rules: Rules) -> list[datetime]:
+    """Before these mornings nothing is reached, for what was promised until then."""
+    return [rules.next_morning(day) for day in _standing(case.feedback)]
 
 
 def give_feedback(
@@ -600,16 +611,17 @@ def _released(feedback: tuple[Feedback, ...]) -> tuple[Feedback, ...]:
 
 def _acknowledged(case: Case, event: CaseAcknowledged, rules: Rules, on: date) -> Case:
     held = max(filter(None, (case.held_until, event.holds_until)), default=None)
-    following = _anchored(event.next_at, case.anchor_on, rules.calendar)
-    plain = _plainly_acknowledged(case, case.plain, event, rules, on) if case.plain else None
-    return case._replace(acknowledged=True, held_until=held, plain=plain, **following)
+    anchor, plain = case.anchor_on, case.plain
+    if plain is not None and event.holds_until is not None:
+        plain = _acknowledged_plainly(case, plain, moments.china_date(event.holds_until), rules, on)
+        anchor = plain.anchor_on if event.next_at == rules.morning(plain.due_on(case, rules)) else anchor
+    return case._replace(
+        acknowledged=True, held_until=held, plain=plain, **_anchored(event.next_at, anchor, rules.calendar)
+    )
 
 
-def _plainly_acknowledged(case: Case, plain: Plain, event: CaseAcknowledged, rules: Rules, on: date) -> Plain:
-    """What the same 签收 grants where no feedback holds the climb."""
-    if event.holds_until is None:
-        return plain
-    until = moments.china_date(event.holds_until)
+def _acknowledged_plainly(case: Case, plain: Plain, until: date, rules: Rules, on: date) -> Plain:
+    """What 签收 grants where no feedback holds the climb."""
     held_on = max(on, plain.held_on or on)
     granted = max(0, rules.calendar.between(held_on, until))
     return plain.due_later(granted, case, rules)._replace(held_on=max(until, held_on))

@@ -208,6 +208,23 @@ def test_an_acknowledgement_during_a_commitment_grants_no_second_stop() -> None:
     assert cases.climb_at(story.case, RULES) == before
 
 
+def test_a_commitment_given_before_takes_nothing_from_what_an_acknowledgement_grants() -> None:
+    for day in (date(2026, 3, 9), date(2026, 3, 10), date(2026, 3, 12)):
+        story, without = Story(), Story()
+        story.commit(day)
+        for one in (story, without):
+            one.acknowledge()
+        assert cases.climb_at(story.case, RULES) == cases.climb_at(without.case, RULES) == morning(date(2026, 3, 18))
+
+
+def test_an_acknowledgement_while_a_commitment_holds_a_rung_back_holds_it_for_its_own_days() -> None:
+    story = Story()
+    story.commit(date(2026, 3, 16))
+    story.pass_days(7)
+    story.acknowledge()  # on Monday 16 March: the rung that was due on the 13th would be reached on the 17th
+    assert cases.climb_at(story.case, RULES) == morning(date(2026, 3, 19))
+
+
 @pytest.mark.parametrize("day", [date(2026, 3, 8), date(2027, 3, 8)], ids=["past", "too far"])
 def test_a_commitment_must_lie_ahead_but_not_out_of_sight(day: date) -> None:
     with pytest.raises(Invalid):
