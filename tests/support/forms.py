@@ -280,7 +280,53 @@ def circular() -> Page:
     return page
 
 
-FORMS: dict[str, Callable[[], Page]] = {"催办单": urge, "督办函": letter, "约谈记录": talk, "通报": circular}
+def bulletin() -> Page:
+    page = _page()
+    _write(page.add_paragraph(), "{{ 草稿标记 }}", font=BOLD, align=RIGHT)
+    _write(page.add_paragraph(), "{{ 发文机关 }}", font=TITLE, size=30, align=CENTRE, colour=RED, line=None)
+    _line(_write(page.add_paragraph(), ""), "C00000", 16)
+    _write(page.add_paragraph(), "")
+    _title(page)
+    _write(page.add_paragraph(), "各产业链工作专班、各责任单位：")
+    _text(
+        page,
+        "截至{{ 日期|日 }}，{% if 产业链 %}{{ 产业链 }}产业链{% endif %}共有{{ 件数 }}项重点项目节点"
+        "经逐级督办、约谈仍未完成，现予通报（见附表）。",
+        "请有关责任单位认真整改，明确完成时限，并将整改情况书面报{{ 发文机关 }}。"
+        "各产业链工作专班、各责任单位要引以为戒，加强调度，确保节点按期完成。",
+    )
+    _write(page.add_paragraph(), "")
+    _write(page.add_paragraph(), "{{ 发文机关 }}　　", align=RIGHT)
+    _write(page.add_paragraph(), "　　　　年　　月　　日　　", align=RIGHT)
+    _write(page.add_paragraph(), "")
+    _write(page.add_paragraph(), "附：重点项目节点逾期情况表", font=BOLD, size=14)
+    rows = (
+        ("序号", "督办件", "项目", "产业链", "逾期节点", "应完成日期", "逾期工作日", "责任单位及责任人"),
+        ("{%tr for 项 in 事项 %}", "", "", "", "", "", "", ""),
+        (
+            "{{ 项.序号 }}",
+            "{{ 项.督办件编号 }}",
+            "{{ 项.项目 }}（{{ 项.项目编号 }}）",
+            "{{ 项.产业链 }}",
+            "{{ 项.节点 }}",
+            "{{ 项.到期日|日 }}",
+            "{{ 项.逾期工作日 }}",
+            "{{ 项.责任单位 }}　{{ 项.责任人 }}",
+        ),
+        ("{%tr endfor %}", "", "", "", "", "", "", ""),
+    )
+    _table(page, rows, (10, 20, 32, 18, 16, 22, 14, 26), head=True)
+    _write(page.add_paragraph(), "", size=2, line=2)
+    return page
+
+
+FORMS: dict[str, Callable[[], Page]] = {
+    "催办单": urge,
+    "督办函": letter,
+    "约谈记录": talk,
+    "通报": circular,
+    "汇总通报": bulletin,
+}
 
 
 def drawn(name: str) -> bytes:

@@ -11,7 +11,7 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assessment.api import access, wording
-from services.assessment.api.access import Leader, Office, Page, Reader
+from services.assessment.api.access import Leader, Now, Office, Page, Reader
 from services.assessment.api.answers import MatterShown, Shown
 from services.assessment.documents.rendering import MEDIA_TYPE
 from services.assessment.domain.case import State as CaseState
@@ -95,11 +95,20 @@ def router(office: Office) -> APIRouter:
 
     @routes.get("/v1/documents")
     async def list_documents(
-        conn: Reader, paging: Page, state: State | None = None, chain: str | None = None
+        conn: Reader,
+        paging: Page,
+        state: State | None = None,
+        document: Document | None = None,
+        chain: str | None = None,
     ) -> Response:
         """Those that a person signs, the oldest first; `state=draft`: what waits for it. `chain`: code or id."""
         found = await kept.listed(
-            state=state, chain=chain, after=(paging.start(tuple[int]) or _START)[0], limit=paging.limit, conn=conn
+            state=state,
+            document=document,
+            chain=chain,
+            after=(paging.start(tuple[int]) or _START)[0],
+            limit=paging.limit,
+            conn=conn,
         )
         following = (found[-1].position,) if len(found) == paging.limit else None
         return reply(Answer(page([DocumentShown.of(row) for row in found], following)))
@@ -117,11 +126,13 @@ def router(office: Office) -> APIRouter:
         """A rung's document as .docx: marked as a draft until it is signed, the same for ever afterwards."""
         known = await knowledge.read(conn)
         made = await documents.make(case_id, rung, conn=conn, known=known, letterhead=letterhead)
-        headers = {
-            "content-disposition": f"attachment; filename*=UTF-8''{quote(made.name)}",
-            "x-content-type-options": "nosniff",
-        }
-        return Response(made.body, headers=headers, media_type=MEDIA_TYPE)
+        return _file(made)
+
+    @routes.get("/v1/circular", response_class=Response, responses=_FILE)
+    async def circular(conn: Reader, now: Now, chain: str | None = None) -> Response:
+        """通报 on all that waits for one, as one draft: of all chains, or one (its code or id)."""
+        known = await knowledge.read(conn)
+        return _file(await documents.make_bulletin(chain, conn=conn, now=now, known=known, letterhead=letterhead))
 
     @routes.post("/v1/cases/{case_id}/documents/{rung}:sign")
     async def sign_document(case_id: UUID, rung: Rung, write: Leader) -> Response:
@@ -164,6 +175,14 @@ def router(office: Office) -> APIRouter:
         return await write(work)
 
     return routes
+
+
+def _file(made: documents.Made) -> Response:
+    headers = {
+        "content-disposition": f"attachment; filename*=UTF-8''{quote(made.name)}",
+        "x-content-type-options": "nosniff",
+    }
+    return Response(made.body, headers=headers, media_type=MEDIA_TYPE)
 
 
 async def _shown(case_id: UUID, rung: int, conn: AsyncConnection) -> DocumentShown:

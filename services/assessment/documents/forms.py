@@ -15,6 +15,7 @@ NAMES = {
     Document.TALK_CHIEF: "约谈记录",
     Document.CIRCULAR: "通报",
 }
+BULLETIN = "汇总通报"
 _LARGEST = 5 * 1024 * 1024
 
 
@@ -54,7 +55,10 @@ class Forms:
         Raises:
             FormRefused: the office has one that cannot be read.
         """
-        name = NAMES[document]
+        return self.named(NAMES[document])
+
+    def named(self, name: str) -> Form:
+        """The same by its name, without `.docx`."""
         if self.own is not None and (path := self.own / f"{name}.docx").exists():
             return Form(name, _read(path, name))
         return Form(name, (BUILT_IN / f"{name}.docx").read_bytes())

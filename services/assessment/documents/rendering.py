@@ -15,6 +15,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from services.assessment.documents.forms import Form, FormRefused
+from services.assessment.domain.bulletin import Bulletin
 from services.assessment.domain.names import DOCUMENTS, TIERS, day, formal_day
 from services.assessment.domain.paper import listed, needs_signature, title_of
 from shared.contracts.case_documents import NamedPost, Paper
@@ -45,6 +46,53 @@ def render(form: Form, paper: Paper, signature: Signature | None) -> bytes:
     """
     filled = _fill(form, fields(paper, signature))
     _describe(filled, paper, signature)
+    return _written(filled)
+
+
+def render_bulletin(form: Form, bulletin: Bulletin) -> bytes:
+    """The draft of a circular on several matters.
+
+    Raises: as `render`.
+    """
+    filled = _fill(form, bulletin_fields(bulletin))
+    core = filled.docx.core_properties
+    core.title, core.subject = _short(bulletin.title), f"{len(bulletin.matters)}项"
+    core.author = core.last_modified_by = _short(bulletin.office)
+    core.category, core.content_status, core.language = "通报", "草稿", "zh-CN"
+    core.identifier = core.comments = core.keywords = ""
+    core.created = core.modified = _midnight(bulletin.on)
+    return _written(filled)
+
+
+def bulletin_fields(bulletin: Bulletin) -> dict[str, Any]:
+    """What the form of such a circular may ask for."""
+    everything = {
+        "发文机关": bulletin.office,
+        "标题": bulletin.title,
+        "日期": bulletin.on,
+        "产业链": bulletin.chain or "",
+        "件数": len(bulletin.matters),
+        "草稿标记": DRAFT,
+        "事项": [
+            {
+                "序号": place,
+                "督办件编号": one.case_number,
+                "项目": one.project,
+                "项目编号": one.project_code,
+                "产业链": one.chain,
+                "节点": one.milestone,
+                "到期日": one.due_on,
+                "逾期工作日": one.working_days_late,
+                "责任单位": one.organisation,
+                "责任人": one.responsible,
+            }
+            for place, one in enumerate(bulletin.matters, 1)
+        ],
+    }
+    return {name: _printable(value) for name, value in everything.items()}
+
+
+def _written(filled: DocxTemplate) -> bytes:
     written = io.BytesIO()
     filled.save(written)
     return repacked(written.getvalue())

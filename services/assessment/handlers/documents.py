@@ -3,14 +3,17 @@
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.assessment.documents.forms import NAMES, Form, Forms
-from services.assessment.documents.rendering import Signature, is_draft, render
+from services.assessment.documents.forms import BULLETIN, NAMES, Form, Forms
+from services.assessment.documents.rendering import Signature, is_draft, render, render_bulletin
 from services.assessment.domain import document as documents
+from services.assessment.domain.bulletin import Bulletin, Matter
 from services.assessment.domain.case import Case
 from services.assessment.domain.document import Drafted, drafted
 from services.assessment.domain.extension import Who
@@ -24,11 +27,14 @@ from services.assessment.store import documents as kept
 from services.assessment.store import queries
 from shared.contracts.case_documents import Paper, Talk
 from shared.contracts.programme import Tier
+from shared.contracts.supervision import Document
 from shared.contracts.topics import EVENT_TYPES
-from shared.kit.errors import NotAllowed
+from shared.kit.errors import Conflict, NotAllowed
 from shared.kit.log.eventlog import LoggedFact, history, lock_heads
 
 OFFICE = "产业链链长制工作督查室"
+MOST_REPORTED = 300
+"""In one circular."""
 _LEADERS = (Tier.DEPUTY_CHIEF, Tier.CHIEF, Tier.CHIEF_GENERAL)
 _PAGE = 500
 
@@ -38,6 +44,20 @@ class NotYourChain(NotAllowed):
 
     def __init__(self, case_id: UUID) -> None:
         super().__init__("您不是该产业链的副链长、链长或总链长，请由其签发，或由督查室签发", case_id=str(case_id))
+
+
+class NothingToReport(Conflict):
+    """No case has come so far, or all their circulars are signed."""
+
+    def __init__(self) -> None:
+        super().__init__("目前没有达到通报级且待签发的督办件")
+
+
+class TooMuchToReport(Conflict):
+    """More than anybody reads in one circular."""
+
+    def __init__(self) -> None:
+        super().__init__(f"待通报的督办件超过{MOST_REPORTED}件，请按产业链分别生成", limit=MOST_REPORTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +93,33 @@ async def make(case_id: UUID, rung: int, *, conn: AsyncConnection, known: Known,
         return await _made(form, one.signed.paper, signature)
     paper = _paper(one, facts, known, row.policy_version, row.project_code, letterhead)
     return await _made(letterhead.forms.find(one.document), paper, None)
+
+
+async def make_bulletin(
+    chain: str | None, *, conn: AsyncConnection, now: datetime, known: Known, letterhead: Letterhead
+) -> Made:
+    """通报 on all cases whose circular waits for a signature, as one draft. `chain`: only this one's, by code or id.
+
+    Raises:
+        UnknownChain, NothingToReport, TooMuchToReport, FormRefused.
+    """
+    rows = await kept.listed(
+        state=documents.State.DRAFT,
+        document=Document.CIRCULAR,
+        chain=chain,
+        after=0,
+        limit=MOST_REPORTED + 1,
+        conn=conn,
+    )
+    if not rows:
+        raise NothingToReport
+    if len(rows) > MOST_REPORTED:
+        raise TooMuchToReport
+    on = china_date(now)
+    matters = tuple(_matter(row, known, on) for row in rows)
+    bulletin = Bulletin(letterhead.office, on, matters[0].chain if chain else None, matters)
+    body = await asyncio.to_thread(render_bulletin, letterhead.forms.named(BULLETIN), bulletin)
+    return Made(f"{bulletin.title}（草稿）.docx", body)
 
 
 async def sign(
@@ -183,6 +230,22 @@ def _paper(
         office=letterhead.office,
     )
     return paper.model_copy(update={"talk": one.talk})
+
+
+def _matter(row: Row[Any], known: Known, on: date) -> Matter:
+    holder = known.directory.holder(row.post_id, on)
+    person_held = known.directory.people.get(holder) if holder else None
+    return Matter(
+        case_number=row.case_number,
+        project=row.project_name,
+        project_code=row.project_code,
+        chain=row.chain_name or "",
+        milestone=row.milestone_name,
+        due_on=row.due_on,
+        working_days_late=max(0, known.calendar.between(row.due_on, on)),
+        organisation=row.organisation_name or "",
+        responsible=person_held.name if person_held else row.post_title or "",
+    )
 
 
 async def _made(form: Form, paper: Paper, signature: Signature | None) -> Made:

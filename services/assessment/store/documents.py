@@ -38,6 +38,7 @@ SELECT one.position, one.at, CAST(one.data ->> 'rung' AS integer) AS rung, one.d
 _OF_CASE = text(f"{_DOCUMENT} AND one.aggregate_id = :case ORDER BY one.position")
 _LISTED = text(f"""{_DOCUMENT}
    AND one.data ->> 'document' <> 'urge'
+   AND (CAST(:document AS text) IS NULL OR one.data ->> 'document' = :document)
    AND (CAST(:state AS text) IS NULL OR :state =
         CASE WHEN signed.event_id IS NOT NULL THEN 'signed'
              WHEN kept.state = 'open' THEN 'draft' WHEN kept.state = 'suspended' THEN 'on_hold' ELSE 'lapsed' END)
@@ -57,14 +58,16 @@ async def of_case(case_id: UUID, *, conn: AsyncConnection) -> Found:
     return list(await conn.execute(_OF_CASE, {"case": case_id}))
 
 
-async def listed(*, state: str | None, chain: str | None, after: int, limit: int, conn: AsyncConnection) -> Found:
+async def listed(
+    *, state: str | None, document: str | None, chain: str | None, after: int, limit: int, conn: AsyncConnection
+) -> Found:
     """Those that need a signature, the oldest first. `after`: the position of the last one of the page before.
 
     Raises:
         UnknownChain: there is no such chain.
     """
     await require_chain(chain, conn=conn)
-    asked = {"state": state, "chain": chain, "after": after, "limit": limit}
+    asked = {"state": state, "document": document, "chain": chain, "after": after, "limit": limit}
     return list(await conn.execute(_LISTED, asked))
 
 

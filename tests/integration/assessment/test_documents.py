@@ -235,6 +235,25 @@ async def test_while_the_project_is_held_nothing_is_signed(late: Supervised, htt
     assert [one["rung"] for one in (await listed(http, as_(Role.CLERK), "state=on_hold"))["items"]] == [2, 3]
 
 
+async def test_all_that_wait_for_a_circular_stand_in_one_draft(
+    late: Supervised, http: httpx.AsyncClient, as_: As
+) -> None:
+    reader = as_(Role.CHIEF)
+    nothing = await http.get("/v1/circular", headers=reader)
+    assert (nothing.status_code, nothing.json()["type"]) == (409, "urn:liandu:problem:nothing-to-report")
+    await late.tell(recorded("b"), planned("b", "n", date(2026, 1, 12)))
+    await late.until("2026-03-02T10:00")
+    await signed(http, as_(Role.SUPERVISOR), 5, case_of("n"))
+    answer = await http.get("/v1/circular?chain=DISPLAY", headers=reader)
+    assert answer.status_code == 200, answer.text
+    assert unquote(answer.headers["content-disposition"]).endswith("重点项目节点逾期督办情况的通报（草稿）.docx")
+    assert "有1项重点项目节点" in text_of(answer)
+    assert "某officer" in text_of(answer)
+    circulars = await listed(http, reader, "document=circular")
+    assert [one["state"] for one in circulars["items"]] == ["draft", "signed"]
+    assert (await http.get("/v1/circular?chain=NONE", headers=reader)).status_code == 422
+
+
 async def test_an_office_that_broke_its_form_is_told_which_and_nothing_is_signed(
     late: Supervised, http: httpx.AsyncClient, as_: As, office_forms: Path
 ) -> None:

@@ -15,17 +15,16 @@ from docx.document import Document as Opened
 from docx.oxml.ns import qn
 from docx.table import Table
 
-from services.assessment import policies
-from services.assessment.documents.forms import NAMES, Form, FormRefused, Forms
-from services.assessment.documents.rendering import DRAFT, Signature, fields, render
+from services.assessment.documents.forms import BULLETIN, NAMES, Form, FormRefused, Forms
+from services.assessment.documents.rendering import DRAFT, Signature, fields, render, render_bulletin
 from services.assessment.domain import case as cases
+from services.assessment.domain.bulletin import Bulletin, Matter
 from services.assessment.domain.directory import Directory
 from services.assessment.domain.document import NobodyAddressed, State, drafted, sign, state_of
 from services.assessment.domain.extension import Who
 from services.assessment.domain.moments import CHINA
 from services.assessment.domain.names import formal_day
 from services.assessment.domain.paper import NoSuchDocument, Told, needs_signature, write
-from services.assessment.domain.policy import read_policy
 from services.assessment.domain.rules import Rules
 from services.assessment.domain.world import Acted, Heard, World
 from shared.contracts.case_documents import CaseDocumentSigned, Paper, Talk
@@ -306,10 +305,25 @@ def test_a_file_that_is_no_document_is_refused_by_name(papers: Papers, tmp_path:
         Forms(tmp_path).find(Document.CIRCULAR)
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES.values())))
+def test_a_circular_on_several_matters_reads_as_its_golden_file() -> None:
+    matters = (
+        Matter(
+            "督〔2026〕12号", "安迈铝业<增资>", "2404-1", "新型显示", "开工", date(2026, 3, 2), 21, "区工信局", "钱芳"
+        ),
+        Matter("督〔2026〕15号", "示例二期", "2404-2", "新型显示", "签约", date(2026, 3, 3), 20, "区商务局", ""),
+    )
+    bulletin = Bulletin("区链长制督查室", date(2026, 3, 31), "新型显示", matters)
+    document = docx.Document(io.BytesIO(render_bulletin(Forms().named(BULLETIN), bulletin)))
+    golden, text = GOLDEN / "bulletin.txt", text_of(document)
+    if os.environ.get("LIANDU_WRITE_GOLDEN"):
+        golden.write_text(text)
+    assert text == golden.read_text()
+    assert document.core_properties.title == "关于新型显示产业链重点项目节点逾期督办情况的通报"
+
+
+@pytest.mark.parametrize("name", forms.FORMS)
 def test_the_built_in_forms_are_those_that_are_drawn(name: str) -> None:
-    document = next(kind for kind, called in NAMES.items() if called == name)
-    assert forms.parts(Forms().find(document).body) == forms.parts(forms.drawn(name))
+    assert forms.parts(Forms().named(name).body) == forms.parts(forms.drawn(name))
 
 
 _PARAGRAPH = [
@@ -360,9 +374,9 @@ def test_a_letter_that_is_addressed_to_nobody_is_not_signed(papers: Papers) -> N
         sign(case, drafted(papers.story)[2], papers.of(2), who=Who("某人"), form="", on=date(2026, 3, 10))
 
 
-def world(rules: Rules, policy: dict[str, Any] | None = None) -> World:
-    """A milestone is due on 9 January; on the 16th its case is at rung 2."""
-    made = World.under(rules if policy is None else replace(rules, policy=read_policy(policy)))
+def world(rules: Rules) -> World:
+    """A milestone is due on 9 January; by the default policy its case is at rung 2 on the 16th."""
+    made = World.under(rules)
     for _, event in (*programme(), recorded("a"), planned("a", "m", date(2026, 1, 9))):
         made.happen(Heard(at("2026-01-05"), at("2026-01-05"), event))
     made.pass_time(at("2026-01-16", 12))
@@ -378,9 +392,8 @@ def test_a_rehearsal_signs_again_where_the_case_came_as_far(papers: Papers, rule
     as_it_was.happen(Acted(at("2026-01-16", 15), event))
     assert as_it_was.void == []
     assert as_it_was.decided[-1].event == event
-    body = policies.read_file(None)
-    later = [{**rung, "after_days": rung["after_days"] + 5} for rung in body["rung"]]
-    slower = world(rules, {**body, "version": "slower", "rung": later})
+    later = tuple(replace(rung, after_days=rung.after_days + 5) for rung in rules.policy.rungs)
+    slower = world(replace(rules, policy=replace(rules.policy, version="slower", rungs=later)))
     slower.happen(Acted(at("2026-01-16", 15), event))
     assert [void.action.event for void in slower.void] == [event]
 
