@@ -54,9 +54,10 @@ class SupervisionEvent(Event):
 
 
 class ObligationEvent(SupervisionEvent):
-    """Aggregate: obligation_id."""
+    """Aggregate: obligation_id. `on`: the day of what led to it, where that is another than the event's own."""
 
     obligation_id: UUID
+    on: date | None = None
 
 
 class ObligationOpened(ObligationEvent):
@@ -69,13 +70,23 @@ class ObligationOpened(ObligationEvent):
 
 
 class ObligationMoved(ObligationEvent):
-    """`late`: asked for after the due day, so it counts as overdue and moves nothing. `baseline` as when opened."""
+    """`late`: asked for after the due day, so it counts as overdue and moves nothing. `baseline` as when opened.
+    `planned_on`: the day that intake planned, where it planned another one; a hold moves only what is due."""
 
     type: ClassVar[str] = "cn.liandu.obligation.moved.v1"
     due_on: date
+    planned_on: date | None = None
     provisional: bool = False
     baseline: bool = False
     late: bool = False
+
+
+class ObligationDelayed(ObligationEvent):
+    """The responsible unit declared itself that it will be late; the due day stays."""
+
+    type: ClassVar[str] = "cn.liandu.obligation.delayed.v1"
+    expected_on: date
+    reason: str
 
 
 class ObligationReassigned(ObligationEvent):
@@ -200,9 +211,10 @@ class ExtensionWithdrawn(ExtensionEvent):
 
 
 class CaseEvent(SupervisionEvent):
-    """Aggregate: case_id. `number` is the case's number for people, e.g. 督〔2026〕12号."""
+    """Aggregate: case_id. `number` is the case's number for people, e.g. 督〔2026〕12号. `on` as of an obligation."""
 
     case_id: UUID
+    on: date | None = None
 
 
 class CaseOpened(CaseEvent):
@@ -329,11 +341,33 @@ class CaseReopened(CaseEvent):
     provisional: bool = False
 
 
-class LightChanged(SupervisionEvent):
-    """Aggregate: uuid5(project_id, "light"). The rule, its version and inputs stand with the light."""
+class LightWatch(Payload):
+    """What a light watches: the milestone of the start, the day planned for it, month-ends that a hold excuses."""
+
+    milestone_id: UUID
+    planned_on: date
+    state: str
+    excused: int = 0
+    suspended_on: date | None = None
+
+
+class LightEvent(SupervisionEvent):
+    """Aggregate: uuid5(project_id, "light"). `watch`: what it watches from now on, where that is new."""
+
+    project_id: UUID
+    watch: LightWatch | None = None
+
+
+class LightWatched(LightEvent):
+    """It watches something else, or stands still, or is over; how it shines is the same."""
+
+    type: ClassVar[str] = "cn.liandu.light.watched.v1"
+
+
+class LightChanged(LightEvent):
+    """The rule, its version and inputs stand with the light."""
 
     type: ClassVar[str] = "cn.liandu.light.changed.v1"
-    project_id: UUID
     light: Light
     before: Light | None = None
     rule: str

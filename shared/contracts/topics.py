@@ -179,6 +179,7 @@ SUPERVISION = Topic(
     events=(
         supervision.ObligationOpened,
         supervision.ObligationMoved,
+        supervision.ObligationDelayed,
         supervision.ObligationReassigned,
         supervision.ObligationReminded,
         supervision.ObligationMissed,
@@ -204,6 +205,7 @@ SUPERVISION = Topic(
         supervision.CaseReopened,
         case_documents.CaseTalkHeld,
         case_documents.CaseDocumentSigned,
+        supervision.LightWatched,
         supervision.LightChanged,
         supervision.CommendationProposed,
         supervision.CommendationWithdrawn,

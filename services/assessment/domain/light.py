@@ -11,7 +11,7 @@ from services.assessment.domain import moments
 from services.assessment.domain.policy import Policy, StartRule
 from services.assessment.domain.project import Project
 from services.assessment.domain.rules import Rules
-from shared.contracts.supervision import Light, LightChanged
+from shared.contracts.supervision import Light, LightChanged, LightEvent, LightWatch
 from shared.kit.working_days import WorkingCalendar
 
 START = "start"
@@ -165,7 +165,32 @@ def end(light: StartLight) -> StartLight:
     return light._replace(state=State.ENDED, suspended_on=None) if light.allows(Verb.END) else light
 
 
-def evolve(light: StartLight, event: LightChanged) -> StartLight:
+def watch_of(light: StartLight) -> LightWatch:
+    """What it watches, as it is told."""
+    return LightWatch(
+        milestone_id=light.milestone_id,
+        planned_on=light.planned_on,
+        state=light.state,
+        excused=light.excused,
+        suspended_on=light.suspended_on,
+    )
+
+
+def begin(event: LightEvent) -> StartLight:
+    """The light that the first event of one makes."""
+    assert event.watch is not None
+    watch = event.watch
+    return evolve(StartLight(light_id(event.project_id), event.project_id, watch.milestone_id, watch.planned_on), event)
+
+
+def evolve(light: StartLight, event: LightEvent) -> StartLight:
+    if event.watch is not None:
+        watch = event.watch.model_dump()
+        light = light._replace(**{**watch, "state": State(watch["state"])})
+    return _changed(light, event) if isinstance(event, LightChanged) else light
+
+
+def _changed(light: StartLight, event: LightChanged) -> StartLight:
     return light._replace(
         light=event.light,
         shown=True,

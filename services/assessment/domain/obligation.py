@@ -24,6 +24,7 @@ from shared.contracts.supervision import (
     ExtensionWithdrawn,
     ObligationCancelled,
     ObligationConfirmed,
+    ObligationDelayed,
     ObligationEvent,
     ObligationMet,
     ObligationMissed,
@@ -228,6 +229,20 @@ def opened(planned: MilestonePlanned, project: Project) -> Obligation:
     )
 
 
+def begin(event: ObligationOpened) -> Obligation:
+    """The obligation that `ObligationOpened` is of, before it."""
+    about = event.subject
+    return Obligation(
+        id=event.obligation_id,
+        milestone_id=about.milestone_id,
+        project_id=about.project_id,
+        name=about.milestone_name,
+        due_on=about.due_on,
+        planned_on=about.due_on,
+        post_id=about.responsible_post_id,
+    )
+
+
 def move(obligation: Obligation, due_on: date, rules: Rules, *, on: date) -> Events:
     """Take over a new due day. One asked for after the old one counts as overdue and moves nothing (the ladder)."""
     if not obligation.allows(Verb.MOVE):
@@ -238,6 +253,7 @@ def move(obligation: Obligation, due_on: date, rules: Rules, *, on: date) -> Eve
     moved = ObligationMoved(
         obligation_id=obligation.id,
         due_on=due_on,
+        planned_on=None if late or due_on == obligation.planned_on else due_on,
         provisional=is_provisional(due_on, rules),
         baseline=baseline,
         late=late,
@@ -245,6 +261,13 @@ def move(obligation: Obligation, due_on: date, rules: Rules, *, on: date) -> Eve
     if late or due_on == obligation.due_on:
         return [moved]
     return [moved, *_withdraw(obligation, "期限已调整，如仍需延期请重新申请")]
+
+
+def delay(obligation: Obligation, expected_on: date, reason: str) -> Events:
+    """The unit declares itself that it will be late; the due day stays."""
+    if obligation.state in FINAL:
+        return []
+    return [ObligationDelayed(obligation_id=obligation.id, expected_on=expected_on, reason=reason)]
 
 
 def reassign(obligation: Obligation, post_id: UUID, project: Project) -> Events:
@@ -365,6 +388,7 @@ def _told_late(due_on: date, on: date) -> date | None:
 def _moved(obligation: Obligation, event: ObligationMoved, on: date) -> Obligation:
     if event.late:
         return obligation._replace(asked_on=event.due_on)
+    obligation = obligation._replace(planned_on=event.planned_on or obligation.planned_on)
     if event.due_on == obligation.due_on:
         return obligation._replace(provisional=event.provisional)
     moved = obligation._replace(
@@ -377,6 +401,10 @@ def _moved(obligation: Obligation, event: ObligationMoved, on: date) -> Obligati
     if obligation.state is State.SUSPENDED:
         return moved._replace(inner=target, suspended_on=on)
     return moved._replace(state=target)
+
+
+def _delayed(obligation: Obligation, event: ObligationDelayed, _: date) -> Obligation:
+    return obligation._replace(expected_on=event.expected_on, delay_reason=event.reason)
 
 
 def _confirmed(obligation: Obligation, event: ObligationConfirmed, on: date) -> Obligation:
@@ -432,6 +460,7 @@ def _extended(obligation: Obligation, event: ExtensionGranted, on: date) -> Obli
 _EVOLVE: Mapping[type[ObligationEvent], Callable[[Obligation, Any, date], Obligation]] = {
     ObligationOpened: _opened,
     ObligationMoved: _moved,
+    ObligationDelayed: _delayed,
     ObligationReassigned: _reassigned,
     ObligationReminded: lambda obligation, _, __: obligation._replace(reminded=True),
     ObligationMissed: lambda obligation, _, __: obligation._replace(state=State.MISSED),

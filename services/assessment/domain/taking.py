@@ -13,7 +13,7 @@ from services.assessment.domain import project as projections
 from services.assessment.domain.light import light_id
 from services.assessment.domain.obligation import Obligation
 from services.assessment.domain.project import Project
-from services.assessment.domain.work import Work, planned_anew
+from services.assessment.domain.work import Work
 from shared.contracts.project_records import MilestoneReopened, ProjectCorrected
 from shared.contracts.projects import (
     MilestoneCancelled,
@@ -181,7 +181,6 @@ def _replanned(event: MilestoneReplanned, project: Project, work: Work, on: date
     moved = work.on_obligation(obligation, events, on=on)
     if moved.due_on != event.due_on:
         return
-    work.put_obligation(planned_anew(moved, event.due_on))
     light = work.lights.get(light_id(project.id))
     if light is not None and light.milestone_id == event.milestone_id:
         _watch_start(project, event.milestone_id, event.due_on, work, on)
@@ -221,8 +220,8 @@ def _cancelled(event: MilestoneCancelled, project: Project, work: Work, on: date
 
 def _delayed(event: ProjectDelayed, project: Project, work: Work, on: date) -> None:
     obligation = work.obligations.get(obligations.id_of(event.milestone_id))
-    if obligation is not None and obligation.state not in obligations.FINAL:
-        work.put_obligation(obligation._replace(expected_on=event.expected_on, delay_reason=event.reason))
+    if obligation is not None and (events := obligations.delay(obligation, event.expected_on, event.reason)):
+        work.on_obligation(obligation, events, on=on)
 
 
 def _cancel(obligation: Obligation, reason: str, project: Project, work: Work, on: date) -> None:

@@ -6,7 +6,7 @@ Nothing here reads or writes anything: whoever uses it puts the states in, and t
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from services.assessment.domain import case as cases
@@ -25,10 +25,13 @@ from shared.contracts.supervision import (
     CommendationProposed,
     CommendationWithdrawn,
     LightChanged,
+    LightEvent,
+    LightWatched,
     ObligationEvent,
 )
 
 Subject = Obligation | Case | StartLight
+E = TypeVar("E", bound=Event)
 
 DUE = "due"
 CLIMB = "climb"
@@ -108,7 +111,7 @@ class Work:
     ) -> Obligation:
         """Take these events of an obligation; `on`: the day they happened, today when left out."""
         day = on or self.on
-        for event in events:
+        for event in self._dated(events, day):
             obligation = obligations.evolve(obligation, event, on=day)
             self.facts.append(Decided(obligation.id, event, self.now))
         self.put_obligation(obligation)
@@ -123,7 +126,7 @@ class Work:
 
     def on_case(self, case: Case, events: Iterable[CaseEvent], *, on: date | None = None) -> Case:
         day = on or self.on
-        for event in events:
+        for event in self._dated(events, day):
             case = cases.evolve(case, event, self.rules_of(case), on=day)
             self.facts.append(Decided(case.id, event, self.now))
         self.cases[case.id] = case
@@ -134,7 +137,13 @@ class Work:
         return case
 
     def on_light(self, light: StartLight, events: Iterable[LightChanged]) -> StartLight:
-        for event in events:
+        """Take these events of a light; that it watches something else is told with the first, or by itself."""
+        told: list[LightEvent] = [*events]
+        before, watch = self.lights.get(light.id), lights.watch_of(light)
+        if before is None or lights.watch_of(before) != watch:
+            first, *rest = told or [LightWatched(project_id=light.project_id)]
+            told = [first.model_copy(update={"watch": watch}), *rest]
+        for event in told:
             light = lights.evolve(light, event)
             self.facts.append(Decided(light.id, event, self.now))
         self.put_light(light)
@@ -148,6 +157,10 @@ class Work:
         else:
             self.proposed.discard(event.commendation_id)
         self.facts.append(Decided(event.commendation_id, event, self.now))
+
+    def _dated(self, events: Iterable[E], day: date) -> Iterable[E]:
+        """With their day, where it is not today's: what is folded again later must know it."""
+        return events if day == self.on else [event.model_copy(update={"on": day}) for event in events]
 
     def watch(self, subject: Subject, kind: str, due_at: datetime) -> None:
         """Look at this subject again at this instant, or in the next working morning when it has passed."""
@@ -171,8 +184,3 @@ class Work:
 
     def _unwatch(self, subject: UUID, kind: str) -> None:
         self.alarms[subject, kind] = None
-
-
-def planned_anew(obligation: Obligation, due_on: date) -> Obligation:
-    """Intake planned this day: a hold of the project, later, moves `due_on` and not this one."""
-    return obligation._replace(planned_on=due_on)

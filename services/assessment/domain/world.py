@@ -153,6 +153,10 @@ class World:
                 self._fire(due)
         self._move_to(until)
 
+    def alarms(self) -> dict[tuple[UUID, str], datetime]:
+        """When each subject is looked at again, by kind."""
+        return {(one.subject, one.kind): one.due_at for one in self._set.values() if one.kind in KINDS}
+
     def _due(self) -> list[_Waiting]:
         """What is due at the next instant. An alarm that was set anew, or taken away, counts no more."""
         at, due = self._alarms[0].due_at, []
