@@ -140,12 +140,17 @@ def review(light: StartLight, project: Project, rules: Rules, *, on: date) -> li
     ]
 
 
-def wake_at(light: StartLight, rules: Rules, *, on: date) -> datetime | None:
-    """The next look: the first working morning after the month, once the planned month is over."""
+def wake_at(light: StartLight, rules: Rules, *, now: datetime) -> datetime | None:
+    """The next look: a month's first working morning, this one's while it is ahead, once the planned month is over."""
     if light.state is not State.WATCHING:
         return None
-    first = moments.first_of_next_month(max(on, light.planned_on))
-    return rules.morning(rules.calendar.add(first, 0).day)
+    on = moments.china_date(now)
+    look = _look_of(max(on.replace(day=1), moments.first_of_next_month(light.planned_on)), rules)
+    return look if look > now else _look_of(moments.first_of_next_month(on), rules)
+
+
+def _look_of(first_of_month: date, rules: Rules) -> datetime:
+    return rules.morning(rules.calendar.add(first_of_month, 0).day)
 
 
 def suspend(light: StartLight, *, on: date) -> StartLight:

@@ -147,7 +147,7 @@ class Work:
             light = lights.evolve(light, event)
             self.facts.append(Decided(light.id, event, self.now))
         self.put_light(light)
-        self._watch(light, LIGHT, lights.wake_at(light, self.rules, on=self.on))
+        self._watch(light, LIGHT, lights.wake_at(light, self.rules, now=self.now))
         return light
 
     def on_commendation(self, event: CommendationProposed | CommendationWithdrawn) -> None:

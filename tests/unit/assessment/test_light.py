@@ -64,7 +64,7 @@ def test_starting_ends_it_in_green(project: Project, rules: Rules) -> None:
     started = project._replace(stage=Stage.STARTED)
     ended = seen(lights.end(red), started, rules, date(2026, 7, 10))
     assert (ended.light, ended.state) == (Light.GREEN, State.ENDED)
-    assert lights.wake_at(ended, rules, on=date(2026, 7, 10)) is None
+    assert lights.wake_at(ended, rules, now=datetime(2026, 7, 10, 14, tzinfo=CHINA)) is None
 
 
 def test_month_ends_of_a_hold_do_not_count(project: Project, rules: Rules) -> None:
@@ -83,8 +83,16 @@ def test_a_hold_before_the_planned_month_excuses_nothing(project: Project, rules
 
 def test_it_is_looked_at_on_the_first_working_morning_after_a_month(project: Project, rules: Rules) -> None:
     light = a_light(project)
-    assert lights.wake_at(light, rules, on=date(2026, 1, 5)) == datetime(2026, 4, 1, 9, tzinfo=CHINA)
-    assert lights.wake_at(light, rules, on=date(2026, 9, 3)) == datetime(2026, 10, 8, 9, tzinfo=CHINA)
+    looks = {
+        "2026-01-05 08:00": "2026-04-01 09:00",
+        "2026-09-03 14:00": "2026-10-08 09:00",
+        "2026-10-04 14:00": "2026-10-08 09:00",  # the month begins with holidays
+        "2026-10-08 08:00": "2026-10-08 09:00",
+        "2026-10-08 09:00": "2026-11-02 09:00",
+    }
+    for now, look in looks.items():
+        found = lights.wake_at(light, rules, now=datetime.fromisoformat(f"{now}+08:00"))
+        assert found == datetime.fromisoformat(f"{look}+08:00")
 
 
 def test_month_end_reds_are_counted_running(project: Project, rules: Rules) -> None:
