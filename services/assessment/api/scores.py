@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,12 +16,15 @@ from services.assessment.domain.scoring.publishing import Opened, Record, differ
 from services.assessment.domain.scoring.quarter import Quarter
 from services.assessment.handlers import scoring as handlers
 from services.assessment.handlers.scoring import PeriodScores
-from services.assessment.policies.scoring import Scoring
+from services.assessment.policies.scoring import Scoring, parse_scoring
 from services.assessment.store import scoring as store
 from services.assessment.store.scoring import Issue
 from shared.contracts.scores import ChainScore
 from shared.kit.errors import NotFound
-from shared.kit.web.http import Answer, By, reply
+from shared.kit.web.http import Answer, By, reading, reply
+from shared.kit.web.security import Role
+
+_Judge = Annotated[AsyncConnection, Depends(reading(Role.REVIEWER, Role.SUPERVISOR, Role.CHIEF, Role.OPERATOR))]
 
 
 class NoSuchChain(NotFound):
@@ -35,6 +38,14 @@ class Correction(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     reason: str = Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")
+
+
+class Trial(BaseModel):
+    """`document`: scoring rules as YAML, as they would stand in the file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    document: str = Field(min_length=1, max_length=50_000)
 
 
 class PeriodState(StrEnum):
@@ -165,6 +176,65 @@ class ChainScoreShown(PeriodShown):
     differs: bool
 
 
+class PointsTried(Shown):
+    """An indicator's points by the rules that hold and by those tried; null where there is no such indicator."""
+
+    key: str
+    name: str
+    points: str | None
+    tried_points: str | None
+
+
+class StandingTried(Shown):
+    chain_id: UUID
+    chain_code: str
+    chain_name: str
+    rank: int | None
+    total: str | None
+    tried_rank: int | None
+    tried_total: str | None
+    indicators: tuple[PointsTried, ...]
+
+    @classmethod
+    def of(cls, now: ChainScore, tried: ChainScore) -> Self:
+        holds, would = ({one.key: one for one in score.indicators} for score in (now, tried))
+        points = [
+            PointsTried(
+                key=key,
+                name=(would.get(key) or holds[key]).name,
+                points=holds[key].points if key in holds else None,
+                tried_points=would[key].points if key in would else None,
+            )
+            for key in {**would, **holds}
+        ]
+        return cls(
+            chain_id=now.chain_id,
+            chain_code=now.chain_code,
+            chain_name=now.chain_name,
+            rank=now.rank,
+            total=now.total,
+            tried_rank=tried.rank,
+            tried_total=tried.total,
+            indicators=tuple(points),
+        )
+
+
+class TriedShown(PeriodShown):
+    """`table_version`: of the rules that hold; `tried_version`: of those tried. In the order of the league by these."""
+
+    tried_version: str
+    standings: tuple[StandingTried, ...]
+
+
+class RulesShown(Shown):
+    """The scoring rules in force, as their document says them."""
+
+    version: str
+    name: str
+    in_force_from: date
+    document: str
+
+
 def router(office: Office, scoring: Scoring) -> APIRouter:
     routes = APIRouter(tags=["scores"])
     knowledge = office.knowledge
@@ -187,6 +257,27 @@ def router(office: Office, scoring: Scoring) -> APIRouter:
             stated=tuple(IssuedShown(number=number, opened=OpenedShown.of(opened)) for number, opened in stated),
             differs=bool(stated) and differs(one, stated[-1][1]),
         )
+        return reply(Answer(shown))
+
+    @routes.get("/v1/scoring")
+    async def show_rules(conn: Reader) -> Response:
+        """The rules that periods not yet published are worked out by."""
+        table = scoring.table
+        shown = RulesShown(
+            version=table.version, name=table.name, in_force_from=table.in_force_from, document=scoring.document
+        )
+        return reply(Answer(shown))
+
+    @routes.post("/v1/scores/{period}:try")
+    async def try_rules(period: str, body: Trial, conn: _Judge, now: Now) -> Response:
+        """What a quarter would come to by other rules. Nothing is kept; rules that cannot be used are refused with
+        place and reason."""
+        tried = await handlers.try_rules(
+            Quarter.of(period), parse_scoring(body.document), conn=conn, now=now, knowledge=knowledge, scoring=scoring
+        )
+        holds = {one.score.chain_id: one.score for one in tried.scores.now}
+        standings = tuple(StandingTried.of(holds[one.score.chain_id], one.score) for one in tried.otherwise)
+        shown = TriedShown(**_period(tried.scores), tried_version=tried.table.version, standings=standings)
         return reply(Answer(shown))
 
     @routes.post("/v1/scores/{period}:publish")

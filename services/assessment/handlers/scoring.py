@@ -49,6 +49,29 @@ async def look(
     return await _look(quarter, await knowledge.read(conn), conn=conn, now=now, scoring=scoring)
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A period by the rules that hold (`scores.now`), and by others, in the order of the league by those."""
+
+    scores: PeriodScores
+    table: Table
+    otherwise: tuple[Opened, ...]
+
+
+async def try_rules(
+    quarter: Quarter, table: Table, *, conn: AsyncConnection, now: datetime, knowledge: Knowledge, scoring: Scoring
+) -> Tried:
+    """What a period would come to by other rules, whenever these are to be in force.
+
+    Raises:
+        PeriodNotBegun, NotInForce.
+    """
+    known = await knowledge.read(conn)
+    scores = await _look(quarter, known, conn=conn, now=now, scoring=scoring)
+    otherwise = _standings(table, quarter, known, await _ground(known, table, conn=conn), today=scores.on)
+    return Tried(scores, table, otherwise)
+
+
 async def publish(
     quarter: Quarter,
     *,
@@ -120,8 +143,20 @@ async def _look(
     issues = await store.issues(quarter.label, conn=conn)
     table = parse_scoring(issues[-1].document) if issues else scoring.table
     publishing.require_scored(quarter, table, today=today)
+    ground = await _ground(known, table, conn=conn)
+    return PeriodScores(
+        quarter=quarter,
+        table=table,
+        on=today,
+        now=_standings(table, quarter, known, ground, today=today),
+        stated=await store.stated(quarter.label, conn=conn),
+        issues=issues,
+    )
+
+
+async def _ground(known: Known, table: Table, *, conn: AsyncConnection) -> Ground:
     projects, targets = await store.ledgers(conn=conn)
-    ground = Ground(
+    return Ground(
         ledgers=projects,
         duties=await store.duties(conn=conn),
         targets=targets,
@@ -129,18 +164,11 @@ async def _look(
         began_on=known.began_on,
         report_day=table.report_day,
     )
-    return PeriodScores(
-        quarter=quarter,
-        table=table,
-        on=today,
-        now=publishing.standings(table, quarter, _chains(known), gather(ground, quarter, today=today)),
-        stated=await store.stated(quarter.label, conn=conn),
-        issues=issues,
-    )
 
 
-def _chains(known: Known) -> list[Chain]:
-    return [(one.id, one.code, one.name) for one in known.directory.chains.values()]
+def _standings(table: Table, quarter: Quarter, known: Known, ground: Ground, *, today: date) -> tuple[Opened, ...]:
+    chains: list[Chain] = [(one.id, one.code, one.name) for one in known.directory.chains.values()]
+    return publishing.standings(table, quarter, chains, gather(ground, quarter, today=today))
 
 
 async def _issue(

@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from services.assessment.domain.scoring import rules
 from services.assessment.domain.scoring.measures import MEANINGS, Measure
 from services.assessment.domain.scoring.rules import By, Scheduled
+from services.assessment.policies.reasons import place_of, reason_of
 from shared.kit.errors import Invalid
 
 DEFAULT = Path(__file__).with_name("scoring.yaml")
@@ -61,6 +62,8 @@ def parse_scoring(text: str) -> rules.Table:
         data = yaml.load(text, _Loader)
     except yaml.YAMLError as error:
         raise ScoringRefused(_line_of(error), f"不是有效的YAML：{_problem_of(error)}") from error
+    except (ValueError, RecursionError) as error:
+        raise ScoringRefused("scoring", "有日期或数字不存在（如2月30日），或层次过深") from error
     return table_of(data)
 
 
@@ -74,11 +77,17 @@ def table_of(data: object) -> rules.Table:
         return _Document.model_validate(data).table()
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise ScoringRefused(_place(first["loc"]), _reason(first)) from error
+        raise ScoringRefused(place_of(first["loc"], whole="scoring"), reason_of(first)) from error
 
 
 class _Loader(yaml.SafeLoader):
-    """A key named twice would be a rule that silently does not hold."""
+    """A key named twice would be a rule that silently does not hold; references can grow without end."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.MarkedYAMLError(problem="不支持引用（*）", problem_mark=mark)
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
@@ -342,47 +351,6 @@ class _Document(_Part):
             ties=self.ties,
             report_day=self.report_day,
         )
-
-
-_REASONS = {
-    "missing": "缺少这一项",
-    "extra_forbidden": "没有这一项，请核对拼写",
-    "string_type": "必须是文字",
-    "string_too_short": "不能为空",
-    "string_pattern_mismatch": "写法不对",
-    "string_too_long": "过长",
-    "too_short": "项数不足",
-    "too_long": "项数过多",
-    "greater_than": "必须大于0",
-    "greater_than_equal": "不得小于{ge}",
-    "less_than_equal": "不得大于{le}",
-    "int_type": "必须是整数",
-    "model_type": "必须是一组“键: 值”",
-    "model_attributes_type": "必须是一组“键: 值”",
-    "tuple_type": "必须是列表",
-    "literal_error": "只能是{expected}",
-    "enum": "只能是{expected}",
-    "date_from_datetime_parsing": "必须是日期，如 2026-01-01",
-    "date_type": "必须是日期，如 2026-01-01",
-}
-
-
-def _reason(error: Any) -> str:
-    if error["type"] == "value_error":
-        return str(error["ctx"]["error"])
-    reason = _REASONS.get(error["type"])
-    return str(error["msg"]) if reason is None else reason.format(**error.get("ctx", {}))
-
-
-def _place(loc: tuple[int | str, ...]) -> str:
-    """`indicators[2].ratio.target`, counted from 1 as people count; without the branches of a choice."""
-    place = ""
-    for step in loc:
-        if isinstance(step, int):
-            place += f"[{step + 1}]"
-        elif not step.startswith(("function-", "literal[", "constrained-", "lax-", "nullable")):
-            place += f".{step}" if place else step
-    return place or "scoring"
 
 
 def _line_of(error: yaml.YAMLError) -> str:

@@ -208,6 +208,24 @@ async def test_without_targets_signings_are_not_applicable_and_say_so(
     assert standing["indicators"][0]["why_not"] == "《年度招商项目计划清单》中没有该链2026年的目标"
 
 
+async def test_other_rules_are_tried_and_nothing_is_kept(heard: Heard, http: httpx.AsyncClient, as_: As) -> None:
+    await a_quarter(heard)
+    rules = (await http.get("/v1/scoring", headers=as_(Role.CLERK))).json()
+    assert rules["version"] == "scoring-2026.1"
+    other = rules["document"].replace("scoring-2026.1", "scoring-2027.1").replace("aim: 80%", "aim: 100%")
+    other = other.replace("weight: 15\n    cap: 15", "weight: 30\n    cap: none", 1)
+    tried = await http.post("/v1/scores/2026-Q1:try", json={"document": other}, headers=as_(Role.SUPERVISOR))
+    assert tried.status_code == 200, tried.text
+    [standing] = tried.json()["standings"]
+    # 72.5 of the 85 that are applicable; 100 points are spread over them now, 115 by the rules tried.
+    assert (standing["total"], standing["tried_total"]) == ("85.29", "98.09")
+    assert tried.json()["tried_version"] == "scoring-2027.1"
+    assert (await league(http, as_))["table_version"] == "scoring-2026.1"
+    wrong = other.replace("count: starts_due", "count: remarks")
+    refused = await http.post("/v1/scores/2026-Q1:try", json={"document": wrong}, headers=as_(Role.SUPERVISOR))
+    assert (refused.status_code, refused.json()["place"]) == (422, "indicators[2].ratio.target.count")
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [("2026-Q5", 422), ("2026-Q3", 422), ("2025-Q4", 422), ("2026-Q1/NOBODY", 404)],

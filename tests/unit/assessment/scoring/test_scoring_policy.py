@@ -1,5 +1,6 @@
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -89,6 +90,9 @@ def test_what_the_rule_against_formalism_forbids_cannot_be_measured(measure: str
         ("a: [", "第1行第5列"),
         ("version: x\nversion: y", "第2行第1列"),
         ("version: !!python/object:os.system x", "第1行第10列"),
+        ("a: &one 1\nb: *one", "第2行第4列"),
+        ("in_force_from: 2026-02-30", "scoring"),
+        ("[" * 5000, "scoring"),
         ("", "scoring"),
         ("- a", "scoring"),
     ],
@@ -97,3 +101,9 @@ def test_what_is_no_document_is_refused_with_its_line(text: str, place: str) -> 
     with pytest.raises(ScoringRefused) as refused:
         parse_scoring(text)
     assert refused.value.place == place
+
+
+def test_the_guide_names_all_that_may_be_measured() -> None:
+    guide = (Path(__file__).parents[4] / "docs" / "scoring.md").read_text(encoding="utf-8")
+    rows = [f"| `{one}` {MEANINGS[one].name} | {MEANINGS[one].of} | {MEANINGS[one].unit or '—'} |" for one in Measure]
+    assert "\n".join(rows) in guide
