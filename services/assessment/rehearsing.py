@@ -12,11 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.assessment.api.rehearsals import found
 from services.assessment.domain.moments import at
-from services.assessment.domain.policy import read_policy
 from services.assessment.domain.rehearsal import Rehearsal, Trial
 from services.assessment.domain.rules import Rules
 from services.assessment.domain.world import World
 from services.assessment.handlers.known import Knowledge, Known
+from services.assessment.policies.document import read_policy
 from services.assessment.store import rehearsals as store
 from services.assessment.store.happenings import count, happenings
 from services.assessment.store.rehearsals import Kept, State

@@ -14,9 +14,9 @@ from services.assessment import policies
 from services.assessment.domain import case as cases
 from services.assessment.domain import obligation as obligations
 from services.assessment.domain.moments import CHINA
-from services.assessment.domain.policy import read_policy
 from services.assessment.domain.rules import Rules
 from services.assessment.domain.world import Acted, Happening, Heard, Published, World
+from services.assessment.policies.document import read_policy
 from shared.contracts.event import Event
 from shared.contracts.programme import (
     ChainCategory,

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.assessment.api import wording
 from services.assessment.api.access import Keeper, Office, Page
 from services.assessment.domain.directory import Directory
-from services.assessment.domain.policy import read_policy
 from services.assessment.domain.rehearsal import Case, Counts, Difference, LightOtherwise, Otherwise, Shown, Telling
+from services.assessment.policies.document import read_policy
 from services.assessment.store import rehearsals as store
 from services.assessment.store.rehearsals import Asked, Kept, State
 from shared.contracts.supervision import Addressee, CaseEscalated

@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assessment.domain.directory import Directory
 from services.assessment.domain.moments import china_date
-from services.assessment.domain.policy import Policy, read_policy
+from services.assessment.domain.policy import Policy, PolicyRefused
 from services.assessment.domain.rules import Rules
+from services.assessment.policies.document import read_policy
 from services.assessment.store import programme
 from services.assessment.store import rules as kept
 from services.assessment.store.rules import RulesAreChanging, Standing
@@ -23,6 +24,13 @@ FIRST_RUN = "first run"
 
 class PolicyChanged(RuntimeError):
     """The policy's file was changed under the version that cases have begun with; a change needs a new version."""
+
+
+class PolicyUnreadable(RuntimeError):
+    """A policy that was installed is not of the shape that is read: nothing was released in which it was."""
+
+    def __init__(self, version: str, refused: PolicyRefused) -> None:
+        super().__init__(f"installed policy {version}: {refused.message}")
 
 
 class NotBegun(Conflict):
@@ -134,9 +142,10 @@ class Knowledge:
 
     async def _read_policies(self, conn: AsyncConnection) -> dict[str, Policy]:
         bodies = await kept.policies(conn=conn)
+        policies = {version: _read(version, body) for version, body in bodies.items()}
         if bodies.get(self.policy.version, self.body) != self.body:
             raise PolicyChanged(f"policy {self.policy.version} differs from what is in force; give it a new version")
-        return {version: read_policy(body) for version, body in bodies.items()}
+        return policies
 
     async def _read_calendar(self, revision: int, conn: AsyncConnection) -> WorkingCalendar:
         if self._calendar is None or self._calendar[0] != revision:
@@ -150,3 +159,10 @@ class Knowledge:
         if self._directory is None or self._directory[0] != revision:
             self._directory = (revision, await programme.load(conn=conn))
         return self._directory[1]
+
+
+def _read(version: str, body: Mapping[str, Any]) -> Policy:
+    try:
+        return read_policy(body)
+    except PolicyRefused as refused:
+        raise PolicyUnreadable(version, refused) from refused

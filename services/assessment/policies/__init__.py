@@ -1,17 +1,5 @@
-"""The default policy as data."""
+"""The policy and the scoring rules as data: the documents, and what reads them."""
 
-import tomllib
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from services.assessment.policies.document import read_file
 
-DEFAULT = Path(__file__).with_name("default.toml")
-
-
-def read_file(path: Path | None) -> Mapping[str, Any]:
-    """The data of a policy file; of the default one when none is named.
-
-    Raises:
-        ValueError: the file is not TOML (tomllib names line and column).
-    """
-    return tomllib.loads((path or DEFAULT).read_text(encoding="utf-8"))
+__all__ = ["read_file"]

@@ -94,8 +94,8 @@ async def test_another_ladder_says_who_would_have_heard_what_and_when(
     lived: Supervised, http: httpx.AsyncClient, as_: As
 ) -> None:
     policy = deepcopy(POLICY)
-    policy["rung"][0]["to"] = ["task_force"]
-    policy["rung"][1]["after_days"] = 8
+    policy["rungs"][0]["to"] = ["task_force"]
+    policy["rungs"][1]["after_days"] = 8
     result = await tried(lived, http, as_, policy=policy)
     assert result["told"]["totals"]["otherwise"] == len(result["told"]["otherwise"]) > 0
     first = next(one for one in result["told"]["otherwise"] if one["what"] == "催办（第1级）")
@@ -121,12 +121,12 @@ async def test_a_calendar_is_tried(lived: Supervised, http: httpx.AsyncClient, a
 
 async def test_what_cannot_be_tried_is_refused_with_the_place(http: httpx.AsyncClient, as_: As) -> None:
     bad = deepcopy(POLICY)
-    bad["rung"][1]["after_days"] = 1
+    bad["rungs"][1]["after_days"] = 1
     for changes in ({"policy": bad}, {"policy": None}, {"to_day": "2026-01-01"}, {"to_day": "2040-01-01"}):
         answer = await http.post("/v1/rehearsals", json={**ASKED, **changes}, headers=as_(Role.SUPERVISOR))
         assert answer.status_code == 422, answer.text
     answer = await http.post("/v1/rehearsals", json={**ASKED, "policy": bad}, headers=as_(Role.SUPERVISOR))
-    assert answer.json()["place"] == "rung[2].after_days"
+    assert answer.json()["place"] == "rungs[2].after_days"
 
 
 async def test_what_is_no_longer_wanted_is_not_carried_out(

@@ -8,7 +8,7 @@ from services.assessment import policies
 from services.assessment.domain import taking
 from services.assessment.domain.moments import CHINA, china_date
 from services.assessment.handlers import calendar, facts, people
-from services.assessment.handlers.known import PolicyChanged
+from services.assessment.handlers.known import PolicyChanged, PolicyUnreadable
 from services.assessment.handlers.watch import Watch, pending
 from shared.contracts.examples import examples
 from shared.contracts.ids import obligation_id
@@ -358,7 +358,7 @@ async def test_a_case_keeps_the_policy_it_began_with(supervised: Supervised) -> 
     await supervised.until("2026-01-12T10:00")
     stricter = copy.deepcopy(dict(policies.read_file(None)))
     stricter["version"] = "stricter"
-    stricter["rung"][1]["after_days"] = 2
+    stricter["rungs"][1]["after_days"] = 2
     supervised.restart(stricter)
     await supervised.tell(planned("a", "n", date(2026, 1, 13)))
     await supervised.until("2026-01-23T10:00")
@@ -370,9 +370,17 @@ async def test_a_case_keeps_the_policy_it_began_with(supervised: Supervised) -> 
 async def test_a_policy_changed_under_its_version_is_refused(supervised: Supervised) -> None:
     await supervised.tell(recorded("a"))
     changed = copy.deepcopy(dict(policies.read_file(None)))
-    changed["rung"][1]["after_days"] = 2
+    changed["rungs"][1]["after_days"] = 2
     supervised.restart(changed)
     with pytest.raises(PolicyChanged):
+        await supervised.tell(recorded("b"))
+
+
+async def test_an_installed_policy_of_another_shape_is_refused_by_its_version(supervised: Supervised) -> None:
+    await supervised.tell(recorded("a"))
+    old = '{"version": "old", "rung": []}'
+    await supervised.rows(f"INSERT INTO policy (version, body, since) VALUES ('old', '{old}', now()) RETURNING 1")
+    with pytest.raises(PolicyUnreadable, match=r"installed policy old: .*旧格式"):
         await supervised.tell(recorded("b"))
 
 

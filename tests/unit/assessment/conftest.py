@@ -4,9 +4,9 @@ import pytest
 
 from services.assessment import policies
 from services.assessment.domain.directory import Directory
-from services.assessment.domain.policy import read_policy
 from services.assessment.domain.project import Project, fold
 from services.assessment.domain.rules import Rules
+from services.assessment.policies.document import read_policy
 from shared.kit.working_days import published
 from tests.support.supervised import programme, recorded
 

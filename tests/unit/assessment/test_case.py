@@ -14,9 +14,10 @@ from services.assessment.domain import obligation as obligations
 from services.assessment.domain.case import TABLE, Case, Feedback, State, Verb
 from services.assessment.domain.directory import Directory
 from services.assessment.domain.moments import CHINA, china_date
-from services.assessment.domain.policy import LADDER, read_policy
+from services.assessment.domain.policy import LADDER
 from services.assessment.domain.project import Project, fold
 from services.assessment.domain.rules import NotNow, Rules
+from services.assessment.policies.document import read_policy
 from shared.contracts.programme import Tier
 from shared.contracts.projects import MilestonePlanned
 from shared.contracts.supervision import CaseEscalated, CaseFeedbackSentBack, CaseRescheduled

@@ -25,7 +25,7 @@ SOUND = {"DATABASE_URL": "postgresql://a:b@c/d", "KAFKA_BOOTSTRAP": "k:1", "PORT
             "mysql://a:hidden@b/c",
             "LIANDU_ADMIN_DATABASE_URL: must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
         ),
-        (AssessmentSettings, "POLICY_FILE", "/nowhere.toml", "LIANDU_POLICY_FILE: Path does not point to a file"),
+        (AssessmentSettings, "POLICY_FILE", "/nowhere.yaml", "LIANDU_POLICY_FILE: Path does not point to a file"),
     ],
 )
 def test_a_wrong_setting_is_named_without_its_value(
