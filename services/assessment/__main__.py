@@ -1,5 +1,5 @@
 """Supervision as a process: `python -m services.assessment` serves, with `migrate` it migrates, with `rehearse ID` it
-carries out a rehearsal that was asked for."""
+carries out a rehearsal that was asked for, with `rebuild [--check]` it folds all state again from journal and log."""
 
 import asyncio
 import os
@@ -11,18 +11,20 @@ from uuid import UUID
 from services.assessment import api, policies
 from services.assessment.api.access import Office
 from services.assessment.documents.forms import Forms
-from services.assessment.handlers import facts, measures, timers, watch
+from services.assessment.handlers import facts, measures, rebuilding, timers, watch
 from services.assessment.handlers.documents import Letterhead
 from services.assessment.handlers.known import Knowledge
 from services.assessment.policies.scoring import read_scoring
 from services.assessment.rehearsing import COMMAND, NICENESS, Rehearsing, carry_out
 from services.assessment.settings import AssessmentSettings
 from shared.kit import telemetry
+from shared.kit.clock import open_clock
 from shared.kit.process.declaration import Service
 from shared.kit.process.service import serve_or_migrate
 from shared.kit.settings import read_secrets
 
 NAME = "assessment"
+DIFFERENT = 3
 MIGRATIONS = Path(__file__).parent / "store" / "migrations"
 
 
@@ -58,8 +60,24 @@ def rehearse(rehearsal_id: str) -> None:
     asyncio.run(carry_out(UUID(rehearsal_id), database_url=url, policy=policy))
 
 
+def rebuild(*, check: bool) -> None:
+    """Exit code 0: all stands as it follows. 3: some of it does not; it is named, and with `check` left as it is."""
+    settings = AssessmentSettings()
+    telemetry.configure_logging(NAME, form=settings.log_format)
+    knowledge = Knowledge(policies.read_file(settings.policy_file))
+    now = open_clock(settings.clock, env=settings.env).now()
+    differ = asyncio.run(
+        rebuilding.rebuild(settings.database_url.get_secret_value(), now=now, knowledge=knowledge, check=check)
+    )
+    for one in differ:
+        print(f"{one.table} {one.id}\n  stands:  {one.stands}\n  follows: {one.follows}")  # noqa: T201
+    sys.exit(DIFFERENT if differ else 0)
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
+        case ["rebuild", *options] if set(options) <= {"--check"}:
+            rebuild(check=bool(options))
         case [command, rehearsal_id] if command == COMMAND:
             rehearse(rehearsal_id)
         case _:

@@ -3,13 +3,17 @@
 from collections.abc import AsyncIterator
 from datetime import datetime
 from operator import attrgetter
+from typing import Any, cast
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assessment.domain.acting import ACTIONS
+from services.assessment.domain.rebuilding import Logged
 from services.assessment.domain.world import Acted, Happening, Heard, Published
+from shared.contracts.event import Event
 from shared.contracts.programme import PROGRAMME
 from shared.contracts.projects import PROJECTS
+from shared.contracts.supervision import SupervisionEvent
 from shared.contracts.topics import EVENT_TYPES
 from shared.kit.database import fetch
 from shared.kit.working_days import YearTable
@@ -30,7 +34,19 @@ SELECT at, type, CAST(data AS text) AS data
  WHERE type = ANY ($1::text[]) AND at < $2
  ORDER BY position
 """
-_IMPORTED = "SELECT year, holidays, make_up_days, source, imported_at FROM calendar_year WHERE imported_at < $1"
+_LOGGED = """
+SELECT position, event_id, aggregate_id, seq, at, type, CAST(data AS text) AS data
+  FROM event_log
+ WHERE position > $1
+ ORDER BY position
+ LIMIT $2
+"""
+_IMPORTED = """
+SELECT year, holidays, make_up_days, source, imported_at
+  FROM calendar_year
+ WHERE imported_at < $1
+ ORDER BY imported_at, year
+"""
 
 
 async def count(until: datetime, *, conn: AsyncConnection) -> int:
@@ -42,26 +58,51 @@ async def count(until: datetime, *, conn: AsyncConnection) -> int:
 async def happenings(until: datetime, *, conn: AsyncConnection) -> AsyncIterator[list[Happening]]:
     """All that happened before `until`, in order, in pages of `PAGE` facts with what people did in between."""
     between = await _acted_and_published(until, conn)
-    after = 0
-    while rows := await fetch(conn, _HEARD, after, list(_TOPICS), until, PAGE):
-        after = rows[-1]["position"]
+    async for heard in journal(until, conn=conn):
         page: list[Happening] = []
-        for row in rows:
-            while between and between[-1].at < row["consumed_at"]:
+        for one in heard:
+            while between and between[-1].at < one.at:
                 page.append(between.pop())
-            event = EVENT_TYPES[row["type"]].model_validate_json(row["data"])
-            page.append(Heard(row["consumed_at"], row["at"], event))
+            page.append(one)
         yield page
     yield between[::-1]
 
 
+async def journal(until: datetime, *, conn: AsyncConnection) -> AsyncIterator[list[Heard]]:
+    """What was heard of other services before `until`, in pages."""
+    after = 0
+    while rows := await fetch(conn, _HEARD, after, list(_TOPICS), until, PAGE):
+        after = rows[-1]["position"]
+        yield [Heard(row["consumed_at"], row["at"], _event(row)) for row in rows]
+
+
+async def log(*, conn: AsyncConnection) -> AsyncIterator[list[Logged]]:
+    """Supervision's own facts, in pages."""
+    after = 0
+    while rows := await fetch(conn, _LOGGED, after, PAGE):
+        after = rows[-1]["position"]
+        yield [Logged(row["event_id"], row["aggregate_id"], row["seq"], row["at"], _event(row)) for row in rows]
+
+
+async def imported(until: datetime, *, conn: AsyncConnection) -> list[Published]:
+    """The years' calendars that came before `until`, in order."""
+    rows = await fetch(conn, _IMPORTED, until)
+    return [
+        Published(
+            row["imported_at"],
+            YearTable(row["year"], frozenset(row["holidays"]), frozenset(row["make_up_days"]), row["source"]),
+        )
+        for row in rows
+    ]
+
+
 async def _acted_and_published(until: datetime, conn: AsyncConnection) -> list[Happening]:
     """What people did, and the years' calendars that came: the last first."""
-    found: list[Happening] = [
-        Acted(row["at"], EVENT_TYPES[row["type"]].model_validate_json(row["data"]))  # type: ignore[arg-type]
-        for row in await fetch(conn, _ACTED, [kind.type for kind in ACTIONS], until)
-    ]
-    for row in await fetch(conn, _IMPORTED, until):
-        table = YearTable(row["year"], frozenset(row["holidays"]), frozenset(row["make_up_days"]), row["source"])
-        found.append(Published(row["imported_at"], table))
+    rows = await fetch(conn, _ACTED, [kind.type for kind in ACTIONS], until)
+    found: list[Happening] = [Acted(row["at"], cast(SupervisionEvent, _event(row))) for row in rows]
+    found += await imported(until, conn=conn)
     return sorted(found, key=attrgetter("at"))[::-1]
+
+
+def _event(row: Any) -> Event:
+    return EVENT_TYPES[row["type"]].model_validate_json(row["data"])

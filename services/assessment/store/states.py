@@ -214,6 +214,11 @@ async def save_obligations(kept: Iterable[Kept[Obligation]], *, conn: AsyncConne
     await _EXTENSIONS.upsert([_extension_row(one.state) for one in written if one.state.extension], conn=conn)
 
 
+async def save_extensions(extended: Iterable[Obligation], *, conn: AsyncConnection) -> None:
+    """Write the extension that each of these has; the obligation itself is written elsewhere."""
+    await _EXTENSIONS.upsert([_extension_row(one) for one in extended], conn=conn)
+
+
 async def save_cases(kept: Iterable[Kept[Case]], *, conn: AsyncConnection) -> None:
     await _save(_CASES, ((one.is_new, _case_row(one.state, one.version)) for one in kept), conn)
 
@@ -234,7 +239,7 @@ async def save_commendations(
     proposed: list[Kept[CommendationProposed]] = []
     for one in commendations:
         if isinstance(one.state, CommendationWithdrawn):
-            await fetch(conn, _WITHDRAW, one.state.commendation_id, one.version)
+            await withdraw_commendation(one.state.commendation_id, one.version, conn=conn)
         else:
             proposed.append(Kept(one.state, one.version))
     rows = [
@@ -252,6 +257,10 @@ async def save_commendations(
         for one in proposed
     ]
     await _COMMENDATIONS.upsert(rows, conn=conn)
+
+
+async def withdraw_commendation(commendation_id: UUID, version: int, *, conn: AsyncConnection) -> None:
+    await fetch(conn, _WITHDRAW, commendation_id, version)
 
 
 async def _save(into: RowSet, rows: Iterable[tuple[bool, Row]], conn: AsyncConnection) -> None:
