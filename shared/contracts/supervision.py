@@ -277,8 +277,9 @@ class CaseFeedbackGiven(CaseEvent):
 
 
 class CaseFeedbackSentBack(CaseEvent):
-    """退办: feedback is not accepted. The hold that it gave ends; the climb goes on from the next working morning, never
-    earlier than it would have without that feedback. `addressees`: whoever gave it. No `next_at`: it is at the top."""
+    """退办: feedback is not accepted. The hold that it gave ends; the climb goes on from the next working morning, but
+    never earlier than it would have without that feedback. `addressees`: whoever gave it. No `next_at`: it is at the
+    top."""
 
     type: ClassVar[str] = "cn.liandu.case.feedback_sent_back.v1"
     feedback: int
@@ -339,6 +340,56 @@ class CaseReopened(CaseEvent):
     reopened_on: date
     next_at: datetime | None = None
     provisional: bool = False
+
+
+class CaseAssigned(CaseEvent):
+    """交办: the lead unit (none: the unit responsible for the project) and the units that assist it. The lead's head
+    hears in place of the responsible unit's, those of the others for information, from the next rung on."""
+
+    type: ClassVar[str] = "cn.liandu.case.assigned.v1"
+    lead_org_id: UUID | None = None
+    assisting_org_ids: tuple[UUID, ...] = ()
+    by: str
+    person_id: UUID | None = None
+    reason: str
+
+
+class CaseStruckOff(CaseEvent):
+    """销号: 督查室 has looked at what is done, and takes the case off the register of open matters."""
+
+    type: ClassVar[str] = "cn.liandu.case.struck_off.v1"
+    by: str
+    person_id: UUID | None = None
+    remark: str
+    struck_off_on: date
+
+
+class CaseArchived(CaseEvent):
+    """归档: nobody changes anything any more; only a correction of what had closed it opens it again."""
+
+    type: ClassVar[str] = "cn.liandu.case.archived.v1"
+    by: str
+    person_id: UUID | None = None
+    remark: str = ""
+    archived_on: date
+
+
+class CaseRestored(CaseEvent):
+    """恢复督办 by 督查室 of what was closed without being done; the CaseReopened that follows says how it goes on."""
+
+    type: ClassVar[str] = "cn.liandu.case.restored.v1"
+    by: str
+    person_id: UUID | None = None
+    reason: str
+
+
+class CaseSettled(CaseEvent):
+    """办结 by 督查室 of a case that it had restored, for intake no longer holds the milestone; CaseClosed follows."""
+
+    type: ClassVar[str] = "cn.liandu.case.settled.v1"
+    by: str
+    person_id: UUID | None = None
+    reason: str
 
 
 class LightWatch(Payload):

@@ -10,10 +10,13 @@ from sqlalchemy import Row
 
 from services.assessment.api import wording
 from services.assessment.domain import light as lights
-from services.assessment.domain.case import Case, State, climb_at
+from services.assessment.domain.case import Case, Ending, State, climb_at
+from services.assessment.domain.directory import Directory
 from services.assessment.domain.extension import State as ExtensionState
 from services.assessment.domain.obligation import State as ObligationState
 from services.assessment.domain.rules import Rules
+from services.assessment.handlers.known import Known
+from services.assessment.store.states import units_of
 from shared.contracts.case_documents import Talk
 from shared.contracts.programme import Tier
 from shared.contracts.supervision import (
@@ -61,6 +64,57 @@ class MatterShown(Shown):
         )
 
 
+class ResponsibleShown(Shown):
+    """Who answers today. `vacant`: nobody holds the post. `delegate`: who stands in; null where nobody does."""
+
+    post_id: UUID
+    vacant: bool
+    holder: str | None
+    away_until: date | None
+    delegate: str | None
+    note: str
+
+    @classmethod
+    def of(cls, post_id: UUID, directory: Directory, today: date) -> Self:
+        answering = directory.answering(post_id, today)
+        holder, delegate = (_name(one, directory) for one in (answering.holder_id, answering.delegate_id))
+        away_until = answering.leave.until_day if answering.leave else None
+        return cls(
+            post_id=post_id,
+            vacant=answering.holder_id is None,
+            holder=holder,
+            away_until=away_until,
+            delegate=delegate,
+            note=wording.standing(answering.holder_id is None, away_until, delegate),
+        )
+
+
+def _name(person_id: UUID | None, directory: Directory) -> str | None:
+    """Somebody's name; while their own facts have not come, their id."""
+    if person_id is None:
+        return None
+    person = directory.people.get(person_id)
+    return person.name if person else str(person_id)
+
+
+class UnitShown(Shown):
+    """`head`: who answers for it; null where it has no such post."""
+
+    id: UUID
+    name: str | None
+    head: ResponsibleShown | None
+
+    @classmethod
+    def of(cls, organisation_id: UUID, directory: Directory, today: date) -> Self:
+        organisation = directory.organisations.get(organisation_id)
+        posts = directory.heads(organisation_id)
+        return cls(
+            id=organisation_id,
+            name=organisation.name if organisation else None,
+            head=ResponsibleShown.of(posts[0], directory, today) if posts else None,
+        )
+
+
 class LightShown(Shown):
     """A light with the rule that gave it, the rule's version and its inputs."""
 
@@ -83,6 +137,7 @@ class ObligationShown(Shown):
     version: int
     milestone_id: UUID
     matter: MatterShown
+    responsible: ResponsibleShown
     due_on: date
     planned_on: date
     state: ObligationState
@@ -101,20 +156,21 @@ class ObligationShown(Shown):
     case_rung: int | None
 
     @classmethod
-    def of(cls, row: Row[Any], rules: Rules, today: date) -> Self:
+    def of(cls, row: Row[Any], known: Known, today: date) -> Self:
         state = ObligationState(row.state)
         return cls(
             id=row.id,
             version=row.version,
             milestone_id=row.milestone_id,
             matter=MatterShown.of(row, row.name),
+            responsible=ResponsibleShown.of(row.post_id, known.directory, today),
             due_on=row.due_on,
             planned_on=row.planned_on,
             state=state,
             state_name=wording.OBLIGATION_STATES[state],
             baseline=ObligationState.BASELINE in (row.state, row.inner_state),
             provisional=row.provisional,
-            light=_ticket(row, state, rules, today),
+            light=_ticket(row, state, _rules_for(row, known), today),
             confirmed_on=row.supervised_from,
             asked_on=row.asked_on,
             expected_on=row.expected_on,
@@ -287,17 +343,22 @@ def _heard(addressees: tuple[Addressee, ...]) -> tuple[AddresseeShown, ...]:
 
 
 class CaseShown(Shown):
-    """`next_at`: when the next rung is reached if nothing happens; `next_step` says so in words."""
+    """`next_at`: when the next rung is reached if nothing happens; `next_step` says so in words. `ending`: how far a
+    closed one has come. `lead`: the unit that leads it; `assisting`: those that 督查室 named beside it."""
 
     id: UUID
     version: int
     number: str
     obligation_id: UUID
     matter: MatterShown
+    responsible: ResponsibleShown
+    lead: UnitShown
+    assisting: tuple[UnitShown, ...]
     policy_version: str
     due_on: date
     opened_at: datetime
     state: State
+    ending: Ending | None
     state_name: str
     rung: int
     rung_name: str
@@ -313,12 +374,14 @@ class CaseShown(Shown):
     close_reason: str
 
     @classmethod
-    def of(cls, row: Row[Any], rules: Rules) -> Self:
-        return cls(**cls.fields_of(row, rules))
+    def of(cls, row: Row[Any], known: Known, today: date) -> Self:
+        return cls(**cls.fields_of(row, known, today))
 
     @staticmethod
-    def fields_of(row: Row[Any], rules: Rules) -> dict[str, Any]:
-        state = State(row.state)
+    def fields_of(row: Row[Any], known: Known, today: date) -> dict[str, Any]:
+        rules, directory = known.by_version[row.policy_version].named(row.rule_set), known.directory
+        state, ending = State(row.state), Ending(row.ending) if row.ending else None
+        units = units_of(row.dealings)
         rung, above = rules.policy.rung(row.rung), rules.policy.rung(row.rung + 1)
         climbs_at = _climb_at(row, state, rules)
         return {
@@ -327,18 +390,23 @@ class CaseShown(Shown):
             "number": row.number,
             "obligation_id": row.obligation_id,
             "matter": MatterShown.of(row, row.milestone_name),
+            "responsible": ResponsibleShown.of(row.post_id, directory, today),
+            "lead": UnitShown.of(units.lead or row.org_id, directory, today),
+            "assisting": tuple(UnitShown.of(unit, directory, today) for unit in units.assisting),
             "policy_version": row.policy_version,
+            "rule_set": row.rule_set,
             "due_on": row.due_on,
             "opened_at": row.opened_at,
             "state": state,
-            "state_name": wording.CASE_STATES[state],
+            "ending": ending,
+            "state_name": wording.ENDINGS[ending] if ending else wording.CASE_STATES[state],
             "rung": row.rung,
             "rung_name": wording.DOCUMENTS[rung.document] if rung else "",
             "rung_on": row.rung_on,
             "acknowledged": row.acknowledged,
             "held_until": row.held_until,
             "next_at": climbs_at,
-            "next_step": wording.next_step(state, climbs_at, above, provisional=row.provisional),
+            "next_step": wording.next_step(state, climbs_at, above, ending=ending, provisional=row.provisional),
             "provisional": row.provisional,
             "expected_on": row.expected_on,
             "delay_reason": row.delay_reason,
@@ -347,9 +415,20 @@ class CaseShown(Shown):
         }
 
 
+class DealingShown(Shown):
+    """What 督查室 did with the case: 交办, 销号, 归档, 恢复督办, 办结."""
+
+    kind: str
+    kind_name: str
+    by: str
+    text: str
+    at: datetime
+
+
 class CaseInFull(CaseShown):
     rungs: tuple[RungShown, ...]
     feedback: tuple[FeedbackShown, ...]
+    dealings: tuple[DealingShown, ...]
 
 
 class ProjectLightShown(Shown):
@@ -449,6 +528,10 @@ class CalendarShown(Shown):
 class YearInFull(YearShown):
     holidays: tuple[date, ...]
     make_up_days: tuple[date, ...]
+
+
+def _rules_for(row: Row[Any], known: Known) -> Rules:
+    return known.current.for_(known.directory.category_of(row.chain_id), row.kind)
 
 
 def _ticket(row: Row[Any], state: ObligationState, rules: Rules, today: date) -> LightShown | None:

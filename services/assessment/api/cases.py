@@ -1,6 +1,8 @@
 """Cases: lists, one with its rungs, 签收 and 反馈."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
+from enum import StrEnum
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -8,17 +10,51 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assessment.api import access
-from services.assessment.api.access import Office, Official, Page, Reader, Supervisor
+from services.assessment.api.access import Now, Office, Official, Page, Reader, Supervisor
 from services.assessment.api.answers import CaseInFull, CaseShown
-from services.assessment.api.bodies import TEXT, Number, Reason
-from services.assessment.api.story import story_of
-from services.assessment.domain.case import State
+from services.assessment.api.bodies import TEXT, Number, Reason, Remark
+from services.assessment.api.story import dealings_of, story_of
+from services.assessment.domain import dealing
+from services.assessment.domain.case import Case
+from services.assessment.domain.dealing import MOST_ASSISTING
+from services.assessment.domain.extension import Who
+from services.assessment.domain.moments import china_date
 from services.assessment.handlers import people
+from services.assessment.handlers.desk import Desk
 from services.assessment.handlers.known import Knowledge
 from services.assessment.store import queries
-from shared.kit.web.http import Answer, By, page, reply
+from shared.kit.web.http import Answer, By, Write, page, reply
 
 _START = (datetime(1, 1, 1, tzinfo=UTC), "")
+
+
+class Listed(StrEnum):
+    """`closed`: however far it has come. `completed`: closed, and not struck off yet."""
+
+    OPEN = "open"
+    SUSPENDED = "suspended"
+    CLOSED = "closed"
+    COMPLETED = "completed"
+    STRUCK_OFF = "struck_off"
+    ARCHIVED = "archived"
+
+
+class Assignment(BaseModel):
+    """`lead_organisation_id`: null for the unit that is responsible for the project."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    lead_organisation_id: UUID | None = None
+    assisting_organisation_ids: list[UUID] = Field(default=[], max_length=MOST_ASSISTING)
+    reason: str = Field(min_length=1, max_length=2000, pattern=TEXT)
+
+
+class Findings(BaseModel):
+    """What was found when the matter was looked at."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    remark: str = Field(min_length=1, max_length=2000, pattern=TEXT)
 
 
 class Feedback(BaseModel):
@@ -36,12 +72,14 @@ def router(office: Office) -> APIRouter:
     async def list_cases(
         conn: Reader,
         paging: Page,
-        state: State | None = None,
+        now: Now,
+        state: Listed | None = None,
         rung: int | None = None,
         chain: str | None = None,
         project: UUID | None = None,
     ) -> Response:
-        """In the order in which they were opened and numbered. `chain`: code or id."""
+        """In the order in which they were opened and numbered. `chain`: code or id. `state=closed`: with whatever
+        ending."""
         known = await knowledge.read(conn)
         found = await queries.cases(
             conn=conn,
@@ -53,13 +91,13 @@ def router(office: Office) -> APIRouter:
             limit=paging.limit,
         )
         following = (found[-1].opened_at, found[-1].number) if len(found) == paging.limit else None
-        shown = [CaseShown.of(row, known.by_version[row.policy_version]) for row in found]
+        shown = [CaseShown.of(row, known, china_date(now)) for row in found]
         return reply(Answer(page(shown, following)))
 
     @routes.get("/v1/cases/{case_id}")
-    async def show_case(case_id: UUID, request: Request, conn: Reader) -> Response:
+    async def show_case(case_id: UUID, request: Request, conn: Reader, now: Now) -> Response:
         """A case with its rungs, acknowledgements and feedback, and what comes next if nothing happens."""
-        shown = await _in_full(case_id, conn, knowledge)
+        shown = await _in_full(case_id, conn, knowledge, now)
         return reply(Answer(shown, version=shown.version), request)
 
     @routes.post("/v1/cases/{case_id}:acknowledge")
@@ -75,7 +113,7 @@ def router(office: Office) -> APIRouter:
                 knowledge=knowledge,
                 expected_version=write.expected_version,
             )
-            shown = await _in_full(case_id, conn, knowledge)
+            shown = await _in_full(case_id, conn, knowledge, by.now)
             return Answer(shown, version=shown.version)
 
         return await write(work)
@@ -95,7 +133,7 @@ def router(office: Office) -> APIRouter:
                 knowledge=knowledge,
                 expected_version=write.expected_version,
             )
-            shown = await _in_full(case_id, conn, knowledge)
+            shown = await _in_full(case_id, conn, knowledge, by.now)
             return Answer(shown, version=shown.version)
 
         return await write(work)
@@ -115,19 +153,80 @@ def router(office: Office) -> APIRouter:
                 knowledge=knowledge,
                 expected_version=write.expected_version,
             )
-            shown = await _in_full(case_id, conn, knowledge)
+            shown = await _in_full(case_id, conn, knowledge, by.now)
             return Answer(shown, version=shown.version)
 
         return await write(work)
 
+    async def deal(case_id: UUID, write: Write, do: Callable[[Case, Desk, Who], None]) -> Response:
+        async def work(conn: AsyncConnection, by: By) -> Answer:
+            who = access.who(by)
+            await people.deal(
+                case_id,
+                lambda case, desk: do(case, desk, who),
+                conn=conn,
+                now=by.now,
+                actor=by.actor,
+                knowledge=knowledge,
+                expected_version=write.expected_version,
+            )
+            shown = await _in_full(case_id, conn, knowledge, by.now)
+            return Answer(shown, version=shown.version)
+
+        return await write(work)
+
+    @routes.post("/v1/cases/{case_id}:assign")
+    async def assign(case_id: UUID, body: Assignment, write: Supervisor) -> Response:
+        """交办: who leads and who assists. The heads of those who assist hear of later rungs, and may give feedback."""
+
+        def do(case: Case, desk: Desk, who: Who) -> None:
+            dealing.assign(
+                case,
+                desk,
+                lead_org_id=body.lead_organisation_id,
+                assisting_org_ids=body.assisting_organisation_ids,
+                who=who,
+                reason=body.reason,
+            )
+
+        return await deal(case_id, write, do)
+
+    @routes.post("/v1/cases/{case_id}:strike-off")
+    async def strike_off(case_id: UUID, body: Findings, write: Supervisor) -> Response:
+        """销号 of a closed case, by another person than who answers for it."""
+        return await deal(
+            case_id, write, lambda case, desk, who: dealing.strike_off(case, desk, who=who, remark=body.remark)
+        )
+
+    @routes.post("/v1/cases/{case_id}:archive")
+    async def archive(case_id: UUID, write: Supervisor, body: Remark | None = None) -> Response:
+        """归档 of a case that was struck off: nobody changes anything any more."""
+        remark = body.remark if body else ""
+        return await deal(case_id, write, lambda case, desk, who: dealing.archive(case, desk, who=who, remark=remark))
+
+    @routes.post("/v1/cases/{case_id}:restore")
+    async def restore(case_id: UUID, body: Reason, write: Supervisor) -> Response:
+        """恢复督办 of what was closed though it was not done. What counts as met is corrected in record-keeping."""
+        return await deal(
+            case_id, write, lambda case, desk, who: dealing.restore(case, desk, who=who, reason=body.reason)
+        )
+
+    @routes.post("/v1/cases/{case_id}:settle")
+    async def settle(case_id: UUID, body: Reason, write: Supervisor) -> Response:
+        """办结 of a case that was restored; every other ends when its milestone is met."""
+        return await deal(
+            case_id, write, lambda case, desk, who: dealing.settle(case, desk, who=who, reason=body.reason)
+        )
+
     return routes
 
 
-async def _in_full(case_id: UUID, conn: AsyncConnection, knowledge: Knowledge) -> CaseInFull:
+async def _in_full(case_id: UUID, conn: AsyncConnection, knowledge: Knowledge, now: datetime) -> CaseInFull:
     known = await knowledge.read(conn)
     row = await queries.case(case_id, conn=conn)
     if row is None:
         raise people.NoSuchCase(case_id)
     rungs, feedback = await story_of(case_id, conn=conn)
-    fields = CaseShown.fields_of(row, known.by_version[row.policy_version])
-    return CaseInFull(**fields, rungs=rungs, feedback=feedback)
+    fields = CaseShown.fields_of(row, known, china_date(now))
+    dealings = await dealings_of(case_id, conn=conn)
+    return CaseInFull(**fields, rungs=rungs, feedback=feedback, dealings=dealings)

@@ -39,7 +39,7 @@ def router(office: Office) -> APIRouter:
     @routes.get("/v1/projects/{project_id}/light")
     async def show_light(project_id: UUID, conn: Reader, now: Now) -> Response:
         """A project's light, and the lights of what it has due."""
-        rules = (await office.knowledge.read(conn)).current
+        known = await office.knowledge.read(conn)
         row = await queries.light_of_project(project_id, conn=conn)
         if row is None:
             raise NoSuchProject(project_id)
@@ -52,8 +52,8 @@ def router(office: Office) -> APIRouter:
             after=(date.min, _FIRST),
             limit=_MOST_MILESTONES,
         )
-        light = ProjectLightShown.of(row, rules)
-        due = tuple(ObligationShown.of(one, rules, china_date(now)) for one in found)
+        light = ProjectLightShown.of(row, known.current)
+        due = tuple(ObligationShown.of(one, known, china_date(now)) for one in found)
         return reply(Answer(ProjectLightInFull(**dict(light), obligations=due), version=row.version))
 
     return routes

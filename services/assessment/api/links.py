@@ -5,6 +5,7 @@ never acts: link previews fetch addresses.
 """
 
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -18,6 +19,7 @@ from services.assessment.api.access import Now, Office
 from services.assessment.api.answers import CaseShown, RungShown
 from services.assessment.api.story import story_of
 from services.assessment.domain.case import AlreadyAcknowledged, CaseIsClosed, CaseIsSuspended, State
+from services.assessment.domain.moments import china_date
 from services.assessment.handlers import people
 from services.assessment.handlers.people import Acting
 from services.assessment.store import queries
@@ -90,7 +92,7 @@ def router(office: Office) -> APIRouter:
         try:
             link = read_link(token, purpose=PURPOSE, now=now, secrets=office.link_secrets)
             conn = await open_reading(request)
-            return show(await _view(link, conn, office))
+            return show(await _view(link, conn, office, china_date(now)))
         except DomainError as error:
             return refused(error)
 
@@ -111,7 +113,7 @@ def router(office: Office) -> APIRouter:
             who = people.stated(name)
             acting = Acting(f"{who}（链接签收，未登录）", f"链接：消息{link.message}，自称{who}")
             async with transaction(platform.engine) as conn:
-                if not (await _view(link, conn, office)).outdated:
+                if not (await _view(link, conn, office, china_date(now))).outdated:
                     await people.acknowledge_by_link(
                         link.subjects[0], conn=conn, now=now, acting=acting, knowledge=office.knowledge
                     )
@@ -120,12 +122,12 @@ def router(office: Office) -> APIRouter:
         except (AlreadyAcknowledged, CaseIsClosed, CaseIsSuspended):
             pass  # the page says how things stand
         async with platform.engine.connect() as conn:
-            return show(await _view(link, conn, office), error=error, status=status)
+            return show(await _view(link, conn, office, china_date(now)), error=error, status=status)
 
     return routes
 
 
-async def _view(link: Link, conn: AsyncConnection, office: Office) -> Viewed:
+async def _view(link: Link, conn: AsyncConnection, office: Office, today: date) -> Viewed:
     """What the link is about. A link that names its rung shows that rung; one that does not, the present one.
 
     Raises:
@@ -139,7 +141,7 @@ async def _view(link: Link, conn: AsyncConnection, office: Office) -> Viewed:
     if row is None:
         raise people.NoSuchCase(case_id)
     known = await office.knowledge.read(conn)
-    case = CaseShown.of(row, known.by_version[row.policy_version])
+    case = CaseShown.of(row, known, today)
     rungs, _ = await story_of(case_id, conn=conn)
     shown = _rung_of(case_id, link, rungs)
     return Viewed(case, shown, outdated=shown.rung < case.rung)

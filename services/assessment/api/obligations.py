@@ -42,7 +42,7 @@ def router(office: Office) -> APIRouter:
         baseline: bool | None = None,
     ) -> Response:
         """By due day. `chain`: code or id. `baseline`: only (or never) those that wait for confirmation."""
-        rules = (await knowledge.read(conn)).current
+        known = await knowledge.read(conn)
         found = await queries.obligations(
             conn=conn,
             state=state,
@@ -53,16 +53,16 @@ def router(office: Office) -> APIRouter:
             limit=paging.limit,
         )
         following = (found[-1].due_on, found[-1].id) if len(found) == paging.limit else None
-        shown = [ObligationShown.of(row, rules, china_date(now)) for row in found]
+        shown = [ObligationShown.of(row, known, china_date(now)) for row in found]
         return reply(Answer(page(shown, following)))
 
     @routes.get("/v1/obligations/{obligation_id}")
     async def show_obligation(obligation_id: UUID, conn: Reader, now: Now) -> Response:
-        rules = (await knowledge.read(conn)).current
+        known = await knowledge.read(conn)
         row = await queries.obligation(obligation_id, conn=conn)
         if row is None:
             raise people.NoSuchObligation(obligation_id)
-        return reply(Answer(ObligationShown.of(row, rules, china_date(now)), version=row.version))
+        return reply(Answer(ObligationShown.of(row, known, china_date(now)), version=row.version))
 
     @routes.post("/v1/obligations/{obligation_id}:confirm")
     async def confirm_obligation(obligation_id: UUID, write: Supervisor) -> Response:

@@ -1,19 +1,30 @@
 """What happened to a case, from its own log: rungs with their acknowledgements, feedback."""
 
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.assessment.api.answers import AcknowledgementShown, FeedbackShown, RungShown, SignatureShown
+from services.assessment.api import wording
+from services.assessment.api.answers import (
+    AcknowledgementShown,
+    DealingShown,
+    FeedbackShown,
+    RungShown,
+    SignatureShown,
+)
 from services.assessment.domain.names import person
 from shared.contracts.case_documents import CaseDocumentSigned, CaseTalkHeld
 from shared.contracts.supervision import (
     Addressed,
     CaseAcknowledged,
+    CaseArchived,
     CaseEscalated,
     CaseFeedbackGiven,
     CaseFeedbackSentBack,
+    CaseStruckOff,
 )
+from shared.contracts.topics import EVENT_TYPES
 from shared.kit.log.eventlog import LoggedFact, history
 
 _PAGE = 500
@@ -50,6 +61,22 @@ async def story_of(case_id: UUID, *, conn: AsyncConnection) -> tuple[tuple[RungS
             signature = SignatureShown(by=person(signed.by), on=signed.signed_on)
             rungs[signed.rung] = rungs[signed.rung].model_copy(update={"signature": signature})
     return tuple(rungs.values()), tuple(feedback)
+
+
+async def dealings_of(case_id: UUID, *, conn: AsyncConnection) -> tuple[DealingShown, ...]:
+    """What 督查室 did with the case, in the order in which it did."""
+    return tuple([_dealing(fact) for fact in await _all(case_id, conn) if fact.type in wording.DEALINGS])
+
+
+def _dealing(fact: LoggedFact) -> DealingShown:
+    event: Any = EVENT_TYPES[fact.type].model_validate_json(fact.data)
+    return DealingShown(
+        kind=fact.type.split(".")[-2],
+        kind_name=wording.DEALINGS[fact.type],
+        by=event.by,
+        text=event.remark if isinstance(event, CaseStruckOff | CaseArchived) else event.reason,
+        at=fact.at,
+    )
 
 
 async def _all(case_id: UUID, conn: AsyncConnection) -> list[LoggedFact]:

@@ -1,21 +1,43 @@
 """What officials read: names of tiers, documents, states, and what comes next."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from services.assessment.domain import names
+from services.assessment.domain.case import Ending
 from services.assessment.domain.case import State as CaseState
 from services.assessment.domain.document import State as DocumentState
 from services.assessment.domain.extension import State as ExtensionState
 from services.assessment.domain.moments import CHINA
 from services.assessment.domain.obligation import State as ObligationState
 from services.assessment.domain.policy import Rung
-from shared.contracts.supervision import Document, Light
+from shared.contracts.supervision import (
+    CaseArchived,
+    CaseAssigned,
+    CaseRestored,
+    CaseSettled,
+    CaseStruckOff,
+    Document,
+    Light,
+)
 
 TIERS, DOCUMENTS = names.TIERS, names.DOCUMENTS
 day = names.day
 ON_BEHALF = "（督查室代办）"
 LIGHTS = {Light.GREEN: "绿灯", Light.YELLOW: "黄灯", Light.RED: "红灯"}
 CASE_STATES = {CaseState.OPEN: "督办中", CaseState.SUSPENDED: "暂停（停缓建）", CaseState.CLOSED: "已办结"}
+ENDINGS = {Ending.COMPLETED: "已办结", Ending.STRUCK_OFF: "已销号", Ending.ARCHIVED: "已归档"}
+_AFTER = {
+    Ending.COMPLETED: "督办件已办结，待督查室核实销号",
+    Ending.STRUCK_OFF: "督办件已销号，待归档",
+    Ending.ARCHIVED: "督办件已归档",
+}
+DEALINGS: dict[str, str] = {
+    CaseAssigned.type: "交办",
+    CaseStruckOff.type: "销号",
+    CaseArchived.type: "归档",
+    CaseRestored.type: "恢复督办",
+    CaseSettled.type: "办结",
+}
 OBLIGATION_STATES = {
     ObligationState.OPEN: "督办中",
     ObligationState.BASELINE: "存量（待确认）",
@@ -45,10 +67,26 @@ def instant(moment: datetime) -> str:
     return f"{day(local.date())}{local.hour:02d}:{local.minute:02d}"
 
 
-def next_step(state: CaseState, climb_at: datetime | None, above: Rung | None, *, provisional: bool) -> str:
+def standing(vacant: bool, away_until: date | None, delegate: str | None) -> str:
+    """Who answers for a post today, where it is not simply its holder."""
+    if vacant:
+        return "岗位空缺"
+    if away_until is None:
+        return ""
+    return f"请假至{day(away_until)}，{f'由{delegate}代理' if delegate else '无人代理'}"
+
+
+def next_step(
+    state: CaseState,
+    climb_at: datetime | None,
+    above: Rung | None,
+    *,
+    ending: Ending | None = None,
+    provisional: bool,
+) -> str:
     """What happens to a case if nobody does anything."""
     if state is CaseState.CLOSED:
-        return "督办件已办结"
+        return _AFTER[ending or Ending.COMPLETED]
     if state is CaseState.SUSPENDED:
         return "项目停缓建，督办暂停；复工后继续"
     if climb_at is None or above is None:

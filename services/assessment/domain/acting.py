@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from services.assessment.domain import case as cases
-from services.assessment.domain import document, extending
+from services.assessment.domain import dealing, document, extending
 from services.assessment.domain import obligation as obligations
 from services.assessment.domain.case import Case
 from services.assessment.domain.extension import Who
@@ -15,8 +15,13 @@ from services.assessment.domain.work import Work
 from shared.contracts.case_documents import CaseDocumentSigned, CaseTalkHeld
 from shared.contracts.supervision import (
     CaseAcknowledged,
+    CaseArchived,
+    CaseAssigned,
     CaseFeedbackGiven,
     CaseFeedbackSentBack,
+    CaseRestored,
+    CaseSettled,
+    CaseStruckOff,
     ExtensionGranted,
     ExtensionRefused,
     ExtensionRequested,
@@ -91,6 +96,37 @@ def _on_paper(action: CaseTalkHeld | CaseDocumentSigned, work: Work) -> None:
     work.on_case(case, [action])
 
 
+def _assigned(action: CaseAssigned, work: Work) -> None:
+    dealing.assign(
+        _case(action.case_id, work),
+        work,
+        lead_org_id=action.lead_org_id,
+        assisting_org_ids=action.assisting_org_ids,
+        who=Who(action.by, action.person_id),
+        reason=action.reason,
+    )
+
+
+def _struck_off(action: CaseStruckOff, work: Work) -> None:
+    who = Who(action.by, action.person_id)
+    dealing.strike_off(_case(action.case_id, work), work, who=who, remark=action.remark)
+
+
+def _archived(action: CaseArchived, work: Work) -> None:
+    who = Who(action.by, action.person_id)
+    dealing.archive(_case(action.case_id, work), work, who=who, remark=action.remark)
+
+
+def _restored(action: CaseRestored, work: Work) -> None:
+    who = Who(action.by, action.person_id)
+    dealing.restore(_case(action.case_id, work), work, who=who, reason=action.reason)
+
+
+def _settled(action: CaseSettled, work: Work) -> None:
+    who = Who(action.by, action.person_id)
+    dealing.settle(_case(action.case_id, work), work, who=who, reason=action.reason)
+
+
 def _confirmed(action: ObligationConfirmed, work: Work) -> None:
     obligation = _obligation(action.obligation_id, work)
     work.on_obligation(obligation, obligations.confirm(obligation, by=action.by))
@@ -156,6 +192,11 @@ _ACT: Mapping[type[SupervisionEvent], Callable[[Any, Work], None]] = {
     CaseAcknowledged: _acknowledged,
     CaseFeedbackGiven: _feedback_given,
     CaseFeedbackSentBack: _sent_back,
+    CaseAssigned: _assigned,
+    CaseStruckOff: _struck_off,
+    CaseArchived: _archived,
+    CaseRestored: _restored,
+    CaseSettled: _settled,
     CaseTalkHeld: _on_paper,
     CaseDocumentSigned: _on_paper,
     ObligationConfirmed: _confirmed,

@@ -37,7 +37,7 @@ def about(event: Told, work: Work) -> About:
         obligation = work.obligations[case.obligation_id]
         return About(obligation, work.projects[obligation.project_id], work.rules_of(case), case)
     obligation = work.obligations[event.obligation_id]
-    return About(obligation, work.projects[obligation.project_id], work.rules)
+    return About(obligation, work.projects[obligation.project_id], work.rules_for(obligation.project_id))
 
 
 def whom(event: Told, about: About, directory: Directory, *, on: date) -> Found | None:
@@ -69,4 +69,4 @@ def _escalated(event: CaseEscalated, about: About, directory: Directory, on: dat
         return None
     if case.state is cases.State.SUSPENDED:
         return NOBODY
-    return directory.find(about.project.asked(about.obligation.post_id), to=rung.to, copy=rung.copy, on=on)
+    return cases.whom(case, about.obligation.post_id, about.project, directory, to=rung.to, copy=rung.copy, on=on)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.assessment.domain import moments
-from services.assessment.domain.directory import Directory
+from services.assessment.domain.directory import Directory, Found
 from services.assessment.domain.obligation import Obligation, first_rung_at, subject_of
 from services.assessment.domain.policy import Policy, Rung
 from services.assessment.domain.project import Project
@@ -23,6 +23,8 @@ from shared.contracts.programme import Tier
 from shared.contracts.supervision import (
     Addressee,
     CaseAcknowledged,
+    CaseArchived,
+    CaseAssigned,
     CaseClosed,
     CaseEscalated,
     CaseEvent,
@@ -32,6 +34,9 @@ from shared.contracts.supervision import (
     CaseOpened,
     CaseReopened,
     CaseRescheduled,
+    CaseRestored,
+    CaseSettled,
+    CaseStruckOff,
     Subject,
 )
 from shared.kit.errors import Conflict, Invalid, NotFound
@@ -46,6 +51,14 @@ class State(StrEnum):
     CLOSED = "closed"
 
 
+class Ending(StrEnum):
+    """How far a closed case has come: 办结, 销号, 归档."""
+
+    COMPLETED = "completed"
+    STRUCK_OFF = "struck_off"
+    ARCHIVED = "archived"
+
+
 class Verb(StrEnum):
     ESCALATE = "escalate"
     ACKNOWLEDGE = "acknowledge"
@@ -57,6 +70,11 @@ class Verb(StrEnum):
     EXTEND = "extend"
     CLOSE = "close"
     REOPEN = "reopen"
+    ASSIGN = "assign"
+    SETTLE = "settle"
+    STRIKE_OFF = "strike_off"
+    ARCHIVE = "archive"
+    RESTORE = "restore"
 
 
 TABLE: Mapping[State, Mapping[Verb, State]] = {
@@ -69,14 +87,35 @@ TABLE: Mapping[State, Mapping[Verb, State]] = {
         Verb.RESCHEDULE: State.OPEN,
         Verb.EXTEND: State.OPEN,
         Verb.CLOSE: State.CLOSED,
+        Verb.ASSIGN: State.OPEN,
+        Verb.SETTLE: State.CLOSED,
     },
-    State.SUSPENDED: {Verb.RESUME: State.OPEN, Verb.CLOSE: State.CLOSED},
-    State.CLOSED: {Verb.REOPEN: State.OPEN},
+    State.SUSPENDED: {
+        Verb.RESUME: State.OPEN,
+        Verb.CLOSE: State.CLOSED,
+        Verb.ASSIGN: State.SUSPENDED,
+    },
+    State.CLOSED: {
+        Verb.REOPEN: State.OPEN,
+        Verb.RESTORE: State.OPEN,
+        Verb.STRIKE_OFF: State.CLOSED,
+        Verb.ARCHIVE: State.CLOSED,
+    },
 }
+ENDINGS: Mapping[Ending, Mapping[Verb, Ending | None]] = {
+    Ending.COMPLETED: {Verb.STRIKE_OFF: Ending.STRUCK_OFF, Verb.RESTORE: None, Verb.REOPEN: None},
+    Ending.STRUCK_OFF: {Verb.ARCHIVE: Ending.ARCHIVED, Verb.RESTORE: None, Verb.REOPEN: None},
+    Ending.ARCHIVED: {Verb.REOPEN: None},
+}
+"""Of a closed case: the ending that a verb leads to; None where it is open again."""
 
 
 class CaseIsClosed(NotNow):
     """Nothing is left to do: the matter was settled."""
+
+
+class CaseIsArchived(CaseIsClosed):
+    """Nobody changes anything any more."""
 
 
 class CaseIsSuspended(NotNow):
@@ -135,7 +174,8 @@ class Case(NamedTuple):
 
     `anchor_on` and `anchor_days`: the day and the working days after it that `next_at` was counted from, so that a
     year's calendar, when it comes, can count again. `held_until`: until when 签收 or 反馈 stop the climb. `plain`: how
-    it would stand without the feedback of this rung; None where none holds.
+    it would stand without the feedback of this rung; None where none holds. `lead_org_id`: None for the project's
+    responsible unit. `restored`: 督查室 took it up again, so that 督查室 closes it.
     """
 
     id: UUID
@@ -157,11 +197,15 @@ class Case(NamedTuple):
     provisional: bool = False
     closed_on: date | None = None
     close_reason: str = ""
+    ending: Ending | None = None
     feedback: tuple[Feedback, ...] = ()
     plain: Plain | None = None
+    lead_org_id: UUID | None = None
+    assisting_org_ids: tuple[UUID, ...] = ()
+    restored: bool = False
 
     def allows(self, verb: Verb) -> bool:
-        return verb in TABLE[self.state]
+        return verb in TABLE[self.state] and (self.ending is None or verb in ENDINGS[self.ending])
 
 
 def climb_at(case: Case, rules: Rules) -> datetime | None:
@@ -204,7 +248,7 @@ def escalate(
     if rung is None or case.next_at is None or not case.allows(Verb.ESCALATE):
         return []
     on = moments.china_date(now)
-    found = directory.find(project.asked(subject.responsible_post_id), to=rung.to, copy=rung.copy, on=on)
+    found = whom(case, subject.responsible_post_id, project, directory, to=rung.to, copy=rung.copy, on=on)
     following, provisional = _after(rung, case.next_at, rules)
     if following is not None:
         following = max(following, rules.next_morning(on))
@@ -228,6 +272,34 @@ def escalate(
     ]
 
 
+def whom(
+    case: Case,
+    post_id: UUID,
+    project: Project,
+    directory: Directory,
+    *,
+    to: tuple[Tier, ...],
+    copy: tuple[Tier, ...] = (),
+    on: date,
+) -> Found:
+    """Who hears of the case: the tiers of its chain and of its lead unit; copies go to the heads of assisting units."""
+    asked = project.asked(post_id)
+    if case.lead_org_id is not None:
+        asked = asked._replace(organisation_id=case.lead_org_id)
+    found = directory.find(asked, to=to, copy=copy, on=on)
+    if not case.assisting_org_ids:
+        return found
+    heard = {one.post_id: one for one in found.addressees}
+    for head in assisting_heads(case, directory, on):
+        heard.setdefault(head, Addressee(post_id=head, tier=Tier.UNIT_HEAD, copy_only=True))
+    return Found(tuple(heard.values()), found.skipped)
+
+
+def assisting_heads(case: Case, directory: Directory, on: date) -> list[UUID]:
+    """The posts of the heads of the units that assist, where they are held."""
+    return [head for unit in case.assisting_org_ids for head in directory.heads_of(unit, on)]
+
+
 def needs_letter_number(case: Case, policy: Policy) -> bool:
     rung = policy.rung(case.rung + 1)
     return rung is not None and rung.numbered
@@ -240,7 +312,7 @@ def acknowledge(case: Case, rules: Rules, *, by: str, via: str, now: datetime) -
         CaseIsClosed, CaseIsSuspended: nothing climbs.
         AlreadyAcknowledged: this rung was acknowledged before.
     """
-    _require(case, Verb.ACKNOWLEDGE)
+    require(case, Verb.ACKNOWLEDGE)
     if case.acknowledged:
         raise AlreadyAcknowledged(case.id, case.rung)
     if case.next_at is None:
@@ -293,7 +365,7 @@ def give_feedback(
         CaseIsClosed, CaseIsSuspended: nothing climbs.
         Invalid: no text, or a commitment in the past or too far ahead.
     """
-    _require(case, Verb.GIVE_FEEDBACK)
+    require(case, Verb.GIVE_FEEDBACK)
     on = moments.china_date(now)
     furthest = rules.calendar.add(on, rules.policy.commitment_within_days).day
     if not text.strip():
@@ -343,7 +415,7 @@ def send_back(
         NoSuchFeedback, AlreadySentBack: see there.
         Invalid: no reason.
     """
-    _require(case, Verb.SEND_BACK)
+    require(case, Verb.SEND_BACK)
     given = next((one for one in case.feedback if one.number == number), None)
     if given is None:
         raise NoSuchFeedback(case.id, number)
@@ -519,10 +591,8 @@ def _all_who_heard(
     reached = rules.policy.rungs[: case.rung]
     tiers = (*(tier for rung in reached for tier in rung.to), *rules.policy.closing_to)
     copied = tuple(tier for rung in reached for tier in rung.copy)
-    found = directory.find(
-        project.asked(obligation.post_id), to=tuple(dict.fromkeys(tiers)), copy=tuple(dict.fromkeys(copied)), on=on
-    )
-    return found.addressees
+    to, copy = tuple(dict.fromkeys(tiers)), tuple(dict.fromkeys(copied))
+    return whom(case, obligation.post_id, project, directory, to=to, copy=copy, on=on).addressees
 
 
 def begin(opened: CaseOpened, *, at: datetime) -> Case:
@@ -573,10 +643,15 @@ def _reply_by(rung: Rung, on: date, next_at: datetime | None, rules: Rules) -> d
     return min(granted, rules.calendar.add(moments.china_date(next_at), -1).day)
 
 
-def _require(case: Case, verb: Verb) -> None:
+def require(case: Case, verb: Verb) -> None:
+    """Raises CaseIsClosed, CaseIsArchived, CaseIsSuspended where the verb has no place."""
+    if case.allows(verb):
+        return
+    if case.ending is Ending.ARCHIVED:
+        raise CaseIsArchived("督办件已归档，不能再更改", state=case.state, verb=verb)
     if case.state is State.CLOSED:
         raise CaseIsClosed("督办件已办结", state=case.state, verb=verb, reason=case.close_reason)
-    if not case.allows(verb):
+    if case.state is State.SUSPENDED:
         raise CaseIsSuspended("项目停缓建期间督办暂停", state=case.state, verb=verb)
 
 
@@ -735,7 +810,13 @@ def _closed(case: Case, event: CaseClosed, _: Rules, __: date) -> Case:
         plain=None,
         closed_on=event.closed_on,
         close_reason=event.reason,
+        ending=Ending.COMPLETED,
+        restored=False,
     )
+
+
+def _assigned(case: Case, event: CaseAssigned, _: Rules, __: date) -> Case:
+    return case._replace(lead_org_id=event.lead_org_id, assisting_org_ids=event.assisting_org_ids)
 
 
 def _reopened(case: Case, event: CaseReopened, rules: Rules, on: date) -> Case:
@@ -743,6 +824,7 @@ def _reopened(case: Case, event: CaseReopened, rules: Rules, on: date) -> Case:
         state=State.OPEN,
         closed_on=None,
         close_reason="",
+        ending=None,
         provisional=event.provisional,
         **_anchored(event.next_at, case.anchor_on, rules.calendar),
     )
@@ -758,6 +840,11 @@ _EVOLVE: Mapping[type[CaseEvent], Callable[[Case, Any, Rules, date], Case]] = {
     CaseExtended: _extended,
     CaseClosed: _closed,
     CaseReopened: _reopened,
+    CaseAssigned: _assigned,
+    CaseStruckOff: lambda case, *_: case._replace(ending=Ending.STRUCK_OFF),
+    CaseArchived: lambda case, *_: case._replace(ending=Ending.ARCHIVED),
+    CaseRestored: lambda case, *_: case._replace(restored=True),
+    CaseSettled: lambda case, *_: case,
     CaseTalkHeld: lambda case, *_: case,
     CaseDocumentSigned: lambda case, *_: case,
 }

@@ -14,6 +14,9 @@ from services.assessment.domain.policy import LADDER
 from shared.contracts.event import Event
 from shared.contracts.programme import (
     ChainRecorded,
+    LeaveCancelled,
+    LeaveEnded,
+    LeavePlanned,
     OrganisationRecorded,
     PersonRecorded,
     PostAssumed,
@@ -77,6 +80,30 @@ class Term:
     person_id: UUID | None = field(compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """A person is away, both days included, and another acts for them. `post_ids`: in these posts; none: in all."""
+
+    id: UUID
+    person_id: UUID
+    from_day: date
+    until_day: date
+    delegate_id: UUID
+    post_ids: tuple[UUID, ...] = ()
+    cancelled: bool = False
+
+    def covers(self, day: date) -> bool:
+        return not self.cancelled and self.from_day <= day <= self.until_day
+
+
+class Answering(NamedTuple):
+    """Who answers for a post on a day. `leave`: the holder's. `delegate_id`: who stands in, if they are there."""
+
+    holder_id: UUID | None
+    leave: Leave | None = None
+    delegate_id: UUID | None = None
+
+
 class Asked(NamedTuple):
     """Whom a matter concerns: its chain, its responsible organisation, its responsible post."""
 
@@ -102,6 +129,7 @@ class Directory:
     chains: dict[UUID, Chain] = field(default_factory=dict)
     posts: dict[UUID, Post] = field(default_factory=dict)
     terms: dict[UUID, list[Term]] = field(default_factory=dict)
+    leaves: dict[UUID, dict[UUID, Leave]] = field(default_factory=dict)
     _by_tier: dict[Tier, list[Post]] | None = field(default=None, repr=False)
     _found: dict[tuple[Asked, tuple[Tier, ...], tuple[Tier, ...], date], Found] = field(
         default_factory=dict, repr=False
@@ -110,7 +138,15 @@ class Directory:
     def copy(self) -> "Directory":
         """One that can be taught without this one."""
         terms = {post: list(terms) for post, terms in self.terms.items()}
-        return Directory(dict(self.organisations), dict(self.people), dict(self.chains), dict(self.posts), terms)
+        leaves = {person: dict(leaves) for person, leaves in self.leaves.items()}
+        return Directory(
+            dict(self.organisations), dict(self.people), dict(self.chains), dict(self.posts), terms, leaves
+        )
+
+    def category_of(self, chain_id: UUID) -> str | None:
+        """None for a chain that is not known yet."""
+        chain = self.chains.get(chain_id)
+        return chain.category if chain else None
 
     def learn(self, event: Event, *, at: datetime | None = None) -> None:
         """Fold one fact of the programme, recorded at `at`; others are ignored."""
@@ -137,6 +173,8 @@ class Directory:
             case PostVacated():
                 if self.holder(event.post_id, event.from_day) == event.person_id:
                     self._begin_term(event.post_id, Term(event.from_day, None))
+            case LeavePlanned() | LeaveEnded() | LeaveCancelled():
+                self._learn_leave(event)
         self._by_tier = None
         self._found.clear()
 
@@ -146,6 +184,36 @@ class Directory:
         index = bisect_right(terms, Term(on, None))
         return terms[index - 1].person_id if index else None
 
+    def answering(self, post_id: UUID, on: date) -> Answering:
+        """Who answers for the post on that day; its holder, and who stands in while they are away (S2)."""
+        holder_id = self.holder(post_id, on)
+        leave = self._leave(holder_id, on) if holder_id else None
+        if leave is None or (leave.post_ids and post_id not in leave.post_ids):
+            return Answering(holder_id, leave)
+        is_there = self._leave(leave.delegate_id, on) is None
+        return Answering(holder_id, leave, leave.delegate_id if is_there else None)
+
+    def acting(self, post_id: UUID, on: date) -> set[UUID]:
+        """The people who may act for the post on that day."""
+        answering = self.answering(post_id, on)
+        return {person for person in (answering.holder_id, answering.delegate_id) if person}
+
+    def _leave(self, person_id: UUID, on: date) -> Leave | None:
+        return next((leave for leave in self.leaves.get(person_id, {}).values() if leave.covers(on)), None)
+
+    def _learn_leave(self, event: LeavePlanned | LeaveEnded | LeaveCancelled) -> None:
+        of_person = self.leaves.setdefault(event.person_id, {})
+        known = of_person.get(event.leave_id)
+        match event:
+            case LeavePlanned():
+                of_person[event.leave_id] = Leave(
+                    event.leave_id, event.person_id, event.from_day, event.until_day, event.delegate_id, event.post_ids
+                )
+            case LeaveEnded() if known:
+                of_person[event.leave_id] = replace(known, until_day=event.until_day)
+            case LeaveCancelled() if known:
+                of_person[event.leave_id] = replace(known, cancelled=True)
+
     def find(self, asked: Asked, *, to: tuple[Tier, ...], copy: tuple[Tier, ...] = (), on: date) -> Found:
         """The holders' posts of these tiers. A vacant tier among `to` is skipped upward; a vacant copy falls away."""
         key = (asked, to, copy, on)
@@ -154,6 +222,14 @@ class Directory:
                 self._found.clear()
             self._found[key] = self._find(asked, to, copy, on)
         return self._found[key]
+
+    def heads_of(self, organisation_id: UUID, on: date) -> list[UUID]:
+        """The posts of the unit's head, or of the nearest unit above that has one, that are held that day."""
+        return [post_id for post_id in self.heads(organisation_id) if self.holder(post_id, on)]
+
+    def heads(self, organisation_id: UUID) -> list[UUID]:
+        """The same, held or vacant."""
+        return [post.id for post in self._unit_heads(self._tier(Tier.UNIT_HEAD), organisation_id)]
 
     def _find(self, asked: Asked, to: tuple[Tier, ...], copy: tuple[Tier, ...], on: date) -> Found:
         heard: dict[UUID, Addressee] = {}

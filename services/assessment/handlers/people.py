@@ -1,6 +1,6 @@
 """What people do: acknowledge and answer cases, confirm a baseline, begin supervision. One transaction each."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -106,7 +106,7 @@ async def give_feedback(
         NoSuchCase, NotYourPost, VersionConflict, and what `case.give_feedback` raises.
     """
     desk, case = await _case_at_hand(case_id, conn=conn, now=now, knowledge=knowledge, expected=expected_version)
-    post_id = _require_concerned(case, acting, desk)
+    post_id = _require_concerned(case, acting, desk, also=cases.assisting_heads(case, desk.directory, desk.on))
     events = cases.give_feedback(
         case,
         desk.rules_of(case),
@@ -155,6 +155,33 @@ async def send_back(
     desk.on_case(case, events)
     await desk.write(conn=conn, actor=who.by)
     return desk.version(case.id)
+
+
+async def deal(
+    case_id: UUID,
+    do: Callable[[Case, Desk], None],
+    *,
+    conn: AsyncConnection,
+    now: datetime,
+    actor: str,
+    knowledge: Knowledge,
+    expected_version: int | None = None,
+) -> int:
+    """Do one of `dealing`'s verbs; the case's new version.
+
+    Raises:
+        NoSuchCase, VersionConflict, and what the verb raises.
+    """
+    desk = Desk.of(await knowledge.now(conn, now), now)
+    obligation_id = await queries.obligation_of(case_id, conn=conn)
+    if obligation_id is None:
+        raise NoSuchCase(case_id)
+    await desk.lock_and_load(obligation_ids=[obligation_id], with_cases_of=[obligation_id], conn=conn)
+    require_version(case_id, expected_version, desk)
+    await desk.load_around(conn=conn)
+    do(desk.cases[case_id], desk)
+    await desk.write(conn=conn, actor=actor)
+    return desk.version(case_id)
 
 
 async def confirm(
@@ -238,8 +265,9 @@ def responsible_posts(
 ) -> set[UUID]:
     """The posts that answer for the case: the responsible one, and those its rungs up to now are addressed to."""
     reached = rules.policy.rungs[: case.rung]
-    found = directory.find(project.asked(obligation.post_id), to=tuple(t for rung in reached for t in rung.to), on=on)
-    return {obligation.post_id, *(one.post_id for one in found.addressees)}
+    tiers = tuple(t for rung in reached for t in rung.to)
+    found = cases.whom(case, obligation.post_id, project, directory, to=tiers, on=on)
+    return {obligation.post_id, *(one.post_id for one in found.addressees if not one.copy_only)}
 
 
 async def _acknowledge(case: Case, desk: Desk, acting: Acting, conn: AsyncConnection) -> int:
@@ -270,8 +298,10 @@ def require_version(aggregate_id: UUID, expected: int | None, desk: Desk) -> Non
         raise VersionConflict(aggregate_id, expected=expected, actual=actual)
 
 
-def _require_concerned(case: Case, acting: Acting, desk: Desk) -> UUID | None:
+def _require_concerned(case: Case, acting: Acting, desk: Desk, *, also: Iterable[UUID] = ()) -> UUID | None:
     """The post for which somebody acts, the responsible one before others; None for 督查室 on behalf.
+
+    `also`: further posts that it concerns.
 
     Raises:
         NotYourPost: they may act for none of the posts that it concerns.
@@ -280,6 +310,7 @@ def _require_concerned(case: Case, acting: Acting, desk: Desk) -> UUID | None:
         return None
     obligation, project = desk.obligations[case.obligation_id], desk.projects[case.project_id]
     posts = responsible_posts(case, obligation, project, desk.directory, desk.rules_of(case), on=desk.on)
+    posts |= set(also)
     own = [post for post in posts if acting.person is not None and acting.person in holders([post], desk)]
     if not own:
         raise NotYourPost(case.id)
@@ -288,7 +319,7 @@ def _require_concerned(case: Case, acting: Acting, desk: Desk) -> UUID | None:
 
 def holders(posts: Iterable[UUID], desk: Desk) -> set[UUID]:
     """Who may act today for one of these posts."""
-    return {person for post in posts if (person := desk.directory.holder(post, desk.on))}
+    return {person for post in posts for person in desk.directory.acting(post, desk.on)}
 
 
 def stated(name: str) -> str:

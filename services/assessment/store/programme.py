@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.assessment.domain.directory import Chain, Directory, Organisation, Person, Post, Term
-from services.assessment.store.sets import RowSet
+from services.assessment.domain.directory import Chain, Directory, Leave, Organisation, Person, Post, Term
+from services.assessment.store.sets import Row, RowSet
 from shared.contracts.programme import Tier
 
 _ORGANISATIONS = RowSet("organisation", key=("id",), columns={"id": "uuid", "name": "text", "parent_id": "uuid"})
@@ -29,12 +29,28 @@ _POSTS = RowSet(
 _TERMS = RowSet(
     "post_term", key=("post_id", "from_day"), columns={"post_id": "uuid", "from_day": "date", "person_id": "uuid"}
 )
+_LEAVES = RowSet(
+    "leave",
+    key=("id",),
+    columns={
+        "id": "uuid",
+        "person_id": "uuid",
+        "from_day": "date",
+        "until_day": "date",
+        "delegate_id": "uuid",
+        "post_ids": "uuid[]",
+        "cancelled": "boolean",
+    },
+)
 
 _ALL_ORGANISATIONS = text("SELECT id, name, parent_id FROM organisation")
 _ALL_PEOPLE = text("SELECT id, name, organisation_id FROM person")
 _ALL_CHAINS = text("SELECT id, code, name, category FROM chain")
 _ALL_POSTS = text("SELECT id, title, tier, organisation_id, chain_ids, established_at FROM post")
 _ALL_TERMS = text("SELECT post_id, from_day, person_id FROM post_term ORDER BY post_id, from_day")
+_ALL_LEAVES = text("""
+SELECT id, person_id, from_day, until_day, delegate_id, post_ids, cancelled FROM leave ORDER BY person_id, from_day, id
+""")
 _NEXT_REVISION = text("UPDATE supervision SET directory_revision = directory_revision + 1")
 
 
@@ -42,6 +58,12 @@ async def load(*, conn: AsyncConnection) -> Directory:
     terms: dict[UUID, list[Term]] = {}
     for row in await conn.execute(_ALL_TERMS):
         terms.setdefault(row.post_id, []).append(Term(row.from_day, row.person_id))
+    leaves: dict[UUID, dict[UUID, Leave]] = {}
+    for row in await conn.execute(_ALL_LEAVES):
+        leave = Leave(
+            row.id, row.person_id, row.from_day, row.until_day, row.delegate_id, tuple(row.post_ids), row.cancelled
+        )
+        leaves.setdefault(leave.person_id, {})[leave.id] = leave
     posts = [
         Post(row.id, row.title, Tier(row.tier), row.organisation_id, tuple(row.chain_ids), row.established_at)
         for row in await conn.execute(_ALL_POSTS)
@@ -52,6 +74,7 @@ async def load(*, conn: AsyncConnection) -> Directory:
         chains={row.id: Chain(*row) for row in await conn.execute(_ALL_CHAINS)},
         posts={post.id: post for post in posts},
         terms=terms,
+        leaves=leaves,
     )
 
 
@@ -69,6 +92,12 @@ async def save(directory: Directory, touched: Collection[UUID], *, conn: AsyncCo
     rows = [(p.id, p.title, p.tier, p.organisation_id, p.chain_ids, p.established_at) for p in posts]
     await _POSTS.upsert(rows, conn=conn)
     await _TERMS.upsert(terms, conn=conn)
+    leaves = [leave for one in touched for leave in directory.leaves.get(one, {}).values()]
+    await _LEAVES.upsert([_leave_row(one) for one in leaves], conn=conn)
+
+
+def _leave_row(one: Leave) -> Row:
+    return one.id, one.person_id, one.from_day, one.until_day, one.delegate_id, one.post_ids, one.cancelled
 
 
 _HELD_BY = text("""

@@ -15,7 +15,7 @@ SELECT one.id, one.version, one.milestone_id, one.name, one.due_on, one.planned_
        one.inner_state, one.suspended_on, one.supervised_from, one.provisional, one.asked_on, one.expected_on,
        one.delay_reason, one.met_on, one.working_days_early, post.title AS post_title, post.organisation_id,
        project.id AS project_id, project.name AS project_name, project.code AS project_code, project.chain_id,
-       chain.code AS chain_code, chain.name AS chain_name, organisation.name AS organisation_name,
+       project.kind, chain.code AS chain_code, chain.name AS chain_name, organisation.name AS organisation_name,
        existing.id AS case_id, existing.number AS case_number, existing.rung AS case_rung
   FROM obligation one
   JOIN project ON project.id = one.project_id
@@ -55,10 +55,12 @@ SELECT one.*, obligation.version, obligation.name AS milestone_name, obligation.
  LIMIT :limit
 """)  # noqa: S608 - a constant of this module
 _CASE = """
-SELECT one.id, one.version, one.number, one.obligation_id, one.policy_version, one.due_on, one.opened_at, one.state,
+SELECT one.id, one.version, one.number, one.obligation_id, one.policy_version, one.rule_set, one.due_on, one.opened_at,
+       one.state,
        one.rung, one.rung_on, one.next_at, one.acknowledged, one.held_until, one.provisional, one.closed_on,
-       one.close_reason, obligation.name AS milestone_name, obligation.milestone_id, obligation.post_id,
-       obligation.expected_on, obligation.delay_reason, post.title AS post_title,
+       one.close_reason, one.ending, one.dealings,
+       obligation.name AS milestone_name, obligation.milestone_id, obligation.post_id,
+       obligation.expected_on, obligation.delay_reason, post.title AS post_title, project.org_id,
        project.id AS project_id, project.name AS project_name, project.code AS project_code, project.chain_id,
        chain.code AS chain_code, chain.name AS chain_name, organisation.name AS organisation_name
   FROM supervision_case one
@@ -69,7 +71,7 @@ SELECT one.id, one.version, one.number, one.obligation_id, one.policy_version, o
   LEFT JOIN post ON post.id = obligation.post_id
 """
 _CASES = text(f"""{_CASE}
- WHERE (CAST(:state AS text) IS NULL OR one.state = :state)
+ WHERE (CAST(:state AS text) IS NULL OR one.state = :state OR one.ending = :state)
    AND (CAST(:rung AS integer) IS NULL OR one.rung = :rung)
    AND (CAST(:project AS uuid) IS NULL OR one.project_id = :project)
    AND {_CHAIN}
@@ -78,6 +80,7 @@ _CASES = text(f"""{_CASE}
  ORDER BY one.opened_at, char_length(one.number), one.number
  LIMIT :limit
 """)
+_OBLIGATION_OF = text("SELECT obligation_id FROM supervision_case WHERE id = :id")
 _ONE_CASE = text(f"{_CASE} WHERE one.id = :id")
 _LIGHT = """
 SELECT project.id AS project_id, project.name AS project_name, project.code AS project_code, project.chain_id,
@@ -214,6 +217,11 @@ async def cases(
         after_number=after[1],
         limit=limit,
     )
+
+
+async def obligation_of(case_id: UUID, *, conn: AsyncConnection) -> UUID | None:
+    """The obligation of a case: it never has another."""
+    return (await conn.execute(_OBLIGATION_OF, {"id": case_id})).scalar_one_or_none()
 
 
 async def case(case_id: UUID, *, conn: AsyncConnection) -> Row[Any] | None:

@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.assessment.domain.case import Case, Feedback, Plain
+from services.assessment.domain.case import Case, Ending, Feedback, Plain
 from services.assessment.domain.case import State as CaseState
 from services.assessment.domain.commendation import CommendationState
 from services.assessment.domain.extension import Extension, Who
@@ -35,6 +35,13 @@ class Kept(NamedTuple, Generic[T]):
     is_new: bool = False
 
 
+class Units(NamedTuple):
+    """`lead`: None for the unit that is responsible for the project."""
+
+    lead: UUID | None
+    assisting: tuple[UUID, ...]
+
+
 _PROJECTS = RowSet(
     "project",
     key=("id",),
@@ -47,6 +54,7 @@ _PROJECTS = RowSet(
         "stage": "text",
         "held": "boolean",
         "ended": "boolean",
+        "kind": "text",
     },
 )
 _OBLIGATIONS = RowSet(
@@ -125,10 +133,12 @@ _CASES = RowSet(
         "provisional": "boolean",
         "closed_on": "date",
         "close_reason": "text",
+        "rule_set": "text",
+        "ending": "text",
         "dealings": "jsonb",
         "version": "bigint",
     },
-    fixed=("obligation_id", "project_id", "number", "policy_version", "opened_at"),
+    fixed=("obligation_id", "project_id", "number", "policy_version", "opened_at", "rule_set"),
 )
 _LIGHTS = RowSet(
     "light",
@@ -273,8 +283,8 @@ async def _save(into: RowSet, rows: Iterable[tuple[bool, Row]], conn: AsyncConne
 
 
 def _project(row: Sequence[Any]) -> Project:
-    one, code, name, chain_id, org_id, stage, held, ended = row
-    return Project(one, code, name, chain_id, org_id, Stage(stage), held, ended)
+    one, code, name, chain_id, org_id, stage, held, ended, kind = row
+    return Project(one, code, name, chain_id, org_id, Stage(stage), held, ended, kind)
 
 
 async def _newest_extensions(ids: Collection[UUID], conn: AsyncConnection) -> dict[UUID, Extension]:
@@ -329,6 +339,7 @@ def _case(row: Sequence[Any]) -> Case:
     case = Case(*row[:-2])
     return case._replace(
         state=CaseState(case.state),
+        ending=Ending(case.ending) if case.ending else None,
         next_at=_in_china(case.next_at),
         held_until=_in_china(case.held_until),
         **_read_dealings(row[-2]),
@@ -343,7 +354,8 @@ def _dealings(one: Case) -> str | None:
     """What people did to a case, in one column: most cases have none of it."""
     if one[_DEALINGS:] == _NO_DEALINGS:
         return None
-    return orjson.dumps({"feedback": one.feedback, "plain": one.plain}, default=_as_json).decode()
+    dealings = dict(zip(Case._fields[_DEALINGS:], one[_DEALINGS:], strict=True))
+    return orjson.dumps(dealings, default=_as_json).decode()
 
 
 def _as_json(one: object) -> object:
@@ -352,13 +364,24 @@ def _as_json(one: object) -> object:
 
 
 def _read_dealings(column: Any) -> dict[str, Any]:
+    """What was not known yet when it was written is left out: it is as by default."""
     if column is None:
         return {}
     read = orjson.loads(column) if isinstance(column, str) else column
+    lead = read.get("lead_org_id")
     return {
         "feedback": tuple([_feedback(*one) for one in read["feedback"]]),
         "plain": _plain(*read["plain"]) if read["plain"] else None,
+        "lead_org_id": UUID(lead) if lead else None,
+        "assisting_org_ids": tuple([UUID(one) for one in read.get("assisting_org_ids", ())]),
+        "restored": read.get("restored", False),
     }
+
+
+def units_of(column: Any) -> Units:
+    """The units of a case, out of what people did to it."""
+    dealings = _read_dealings(column)
+    return Units(dealings.get("lead_org_id"), dealings.get("assisting_org_ids", ()))
 
 
 def _feedback(number: int, post_id: str | None, until: str | None, sent_back: bool) -> Feedback:

@@ -318,7 +318,7 @@ def _closing(event: CaseClosed, names: Names, informed: str | None) -> tuple[str
         *_about(event.subject, names),
         f"原定期限：{chinese_date(event.subject.due_on)}；办结日期：{chinese_date(event.closed_on)}",
         f"办结原因：{_line(event.reason)}",
-        "该督办件已销号",
+        "待督查室核实后销号",
         informed or "",
     )
 

@@ -2,6 +2,7 @@ from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -9,27 +10,43 @@ from hypothesis import strategies as st
 
 from services.assessment import policies
 from services.assessment.domain import case as cases
-from services.assessment.domain import moments
+from services.assessment.domain import dealing, moments
 from services.assessment.domain import obligation as obligations
-from services.assessment.domain.case import TABLE, Case, Feedback, State, Verb
+from services.assessment.domain.case import ENDINGS, TABLE, Case, Ending, Feedback, State, Verb
 from services.assessment.domain.directory import Directory
+from services.assessment.domain.extension import Who
 from services.assessment.domain.moments import CHINA, china_date
 from services.assessment.domain.policy import LADDER
 from services.assessment.domain.project import Project, fold
 from services.assessment.domain.rules import NotNow, Rules
+from services.assessment.domain.work import Work
 from services.assessment.policies.document import read_policy
-from shared.contracts.programme import Tier
+from shared.contracts.programme import LeavePlanned, OrganisationRecorded, PostAssumed, PostEstablished, Tier
 from shared.contracts.projects import MilestonePlanned
-from shared.contracts.supervision import CaseEscalated, CaseFeedbackSentBack, CaseRescheduled
+from shared.contracts.supervision import CaseClosed, CaseEscalated, CaseEvent, CaseFeedbackSentBack, CaseRescheduled
 from shared.kit.errors import Invalid
 from shared.kit.working_days import YearTable, published
-from tests.support.supervised import planned, post, programme, recorded
+from tests.support.supervised import UNIT, named, person, planned, post, programme, recorded
 
 DUE = date(2026, 3, 6)  # a Friday
 RULES = Rules(read_policy(policies.read_file(None)), published(), date(2026, 1, 5))
 CALENDAR = RULES.calendar
 DAY = timedelta(days=1)
-BY_PEOPLE = frozenset({Verb.ACKNOWLEDGE, Verb.GIVE_FEEDBACK, Verb.SEND_BACK})
+BY_PEOPLE = frozenset(
+    {
+        Verb.ACKNOWLEDGE,
+        Verb.GIVE_FEEDBACK,
+        Verb.SEND_BACK,
+        Verb.ASSIGN,
+        Verb.SETTLE,
+        Verb.STRIKE_OFF,
+        Verb.ARCHIVE,
+        Verb.RESTORE,
+    }
+)
+OFFICE = Who("督查室 <du>")
+OTHER_UNIT = named("区自然资源局")
+OTHER_HEAD = named("区自然资源局局长")
 
 
 def morning(day: date) -> datetime:
@@ -40,6 +57,13 @@ def knowing(vacant: list[Tier]) -> Directory:
     directory = Directory()
     for _, event in programme(vacant=vacant):
         directory.learn(event)
+    directory.learn(OrganisationRecorded(organisation_id=OTHER_UNIT, name="区自然资源局"))
+    directory.learn(
+        PostEstablished(
+            post_id=OTHER_HEAD, title="区自然资源局局长", tier=Tier.UNIT_HEAD, organisation_id=OTHER_UNIT, chain_ids=()
+        )
+    )
+    directory.learn(PostAssumed(post_id=OTHER_HEAD, person_id=named("王五"), from_day=date(2025, 1, 1)))
     return directory
 
 
@@ -103,6 +127,17 @@ class Story:
         world = self.obligation, self.project, self.directory, RULES
         self.take(cases.send_back(self.case, number, *world, by="督查室", reason="未说明措施", now=self.now))
 
+    def deal(self, case: Case, do: Callable[[Case, Work], None]) -> list[Any]:
+        """The events of the case that 督查室 brings about; its obligation is cancelled where the case is closed."""
+        obligation = self.obligation
+        if case.state is State.CLOSED:
+            obligation = obligation._replace(state=obligations.State.CANCELLED)
+        work = Work(self.now, china_date(self.now), RULES, {RULES.policy.version: RULES}, self.directory)
+        work.projects[self.project.id] = self.project
+        work.place(obligation)
+        do(case, work)
+        return [decided.event for decided in work.facts if isinstance(decided.event, CaseEvent)]
+
     def hold(self) -> None:
         self.take(cases.suspend(self.case, reason="停缓建"))
 
@@ -114,7 +149,7 @@ def in_state(state: State) -> Case:
     case = Story().case._replace(feedback=(Feedback(1),))
     if state is State.SUSPENDED:
         return case._replace(state=state, suspended_on=date(2026, 3, 9))
-    return case._replace(state=state, closed_on=DUE) if state is State.CLOSED else case
+    return case._replace(state=state, closed_on=DUE, ending=Ending.COMPLETED) if state is State.CLOSED else case
 
 
 def verbs() -> dict[Verb, Callable[[Case], list[Any]]]:
@@ -140,14 +175,49 @@ def verbs() -> dict[Verb, Callable[[Case], list[Any]]]:
         Verb.EXTEND: lambda one: cases.extend(one, date(2026, 4, 10), RULES),
         Verb.CLOSE: lambda one: cases.close(one, story.obligation, *world, reason="节点已完成", on=DUE),
         Verb.REOPEN: lambda one: cases.reopen(one, story.obligation, *world, reason="更正", on=DUE),
+        Verb.ASSIGN: lambda one: story.deal(
+            one,
+            lambda case, work: dealing.assign(
+                case, work, lead_org_id=None, assisting_org_ids=[OTHER_UNIT], who=OFFICE, reason="用地"
+            ),
+        ),
+        Verb.SETTLE: lambda one: story.deal(
+            one._replace(restored=True), lambda case, work: dealing.settle(case, work, who=OFFICE, reason="已解决")
+        ),
+        Verb.STRIKE_OFF: lambda one: story.deal(
+            one, lambda case, work: dealing.strike_off(case, work, who=OFFICE, remark="已开工")
+        ),
+        Verb.ARCHIVE: lambda one: story.deal(
+            one, lambda case, work: dealing.archive(case, work, who=OFFICE, remark="")
+        ),
+        Verb.RESTORE: lambda one: story.deal(
+            one, lambda case, work: dealing.restore(case, work, who=OFFICE, reason="未办实")
+        ),
     }
+
+
+@pytest.mark.parametrize("ending", list(Ending))
+@pytest.mark.parametrize("verb", list(Verb))
+def test_every_verb_of_a_closed_case_goes_where_the_table_of_endings_says(ending: Ending, verb: Verb) -> None:
+    case, do = in_state(State.CLOSED)._replace(ending=ending), verbs()[verb]
+    if verb in ENDINGS[ending]:
+        for event in do(case):
+            case = cases.evolve(case, event, RULES, on=date(2026, 3, 10))
+        target = ENDINGS[ending][verb]
+        assert (case.ending, case.state) == (target, State.CLOSED if target else State.OPEN)
+    elif verb in BY_PEOPLE:
+        with pytest.raises(NotNow) as refused:
+            do(case)
+        assert isinstance(refused.value, cases.CaseIsArchived) is (ending is Ending.ARCHIVED)
+    else:
+        assert do(case) == []
 
 
 @pytest.mark.parametrize("state", list(State))
 @pytest.mark.parametrize("verb", list(Verb))
 def test_every_verb_in_every_state_goes_where_the_table_says(state: State, verb: Verb) -> None:
     case, do = in_state(state), verbs()[verb]
-    target = TABLE[state].get(verb)
+    target = TABLE[state].get(verb) if case.allows(verb) else None
     if target is None and verb in BY_PEOPLE:  # what people do is refused aloud
         with pytest.raises(NotNow):
             do(case)
@@ -331,6 +401,75 @@ def test_sent_back_it_climbs_as_without_the_feedback_from_the_next_working_morni
     plainly = cases.climb_at(without.case, RULES)
     if without.case.rung == story.case.rung and plainly is not None:
         assert after == max(plainly, tomorrow)
+
+
+def assigned(case: Case, **units: Any) -> Case:
+    story = Story()
+    given = {"lead_org_id": None, "assisting_org_ids": [], **units}
+    [event] = story.deal(case, lambda one, work: dealing.assign(one, work, **given, who=OFFICE, reason="用地"))
+    return cases.evolve(case, event, RULES, on=DUE)
+
+
+def test_the_heads_of_assisting_units_get_copies_of_every_later_rung_and_of_the_end() -> None:
+    story = Story()
+    story.case = assigned(story.case, assisting_org_ids=[OTHER_UNIT])
+    story.pass_days(10)
+    for _, rung in story.rungs[1:]:
+        assert [one.copy_only for one in rung.addressees if one.post_id == OTHER_HEAD] == [True]
+    [closed] = cases.close(
+        story.case, story.obligation, story.project, story.directory, RULES, reason="节点已完成", on=date(2026, 3, 20)
+    )
+    assert isinstance(closed, CaseClosed)
+    assert OTHER_HEAD in {one.post_id for one in closed.addressees}
+
+
+def test_the_head_of_the_lead_unit_hears_in_place_of_the_responsible_unit() -> None:
+    case = assigned(Story().case, lead_org_id=OTHER_UNIT)
+    story = Story()
+    heard = cases.whom(
+        case, story.obligation.post_id, story.project, story.directory, to=(Tier.UNIT_HEAD, Tier.OFFICER), on=DUE
+    )
+    assert [one.post_id for one in heard.addressees] == [OTHER_HEAD, post(Tier.OFFICER)]
+
+
+@pytest.mark.parametrize(
+    "units",
+    [
+        {"assisting_org_ids": [named("无此单位")]},
+        {"lead_org_id": named("无此单位")},
+        {"lead_org_id": OTHER_UNIT, "assisting_org_ids": [OTHER_UNIT]},
+        {"assisting_org_ids": [UNIT]},
+    ],
+    ids=["unknown", "unknown lead", "leads and assists", "responsible and assists"],
+)
+def test_units_that_make_no_sense_are_refused(units: dict[str, Any]) -> None:
+    with pytest.raises(Invalid):
+        assigned(Story().case, **units)
+
+
+def test_the_same_units_again_are_refused() -> None:
+    case = assigned(Story().case, assisting_org_ids=[OTHER_UNIT])
+    for same in (
+        {"assisting_org_ids": [OTHER_UNIT, OTHER_UNIT]},
+        {"lead_org_id": UNIT, "assisting_org_ids": [OTHER_UNIT]},
+    ):
+        with pytest.raises(dealing.NothingAssigned):
+            assigned(case, **same)
+
+
+@pytest.mark.parametrize("own", [person(Tier.OFFICER), named("代理人")], ids=["holder", "delegate"])
+def test_nobody_strikes_off_what_they_answer_for(own: UUID) -> None:
+    story, case = Story(), in_state(State.CLOSED)
+    away = {"person_id": person(Tier.OFFICER), "leave_id": named("假"), "delegate_id": named("代理人")}
+    story.directory.learn(LeavePlanned(**away, from_day=date(2026, 3, 1), until_day=date(2026, 3, 31)))
+    with pytest.raises(dealing.OwnCase):
+        story.deal(case, lambda one, work: dealing.strike_off(one, work, who=Who("甲 <a>", own), remark="已开工"))
+
+
+def test_a_case_that_was_not_restored_is_not_settled_by_hand() -> None:
+    story = Story()
+    with pytest.raises(NotNow):
+        story.deal(story.case, lambda one, work: dealing.settle(one, work, who=OFFICE, reason="已解决"))
 
 
 def test_after_an_outage_it_goes_on_one_rung_a_working_morning_with_the_true_dates() -> None:

@@ -1,11 +1,15 @@
 from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
+from typing import Any
 from uuid import UUID
 
 from services.assessment.domain.directory import Asked, Directory, Found
 from shared.contracts.event import Event
 from shared.contracts.ids import organisation_id
 from shared.contracts.programme import (
+    LeaveCancelled,
+    LeaveEnded,
+    LeavePlanned,
     OrganisationRecorded,
     PostAssumed,
     PostChainsAssigned,
@@ -175,3 +179,57 @@ def test_corrected_terms_hold_for_every_day_and_what_stood_before_is_forgotten()
     days = {date(2026, 1, 5): None, date(2026, 1, 10): first, date(2026, 2, 1): first, date(2026, 2, 14): first}
     days |= {date(2026, 2, 15): None, date(2026, 2, 20): second, TODAY: second}
     assert {day: directory.holder(post_id, day) for day in days} == days
+
+
+def leave(from_day: date, until_day: date, **changes: object) -> LeavePlanned:
+    away: dict[str, Any] = {"person_id": person(Tier.OFFICER), "leave_id": named("假"), "delegate_id": named("代理人")}
+    return LeavePlanned(**{**away, "from_day": from_day, "until_day": until_day, **changes})
+
+
+def test_while_the_holder_is_away_the_delegate_acts_too() -> None:
+    directory = taught(programme())
+    directory.learn(leave(date(2026, 3, 2), date(2026, 3, 6)))
+    both = {person(Tier.OFFICER), named("代理人")}
+    for day, acting in ((1, 1), (2, 2), (6, 2), (7, 1)):
+        found = directory.acting(post(Tier.OFFICER), date(2026, 3, day))
+        assert len(found) == acting
+        assert found <= both
+    answering = directory.answering(post(Tier.OFFICER), TODAY)
+    assert (answering.holder_id, answering.delegate_id) == (person(Tier.OFFICER), named("代理人"))
+    assert tiers(directory.find(ASKED, to=(Tier.OFFICER,), on=TODAY)) == [Tier.OFFICER]
+
+
+def test_a_leave_that_ended_early_or_was_called_off_gives_nobody_anything() -> None:
+    of = {"person_id": person(Tier.OFFICER), "leave_id": named("假")}
+    for end in (LeaveEnded(**of, until_day=date(2026, 3, 1)), LeaveCancelled(**of)):
+        directory = taught(programme())
+        directory.learn(leave(date(2026, 2, 27), date(2026, 3, 6)))
+        directory.learn(end)
+        assert directory.acting(post(Tier.OFFICER), TODAY) == {person(Tier.OFFICER)}
+
+
+def test_a_delegate_for_other_posts_or_who_is_away_too_does_not_act() -> None:
+    directory = taught(programme())
+    directory.learn(leave(date(2026, 3, 2), date(2026, 3, 6), post_ids=(post(Tier.CHIEF),)))
+    assert directory.answering(post(Tier.OFFICER), TODAY).delegate_id is None
+    directory.learn(leave(date(2026, 3, 2), date(2026, 3, 6)))
+    away = leave(TODAY, TODAY, person_id=named("代理人"), leave_id=named("另一假"), delegate_id=named("丙"))
+    directory.learn(away)
+    answering = directory.answering(post(Tier.OFFICER), TODAY)
+    assert answering.leave is not None
+    assert answering.delegate_id is None
+
+
+def test_a_vacant_post_has_nobody_who_acts() -> None:
+    directory = taught(programme(vacant=[Tier.OFFICER]))
+    assert directory.answering(post(Tier.OFFICER), TODAY).holder_id is None
+    assert directory.acting(post(Tier.OFFICER), TODAY) == set()
+
+
+def test_a_copy_learns_of_leave_without_the_other() -> None:
+    directory = taught(programme())
+    directory.learn(leave(TODAY, TODAY))
+    copy = directory.copy()
+    copy.learn(LeaveCancelled(person_id=person(Tier.OFFICER), leave_id=named("假")))
+    assert directory.answering(post(Tier.OFFICER), TODAY).leave
+    assert copy.answering(post(Tier.OFFICER), TODAY).leave is None
