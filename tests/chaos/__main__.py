@@ -77,8 +77,11 @@ async def _run(options: argparse.Namespace, folder: Path) -> int:
         _say(f"{_at(began)} {storm.load.accepted} facts accepted; settling, then {_MORE_DAYS} working days more")
         verdict = await storm.verdict(days=_MORE_DAYS)
         _report(storm, verdict)
-    _say(f"{_at(began)} {'RED' if verdict.findings else 'GREEN'}; seed {options.seed}; logs in {folder}")
-    return 1 if verdict.findings else 0
+        unlike = await storm.unlike()
+        _say(f"folded again      {unlike or 'all state is what follows from journal and log'}")
+    is_red = bool(verdict.findings or unlike)
+    _say(f"{_at(began)} {'RED' if is_red else 'GREEN'}; seed {options.seed}; logs in {folder}")
+    return 1 if is_red else 0
 
 
 async def _kill(storm: Storm, options: argparse.Namespace, began: float) -> None:

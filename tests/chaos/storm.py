@@ -16,6 +16,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -386,6 +387,17 @@ class Storm:
             end = datetime.combine(working_days_after(self.today(), days), self._now().time().replace(hour=18), CHINA)
             await asyncio.to_thread(self.platform.advance_to, end)
         return judge(await self._evidence(load, away))
+
+    async def unlike(self) -> str:
+        """What of assessment's state is not what follows from its journal and log; empty, when all of it does."""
+        original = self.find("assessment")
+        assert original is not None
+        program = [sys.executable, "-m", "services.assessment", "rebuild", "--check"]
+        ran = await asyncio.create_subprocess_exec(
+            *program, cwd=_ROOT, env=original.environ(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        said, _ = await ran.communicate()
+        return "" if ran.returncode == 0 else said.decode()
 
     async def _evidence(self, load: Load, away: Collection[str]) -> Evidence:
         histories = Histories(self.platform.file.services, self._token)

@@ -34,3 +34,4 @@ async def test_whatever_point_a_service_dies_at_nothing_is_lost_and_nothing_doub
     verdict = await platform.verdict(days=2)
     verdict.require_sound()
     assert verdict.counts["rungs"] > 0
+    assert not await platform.unlike()
