@@ -33,6 +33,7 @@ _GROUPS = {
     "streams": "streams",
     "outbound": "outbound",
     "policy": "policy",
+    "case": "case",
 }
 """A module of the same package, whose `app` holds the group's commands."""
 

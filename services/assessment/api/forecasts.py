@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from services.assessment.api import wording
 from services.assessment.api.access import Now, Office, Reader
@@ -83,20 +83,24 @@ class ForecastShown(Shown):
 def router(office: Office) -> APIRouter:
     routes = APIRouter(tags=["forecasts"])
 
-    @routes.get("/v1/projects/{project_id}/forecast")
+    @routes.get("/v1/projects/{project}/forecast")
     async def show_forecast(
-        project_id: UUID, conn: Reader, now: Now, until: Annotated[date | None, Query()] = None
+        project: Annotated[str, Path(max_length=60)],
+        conn: Reader,
+        now: Now,
+        until: Annotated[date | None, Query()] = None,
     ) -> Response:
-        """Who hears what on which day if nobody does anything; `until`: at most 400 days ahead, 60 when left out."""
+        """Who hears what on which day if nobody does anything. `project`: id or code; `until`: at most 400 days ahead,
+        60 when left out."""
         today = china_date(now)
         last = until or today + timedelta(USUAL)
         if not 0 <= (last - today).days <= FURTHEST:
             raise Invalid(f"截止日期应在今天至{FURTHEST}天之内", place="until", value=last.isoformat())
-        found = await forecast(project_id, last, conn=conn, now=now, knowledge=office.knowledge)
+        found = await forecast(project, last, conn=conn, now=now, knowledge=office.knowledge)
         directory, calendar = found.desk.directory, found.desk.known.calendar
         shown = ForecastShown(
-            project_id=project_id,
-            project=found.desk.projects[project_id].name,
+            project_id=found.project.id,
+            project=found.project.name,
             from_day=today,
             until=last,
             steps=tuple(StepShown.of(one, directory, calendar) for one in found.told),

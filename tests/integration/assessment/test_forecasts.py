@@ -23,6 +23,8 @@ async def test_what_is_foretold_is_what_comes(supervised: Supervised, http: http
     answer = await http.get(ADDRESS, params={"until": "2026-04-10"}, headers=as_(Role.CLERK))
     assert answer.status_code == 200, answer.text
     steps = answer.json()["steps"]
+    by_code = await http.get("/v1/projects/A/forecast", params={"until": "2026-04-10"}, headers=as_(Role.CLERK))
+    assert by_code.json() == answer.json()
     before = len(await supervised.log())
     await supervised.until("2026-04-10T10:00")
     came = [
