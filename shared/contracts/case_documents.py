@@ -48,7 +48,8 @@ class Talk(Payload):
 class Paper(Payload):
     """All that a document says, with those who held the posts when its rung was reached; signed, it never changes.
 
-    `number`: the document's own, where it has one. `answerable`: the responsible post and the heads of its unit.
+    `number`: the document's own, where it has one. `organisation`: the unit that leads, with those that assist it.
+    `answerable`: the responsible post and the heads of its unit.
     `skipped`: tiers passed over because their posts are vacant. `history`: what had happened until then.
     """
 
@@ -63,6 +64,7 @@ class Paper(Payload):
     milestone: str
     due_on: date
     organisation: str
+    assisting: tuple[str, ...] = ()
     answerable: tuple[NamedPost, ...]
     addressees: tuple[NamedPost, ...]
     skipped: tuple[Tier, ...] = ()

@@ -118,6 +118,7 @@ def fields(paper: Paper, signature: Signature | None) -> dict[str, Any]:
         "节点": paper.milestone,
         "到期日": paper.due_on,
         "责任单位": paper.organisation,
+        "配合单位": list(paper.assisting),
         "责任人": _posts(paper.answerable),
         "主送": _posts(one for one in paper.addressees if not one.copy_only),
         "抄送": _posts(one for one in paper.addressees if one.copy_only),

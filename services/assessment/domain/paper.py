@@ -19,6 +19,8 @@ from shared.contracts.supervision import (
     Addressed,
     Addressee,
     CaseAcknowledged,
+    CaseArchived,
+    CaseAssigned,
     CaseClosed,
     CaseEscalated,
     CaseExtended,
@@ -27,6 +29,7 @@ from shared.contracts.supervision import (
     CaseOpened,
     CaseReopened,
     CaseRescheduled,
+    CaseStruckOff,
     Document,
     Subject,
 )
@@ -80,8 +83,8 @@ def write(
     fact, subject = facts[place], escalated.subject
     named_at, addressees, skipped = _addressed(fact, escalated, facts)
     on = china_date(fact.at)
+    lead_id, assisting_ids = _units(subject, facts[:place])
     chain = directory.chains.get(subject.chain_id)
-    organisation = directory.organisations.get(subject.responsible_org_id)
     return Paper(
         document=escalated.document,
         rung=rung,
@@ -93,8 +96,9 @@ def write(
         chain=chain.name if chain else "",
         milestone=subject.milestone_name,
         due_on=subject.due_on,
-        organisation=organisation.name if organisation else "",
-        answerable=_answerable(subject, directory, on),
+        organisation=_unit(lead_id, directory),
+        assisting=tuple(_unit(one, directory) for one in assisting_ids),
+        answerable=_answerable(subject, lead_id, directory, on),
         addressees=_named(addressees, directory, china_date(named_at)),
         skipped=skipped,
         reached_on=on,
@@ -125,8 +129,24 @@ def _addressed(
     return fact.at, escalated.addressees, escalated.skipped
 
 
-def _answerable(subject: Subject, directory: Directory, on: date) -> tuple[NamedPost, ...]:
-    asked = Asked(subject.chain_id, subject.responsible_org_id, subject.responsible_post_id)
+def _units(subject: Subject, facts: Iterable[Told]) -> tuple[UUID, tuple[UUID, ...]]:
+    """The unit that leads and those that assist, as they were assigned by then."""
+    lead: UUID = subject.responsible_org_id
+    assisting: tuple[UUID, ...] = ()
+    for fact in facts:
+        if isinstance(fact.event, CaseAssigned):
+            lead = fact.event.lead_org_id or subject.responsible_org_id
+            assisting = fact.event.assisting_org_ids
+    return lead, assisting
+
+
+def _unit(organisation_id: UUID, directory: Directory) -> str:
+    organisation = directory.organisations.get(organisation_id)
+    return organisation.name if organisation else ""
+
+
+def _answerable(subject: Subject, lead_id: UUID, directory: Directory, on: date) -> tuple[NamedPost, ...]:
+    asked = Asked(subject.chain_id, lead_id, subject.responsible_post_id)
     found = directory.find(asked, to=_ANSWERABLE, on=on).addressees
     return _named([one for one in found if one.tier in _ANSWERABLE], directory, on)
 
@@ -177,6 +197,12 @@ def _addressed_words(event: Addressed, on: date, directory: Directory) -> str:
     return f"岗位有人任职后补送{listed(named)}" if named else ""
 
 
+def _assigned_words(event: CaseAssigned, _: date, directory: Directory) -> str:
+    lead = _unit(event.lead_org_id, directory) if event.lead_org_id else "责任单位"
+    assisting = "、".join(_unit(one, directory) for one in event.assisting_org_ids)
+    return f"交办：由{lead}牵头{f'，{assisting}配合' if assisting else ''}"
+
+
 def _feedback_words(event: CaseFeedbackGiven, _: date, __: Directory) -> str:
     return f"反馈（{person(event.by)}）：{shortened(event.text)}；承诺{day(event.commitment_on)}前完成"
 
@@ -208,6 +234,7 @@ _WORDS: Mapping[type[Event], Callable[[Any, date, Directory], str]] = {
     CaseOpened: lambda event, *_: f"立为督办件{event.number}",
     CaseEscalated: _escalated_words,
     Addressed: _addressed_words,
+    CaseAssigned: _assigned_words,
     CaseAcknowledged: lambda event, *_: f"签收：{person(event.by)}",
     CaseFeedbackGiven: _feedback_words,
     CaseRescheduled: lambda event, *_: ("督办暂停：" if event.suspended else "督办时间调整：") + event.reason,
@@ -215,6 +242,8 @@ _WORDS: Mapping[type[Event], Callable[[Any, date, Directory], str]] = {
     CaseExtended: lambda event, *_: f"延期获批准，期限改为{day(event.due_on)}",
     CaseTalkHeld: lambda event, *_: f"{day(event.talk.on)}约谈已举行，要求{day(event.talk.asked_by)}前完成整改",
     CaseDocumentSigned: _signed_words,
+    CaseStruckOff: lambda event, *_: f"销号（{person(event.by)}）",
+    CaseArchived: lambda event, *_: f"归档（{person(event.by)}）",
     CaseClosed: lambda event, *_: f"办结：{event.reason}",
     CaseReopened: lambda event, *_: f"恢复督办：{event.reason}",
 }

@@ -29,10 +29,11 @@ from services.assessment.domain.rules import Rules
 from services.assessment.domain.world import Acted, Heard, World
 from shared.contracts.case_documents import CaseDocumentSigned, Paper, Talk
 from shared.contracts.event import Event
-from shared.contracts.programme import PersonRecorded, PostAssumed, Tier
+from shared.contracts.programme import OrganisationRecorded, PersonRecorded, PostAssumed, Tier
 from shared.contracts.supervision import (
     Addressed,
     CaseAcknowledged,
+    CaseAssigned,
     CaseFeedbackGiven,
     CaseOpened,
     CaseRescheduled,
@@ -216,6 +217,22 @@ def test_whom_nobody_told_at_first_is_named_as_of_the_day_they_were(papers: Pape
     named = Addressed(event_id=told_nobody.event_id, addressees=LADDER[2][2])
     papers.story.append(told(at("2026-03-11"), named))
     assert [one.holder for one in papers.of(2).addressees] == ["吴磊", "周强"]
+
+
+def test_a_document_names_the_units_that_lead_and_assist_since_they_were_assigned(papers: Papers) -> None:
+    lead, helper = some_id("区住建局"), some_id("王台街道")
+    for unit, name in ((lead, "区住建局"), (helper, "王台街道")):
+        papers.directory.learn(OrganisationRecorded(organisation_id=unit, name=name))
+    assigned = CaseAssigned(
+        case_id=CASE, lead_org_id=lead, assisting_org_ids=(helper,), by="督查员甲 <s-1>", reason="跨部门"
+    )
+    papers.story.insert(4, told(at("2026-03-09", 15), assigned))
+    assert (papers.of(2).organisation, papers.of(2).assisting) == ("区工业和信息化局", ())
+    assert (papers.of(3).organisation, papers.of(3).assisting) == ("区住建局", ("王台街道",))
+    assert [one.title for one in papers.of(3).answerable] == ["新型显示项目专员"]
+    text = text_of(made(papers.of(3)))
+    assert "| 责任单位 | 区住建局（配合：王台街道） |" in text
+    assert "| 2026年3月9日 | 交办：由区住建局牵头，王台街道配合 |" in text
 
 
 def test_a_rung_that_was_not_reached_has_no_document(papers: Papers) -> None:
