@@ -16,7 +16,7 @@ from services.assessment.domain.rehearsal import Rehearsal, Trial
 from services.assessment.domain.rules import Rules
 from services.assessment.domain.world import World
 from services.assessment.handlers.known import Knowledge, Known
-from services.assessment.policies.document import read_policy
+from services.assessment.policies.document import read_document
 from services.assessment.store import rehearsals as store
 from services.assessment.store.happenings import count, happenings
 from services.assessment.store.rehearsals import Kept, State
@@ -156,7 +156,7 @@ async def _is_wanted(rehearsal_id: UUID, facts_done: int, engine: AsyncEngine) -
 
 def _empty(known: Known) -> World:
     """A world in which nothing has happened: years' calendars come when they came."""
-    rules = {version: Rules(one.policy, published(), known.began_on) for version, one in known.by_version.items()}
+    rules = {version: replace(one, calendar=published()) for version, one in known.by_version.items()}
     return World.under(rules[known.current.policy.version], rules)
 
 
@@ -164,8 +164,8 @@ def _trial(asked: Kept, known: Known, from_at: datetime) -> Trial:
     """What is tried has a name of its own: cases that began before keep the policy they began with."""
     rules = None
     if asked.policy:
-        policy = read_policy(asked.policy)
-        rules = Rules(replace(policy, version=f"{policy.version}（推演）"), known.calendar, known.began_on)
+        document = read_document(asked.policy)
+        rules = Rules.of(document.renamed(f"{document.version}（推演）"), known.calendar, known.began_on)
     table = _table(asked.calendar) if asked.calendar else None
     return Trial(from_at, rules, table)
 

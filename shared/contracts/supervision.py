@@ -218,13 +218,17 @@ class CaseEvent(SupervisionEvent):
 
 
 class CaseOpened(CaseEvent):
-    """A case (督办件) exists from its first rung on; the rung itself is the CaseEscalated that follows."""
+    """A case (督办件) exists from its first rung on; the rung itself is the CaseEscalated that follows.
+
+    `rule_set`: of the policy's version the one that it goes by; empty for what holds where none does.
+    """
 
     type: ClassVar[str] = "cn.liandu.case.opened.v1"
     obligation_id: UUID
     number: str
     subject: Subject
     policy_version: str
+    rule_set: str = ""
 
 
 class CaseEscalated(CaseEvent):

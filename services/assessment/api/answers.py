@@ -355,6 +355,7 @@ class CaseShown(Shown):
     lead: UnitShown
     assisting: tuple[UnitShown, ...]
     policy_version: str
+    rule_set: str
     due_on: date
     opened_at: datetime
     state: State

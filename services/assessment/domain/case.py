@@ -197,6 +197,7 @@ class Case(NamedTuple):
     provisional: bool = False
     closed_on: date | None = None
     close_reason: str = ""
+    rule_set: str = ""
     ending: Ending | None = None
     feedback: tuple[Feedback, ...] = ()
     plain: Plain | None = None
@@ -226,6 +227,7 @@ def open_case(
         number=number,
         subject=subject,
         policy_version=rules.policy.version,
+        rule_set=rules.policy.rule_set,
     )
     case = _new(opened, now)
     case = case._replace(next_at=first_rung_at(obligation, rules, on=moments.china_date(now)))
@@ -612,6 +614,7 @@ def _new(opened: CaseOpened, at: datetime) -> Case:
         project_id=opened.subject.project_id,
         number=opened.number,
         policy_version=opened.policy_version,
+        rule_set=opened.rule_set,
         due_on=opened.subject.due_on,
         opened_at=at,
     )

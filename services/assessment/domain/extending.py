@@ -148,7 +148,9 @@ def grant(
 def approve(obligation: Obligation, number: int, work: Work, *, who: Who, remark: str) -> None:
     """Grant it, and let a case that has opened meanwhile go on by the new day. Raises: as `grant`."""
     project = work.projects[obligation.project_id]
-    events = grant(obligation, number, project, work.directory, work.rules, who=who, remark=remark, on=work.on)
+    events = grant(
+        obligation, number, project, work.directory, work.rules_for(project.id), who=who, remark=remark, on=work.on
+    )
     extended = work.on_obligation(obligation, events)
     case = work.cases.get(obligation.case_id)
     if case is not None and case.allows(cases.Verb.EXTEND):

@@ -60,28 +60,32 @@ def fire(alarm: Due, work: Work, numbers: Numbers) -> None:
 def _misses(obligation: Obligation, work: Work) -> bool:
     if not obligation.allows(obligations.Verb.MISS):
         return False
-    return work.rules.morning(obligations.miss_day(obligation, work.rules)) <= work.now
+    rules = work.rules_for(obligation.project_id)
+    return rules.morning(obligations.miss_day(obligation, rules)) <= work.now
 
 
 def _due(alarm: Due, work: Work, numbers: Numbers) -> None:
     """Remind, or open the case at its first rung."""
     obligation = work.obligations.get(alarm.subject)
-    wake = obligations.wake_at(obligation, work.rules, work.now) if obligation else None
-    if obligation is None or wake is None:
+    if obligation is None:
+        return
+    rules = work.rules_for(obligation.project_id)
+    wake = obligations.wake_at(obligation, rules, work.now)
+    if wake is None:
         return
     if _too_early(wake, work):
         work.watch(obligation, DUE, wake)
         return
     project = work.projects[obligation.project_id]
-    if reminded := obligations.remind(obligation, project, work.directory, work.rules, on=work.on):
+    if reminded := obligations.remind(obligation, project, work.directory, rules, on=work.on):
         work.on_obligation(obligation, reminded)
         return
     opened = cases.open_case(
         obligation,
         project,
         work.directory,
-        work.rules,
-        number=numbers.take(CASE, work.rules.policy.case_number),
+        rules,
+        number=numbers.take(CASE, rules.policy.case_number),
         now=work.now,
     )
     work.on_obligation(obligation, obligations.miss(obligation))
@@ -133,7 +137,8 @@ def _light(alarm: Due, work: Work, numbers: Numbers) -> None:
     light = work.lights.get(alarm.subject)
     if light is None or light.state is not lights.State.WATCHING:
         return
-    light = work.on_light(light, lights.review(light, work.projects[light.project_id], work.rules, on=work.on))
+    project = work.projects[light.project_id]
+    light = work.on_light(light, lights.review(light, project, work.rules_for(project.id), on=work.on))
     case = work.cases.get(obligations.case_id(obligations.id_of(light.milestone_id)))
     # The case is another aggregate, whose head this transaction does not hold: it is raised by a timer of its own.
     if case is not None and _may_raise(case, light, work):

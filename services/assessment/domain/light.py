@@ -134,6 +134,7 @@ def review(light: StartLight, project: Project, rules: Rules, *, on: date) -> li
                 "month_ends_missed": str(0 if is_over else missed),
                 "month_ends_excused": str(light.excused),
                 "stage": project.stage.value,
+                **_rule_set(rules.policy),
             },
             on=on,
         )
@@ -213,5 +214,11 @@ def ticket(due_on: date, today: date, policy: Policy, calendar: WorkingCalendar)
         light = Light.RED
     elif left <= policy.ticket_yellow_up_to_days:
         light = Light.YELLOW
-    inputs = {"due_on": due_on.isoformat(), "on": today.isoformat(), "working_days_left": str(left)}
+    days = {"due_on": due_on.isoformat(), "on": today.isoformat(), "working_days_left": str(left)}
+    inputs = {**days, **_rule_set(policy)}
     return Ticket(light, TICKET, policy.version, inputs)
+
+
+def _rule_set(policy: Policy) -> dict[str, str]:
+    """Of the policy's version the rule set that the light goes by; nothing where it is what holds for all."""
+    return {"rule_set": policy.rule_set} if policy.rule_set else {}

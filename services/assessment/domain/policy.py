@@ -1,7 +1,7 @@
 """The policy: the ladder, its days, the lights' boundaries. It is written as data (`policies`) and never changes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import time
 from decimal import Decimal
 
@@ -148,7 +148,48 @@ class Policy:
     commend_early_days: int
     commend_to: tuple[Tier, ...]
     commend_copy: tuple[Tier, ...]
+    rule_set: str = ""
+    """Of the document's rule sets the one that it is; empty for what holds where none does."""
 
     def rung(self, number: int) -> Rung | None:
         """The rung of this number; None above the top."""
         return self.rungs[number - 1] if 1 <= number <= len(self.rungs) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a rule set is for: projects of chains of a category, of a kind, or both. None: of any."""
+
+    category: str | None = None
+    kind: str | None = None
+
+    @property
+    def precision(self) -> int:
+        return (self.category is not None) + (self.kind is not None)
+
+    def covers(self, category: str | None, kind: str | None) -> bool:
+        return self.category in (None, category) and self.kind in (None, kind)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyDocument:
+    """A version with all its rule sets: the most precise that covers a project holds, else the base."""
+
+    base: Policy
+    rule_sets: tuple[tuple[Scope, Policy], ...] = ()
+
+    @property
+    def version(self) -> str:
+        return self.base.version
+
+    def for_(self, *, category: str | None, kind: str | None) -> Policy:
+        covering = [(scope.precision, policy) for scope, policy in self.rule_sets if scope.covers(category, kind)]
+        return max(covering, key=lambda one: one[0])[1] if covering else self.base
+
+    def named(self, rule_set: str) -> Policy:
+        """The rule set of this name; the base for the empty one."""
+        return next((policy for _, policy in self.rule_sets if policy.rule_set == rule_set), self.base)
+
+    def renamed(self, version: str) -> "PolicyDocument":
+        sets = tuple((scope, replace(policy, version=version)) for scope, policy in self.rule_sets)
+        return PolicyDocument(replace(self.base, version=version), sets)

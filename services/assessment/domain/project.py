@@ -9,6 +9,7 @@ from shared.contracts.event import Event
 from shared.contracts.project_records import ProjectCorrected
 from shared.contracts.projects import (
     ProjectHeld,
+    ProjectKind,
     ProjectRecorded,
     ProjectResumed,
     ProjectRevised,
@@ -32,6 +33,7 @@ class Project(NamedTuple):
     stage: Stage
     held: bool = False
     ended: bool = False
+    kind: str = ProjectKind.NEW
 
     @property
     def is_started(self) -> bool:
@@ -44,7 +46,8 @@ class Project(NamedTuple):
 def fold(project: Project | None, event: Event) -> Project | None:
     """The project after one of intake's facts; None while its recording has not come."""
     if isinstance(event, ProjectRecorded):
-        return Project(event.project_id, event.code, event.name, event.chain_id, event.responsible_org_id, event.stage)
+        who = event.chain_id, event.responsible_org_id
+        return Project(event.project_id, event.code, event.name, *who, event.stage, kind=event.kind)
     if project is None:
         return None
     changes = _FOLD.get(type(event))

@@ -114,7 +114,8 @@ class Folded:
         if isinstance(event, CaseOpened):
             self.cases[event.case_id] = cases.begin(event, at=at)
         elif (case := self.cases.get(event.case_id)) is not None:
-            self.cases[case.id] = cases.evolve(case, event, self.rules_at(case.policy_version, at), on=on)
+            rules = self.rules_at(case.policy_version, at).named(case.rule_set)
+            self.cases[case.id] = cases.evolve(case, event, rules, on=on)
 
     def _note_hearing(self, one: Logged) -> None:
         if type(one.event) in _TOLD and not cast(Told, one.event).addressees:

@@ -26,7 +26,7 @@ def recount(kind: str, waiting: Mapping[UUID, datetime], work: Work) -> None:
 
 def _due(subject: UUID, work: Work) -> None:
     if obligation := work.obligations.get(subject):
-        work.on_obligation(obligation, obligations.recount(obligation, work.rules))
+        work.on_obligation(obligation, obligations.recount(obligation, work.rules_for(obligation.project_id)))
 
 
 def _climb(subject: UUID, work: Work) -> None:

@@ -4,22 +4,48 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from services.assessment.domain import moments
-from services.assessment.domain.policy import Policy
+from services.assessment.domain.policy import Policy, PolicyDocument
 from shared.kit.errors import Conflict
 from shared.kit.working_days import WorkingCalendar
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """`began_on`: what was due before this day is a baseline.
+    """`began_on`: what was due before this day is a baseline. `document`: the version that the policy is of.
 
-    Mornings are remembered: thousands of timers a second ask for the same few days.
+    Mornings and scopes are remembered: thousands of timers a second ask for the same few.
     """
 
     policy: Policy
     calendar: WorkingCalendar
     began_on: date
+    document: PolicyDocument | None = None
     _mornings: dict[date, datetime] = field(default_factory=dict, compare=False, repr=False)
+    _scoped: dict[object, "Rules"] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+    @classmethod
+    def of(cls, document: PolicyDocument, calendar: WorkingCalendar, began_on: date) -> "Rules":
+        return cls(document.base, calendar, began_on, document)
+
+    def for_(self, category: str | None, kind: str | None) -> "Rules":
+        """Those for projects of this kind in chains of this category (None: not known)."""
+        if self.document is None or not self.document.rule_sets:
+            return self
+        found = self._scoped.get((category, kind))
+        if found is None:
+            found = self.named(self.document.for_(category=category, kind=kind).rule_set)
+            self._scoped[category, kind] = found
+        return found
+
+    def named(self, rule_set: str) -> "Rules":
+        """Those of the version's rule set of this name; see `PolicyDocument.named`."""
+        if self.document is None or rule_set == self.policy.rule_set:
+            return self
+        found = self._scoped.get(rule_set)
+        if found is None:
+            found = Rules(self.document.named(rule_set), self.calendar, self.began_on, self.document)
+            self._scoped[rule_set] = found
+        return found
 
     def morning(self, day: date) -> datetime:
         """The firing time of `day`."""

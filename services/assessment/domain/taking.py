@@ -61,11 +61,11 @@ def take(event: ProjectEvent, work: Work, on: date) -> None:
 
 
 def _revised(event: ProjectRevised, project: Project, work: Work, on: date) -> None:
-    """Open work follows the project to another unit; a new name or chain shows with the next message by itself."""
-    if event.responsible_org_id is None:
-        return
+    """Open work follows the project to another unit, and is due by the rules of another chain; a new name shows with
+    the next message by itself."""
     for one in _of(project, work):
-        if events := obligations.reassign(one, one.post_id, project):
+        events = obligations.reassign(one, one.post_id, project) if event.responsible_org_id else []
+        if events or (event.chain_id and one.state not in obligations.FINAL):
             work.on_obligation(one, events, on=on)
 
 
@@ -86,7 +86,7 @@ def _reopened(event: MilestoneReopened, project: Project, work: Work, on: date) 
     if obligation is None or not obligation.allows(obligations.Verb.REOPEN):
         return
     case = work.cases.get(obligation.case_id)
-    again = obligations.reopen(obligation, work.rules, had_case=case is not None, reason=_CORRECTED)
+    again = obligations.reopen(obligation, work.rules_for(project.id), had_case=case is not None, reason=_CORRECTED)
     obligation = work.on_obligation(obligation, again, on=on)
     if case is not None:
         rules = work.rules_of(case)
@@ -113,7 +113,7 @@ def _review_start(project: Project, work: Work, on: date) -> None:
     light = work.lights.get(light_id(project.id))
     if light is not None and project.is_started and light.allows(lights.Verb.END):
         ended = lights.end(light)
-        work.on_light(ended, lights.review(ended, project, work.rules, on=on))
+        work.on_light(ended, lights.review(ended, project, work.rules_for(project.id), on=on))
 
 
 def _held(event: ProjectHeld, project: Project, work: Work, on: date) -> None:
@@ -138,7 +138,7 @@ def _suspend(obligation: Obligation, reason: str, work: Work, on: date) -> None:
 
 def _resumed(_: ProjectResumed | ProjectCorrected, project: Project, work: Work, on: date) -> None:
     for one in _of(project, work):
-        if events := obligations.resume(one, work.rules, on=on):
+        if events := obligations.resume(one, work.rules_for(project.id), on=on):
             work.on_obligation(one, events, on=on)
         case = work.cases.get(one.case_id)
         if case is not None and case.allows(cases.Verb.RESUME):
@@ -164,7 +164,7 @@ def _planned(event: MilestonePlanned, project: Project, work: Work, on: date) ->
     if project.ended or obligations.id_of(event.milestone_id) in work.obligations:
         return
     new = obligations.opened(event, project)
-    opened = work.on_obligation(new, obligations.plan(new, project, work.rules), on=on)
+    opened = work.on_obligation(new, obligations.plan(new, project, work.rules_for(project.id)), on=on)
     if project.held:
         _suspend(opened, "项目停缓建", work, on)
     if event.stage is Stage.STARTED:
@@ -175,7 +175,7 @@ def _replanned(event: MilestoneReplanned, project: Project, work: Work, on: date
     obligation = work.obligations.get(obligations.id_of(event.milestone_id))
     if obligation is None:
         return
-    events = obligations.move(obligation, event.due_on, work.rules, on=on)
+    events = obligations.move(obligation, event.due_on, work.rules_for(project.id), on=on)
     if not events:
         return
     moved = work.on_obligation(obligation, events, on=on)
@@ -188,7 +188,7 @@ def _replanned(event: MilestoneReplanned, project: Project, work: Work, on: date
 
 def _watch_start(project: Project, milestone_id: UUID, planned_on: date, work: Work, on: date) -> None:
     light = lights.plan(work.lights.get(light_id(project.id)), project, milestone_id, planned_on, on=on)
-    work.on_light(light, lights.review(light, project, work.rules, on=on))
+    work.on_light(light, lights.review(light, project, work.rules_for(project.id), on=on))
 
 
 def _reassigned(event: MilestoneReassigned, project: Project, work: Work, on: date) -> None:
@@ -201,8 +201,9 @@ def _met(event: MilestoneMet, project: Project, work: Work, on: date) -> None:
     obligation = work.obligations.get(obligations.id_of(event.milestone_id))
     if obligation is None or not obligation.allows(obligations.Verb.MEET):
         return
-    proposed = commendation.propose(obligation, project, work.directory, work.rules, met_on=event.met_on, on=work.on)
-    met = work.on_obligation(obligation, obligations.meet(obligation, event.met_on, work.rules), on=on)
+    rules = work.rules_for(project.id)
+    proposed = commendation.propose(obligation, project, work.directory, rules, met_on=event.met_on, on=work.on)
+    met = work.on_obligation(obligation, obligations.meet(obligation, event.met_on, rules), on=on)
     _close(met, "节点已完成", project, work, on)
     if proposed:
         work.on_commendation(proposed)
@@ -215,7 +216,7 @@ def _cancelled(event: MilestoneCancelled, project: Project, work: Work, on: date
     light = work.lights.get(light_id(project.id))
     if light is not None and light.milestone_id == event.milestone_id and light.allows(lights.Verb.END):
         ended = lights.end(light)
-        work.on_light(ended, lights.review(ended, project, work.rules, on=on))
+        work.on_light(ended, lights.review(ended, project, work.rules_for(project.id), on=on))
 
 
 def _delayed(event: ProjectDelayed, project: Project, work: Work, on: date) -> None:

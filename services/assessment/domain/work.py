@@ -85,8 +85,13 @@ class Work:
     )
 
     def rules_of(self, case: Case) -> Rules:
-        """The policy the case began with, whatever is in force now."""
-        return self.by_version[case.policy_version]
+        """The policy the case began with, whatever is in force now and whatever became of its project."""
+        return self.by_version[case.policy_version].named(case.rule_set)
+
+    def rules_for(self, project_id: UUID) -> Rules:
+        """Of those in force the ones for this project: by its chain's category, if that is known, and its kind."""
+        project = self.projects[project_id]
+        return self.rules.for_(self.directory.category_of(project.chain_id), project.kind)
 
     def place(self, obligation: Obligation) -> None:
         """Put an obligation as it stands on the table; nothing has changed."""
@@ -115,7 +120,7 @@ class Work:
             obligation = obligations.evolve(obligation, event, on=day)
             self.facts.append(Decided(obligation.id, event, self.now))
         self.put_obligation(obligation)
-        self._watch(obligation, DUE, obligations.wake_at(obligation, self.rules, self.now))
+        self._watch(obligation, DUE, obligations.wake_at(obligation, self.rules_for(obligation.project_id), self.now))
         return obligation
 
     def on_new_case(self, events: Iterable[CaseEvent]) -> Case:

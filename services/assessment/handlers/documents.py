@@ -15,11 +15,13 @@ from services.assessment.documents.rendering import Signature, is_draft, render,
 from services.assessment.domain import document as documents
 from services.assessment.domain.bulletin import Bulletin, Matter
 from services.assessment.domain.case import Case
+from services.assessment.domain.directory import Directory
 from services.assessment.domain.document import Drafted, drafted
 from services.assessment.domain.extension import Who
 from services.assessment.domain.moments import china_date
 from services.assessment.domain.names import person
 from services.assessment.domain.paper import NoSuchDocument, Told, write
+from services.assessment.domain.policy import Policy
 from services.assessment.handlers.desk import Desk
 from services.assessment.handlers.known import Knowledge, Known
 from services.assessment.handlers.people import NoSuchCase, holders, require_version
@@ -91,7 +93,8 @@ async def make(case_id: UUID, rung: int, *, conn: AsyncConnection, known: Known,
         form = Form(NAMES[one.document], await kept.form(one.signed.form, conn=conn))
         signature = Signature(person(one.signed.by), one.signed.signed_on)
         return await _made(form, one.signed.paper, signature)
-    paper = _paper(one, facts, known, row.policy_version, row.project_code, letterhead)
+    policy = known.by_version[row.policy_version].named(row.rule_set).policy
+    paper = _paper(one, facts, policy, known.directory, row.project_code, letterhead)
     return await _made(letterhead.forms.find(one.document), paper, None)
 
 
@@ -145,7 +148,7 @@ async def sign(
     _require_leader(case, desk, who, for_all=for_all)
     documents.require_signable(case, one)
     code = desk.projects[case.project_id].code
-    paper = _paper(one, facts, desk.known, case.policy_version, code, letterhead)
+    paper = _paper(one, facts, desk.rules_of(case).policy, desk.directory, code, letterhead)
     form = letterhead.forms.find(one.document)
     events = documents.sign(case, one, paper, who=who, form=form.digest, on=desk.on)
     await _made(form, paper, Signature(person(who.by), desk.on))  # nobody signs what cannot be made
@@ -217,13 +220,12 @@ def _document(case_id: UUID, rung: int, facts: Iterable[Told]) -> Drafted:
 
 
 def _paper(
-    one: Drafted, facts: list[Told], known: Known, policy_version: str, project_code: str, letterhead: Letterhead
+    one: Drafted, facts: list[Told], policy: Policy, directory: Directory, project_code: str, letterhead: Letterhead
 ) -> Paper:
-    policy = known.by_version[policy_version].policy
     paper = write(
         one.rung,
         facts,
-        known.directory,
+        directory,
         policy,
         case_id=one.escalated.case_id,
         project_code=project_code,

@@ -90,7 +90,7 @@ async def _load(events: Iterable[ProjectEvent], desk: Desk, conn: AsyncConnectio
             into.add(obligations.id_of(cast(MilestoneMet, event).milestone_id))
             if kind is MilestoneReopened:
                 reopened.add(obligations.id_of(cast(MilestoneReopened, event).milestone_id))
-        elif kind in _OF_ALL_MILESTONES or (kind is ProjectRevised and cast(ProjectRevised, event).responsible_org_id):
+        elif kind in _OF_ALL_MILESTONES or (kind is ProjectRevised and _moves(cast(ProjectRevised, event))):
             of_all.add(event.project_id)
         if _touches_light(event):
             light_ids.add(light_id(event.project_id))
@@ -103,6 +103,11 @@ async def _load(events: Iterable[ProjectEvent], desk: Desk, conn: AsyncConnectio
         conn=conn,
     )
     await desk.load_projects(project_ids, conn=conn)
+
+
+def _moves(event: ProjectRevised) -> bool:
+    """To another unit, or another chain, by whose rules open work is due."""
+    return event.responsible_org_id is not None or event.chain_id is not None
 
 
 def _touches_light(event: ProjectEvent) -> bool:

@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assessment.domain.directory import Directory
 from services.assessment.domain.moments import china_date
-from services.assessment.domain.policy import Policy, PolicyRefused
+from services.assessment.domain.policy import PolicyDocument, PolicyRefused
 from services.assessment.domain.rules import Rules
-from services.assessment.policies.document import read_policy
+from services.assessment.policies.document import read_document
 from services.assessment.store import programme
 from services.assessment.store import rules as kept
 from services.assessment.store.rules import RulesAreChanging, Standing
@@ -63,11 +63,11 @@ class Knowledge:
 
     def __init__(self, policy: Mapping[str, Any]) -> None:
         self.body: Mapping[str, Any] = dict(policy)
-        self.policy = read_policy(policy)
+        self.document = read_document(policy)
         self.numbering = asyncio.Lock()
         """Held by one transaction of this process after the other until it has the counters, if it needs any."""
         self._is_installed = False
-        self._policies: dict[str, Policy] = {}
+        self._policies: dict[str, PolicyDocument] = {}
         self._directory: tuple[int, Directory] | None = None
         self._calendar: tuple[int, WorkingCalendar] | None = None
         self._rules: Mapping[str, Rules] = {}
@@ -84,7 +84,7 @@ class Knowledge:
             return await self.alone(conn, now, wait=wait)
         await kept.share(conn=conn, wait=wait)
         standing = await kept.standing(conn=conn)
-        if standing is None or self.policy.version not in standing.policies:
+        if standing is None or self.document.version not in standing.policies:
             self._is_installed = False
             raise RulesAreChanging
         return await self._known(standing, conn)
@@ -96,12 +96,12 @@ class Knowledge:
         """
         await kept.have_alone(conn=conn, wait=wait)
         standing = await kept.standing(conn=conn)
-        if standing is not None and self.policy.version in standing.policies:
+        if standing is not None and self.document.version in standing.policies:
             self._is_installed = True
             self._policies = {}  # what was read before may have been rolled back
             return await self._known(standing, conn)
         await kept.begin(china_date(now), FIRST_RUN, conn=conn)
-        await kept.install_policy(self.policy.version, self.body, conn=conn, now=now)
+        await kept.install_policy(self.document.version, self.body, conn=conn, now=now)
         standing = await kept.standing(conn=conn)
         assert standing is not None
         return await self._known(standing, conn)
@@ -125,7 +125,7 @@ class Knowledge:
         return Known(
             began_on=standing.began_on,
             began_by=standing.began_by,
-            current=by_version.get(self.policy.version) or Rules(self.policy, calendar, standing.began_on),
+            current=by_version.get(self.document.version) or Rules.of(self.document, calendar, standing.began_on),
             by_version=by_version,
             directory=await self._read_directory(standing.directory_revision, conn),
             directory_revision=standing.directory_revision,
@@ -135,16 +135,16 @@ class Knowledge:
 
     def _rules_with(self, calendar: WorkingCalendar, began_on: date) -> Mapping[str, Rules]:
         """The same ones for as long as nothing changed: they remember what they counted."""
-        made = {version: Rules(policy, calendar, began_on) for version, policy in self._policies.items()}
+        made = {version: Rules.of(policy, calendar, began_on) for version, policy in self._policies.items()}
         if made != self._rules:
             self._rules = made
         return self._rules
 
-    async def _read_policies(self, conn: AsyncConnection) -> dict[str, Policy]:
+    async def _read_policies(self, conn: AsyncConnection) -> dict[str, PolicyDocument]:
         bodies = await kept.policies(conn=conn)
         policies = {version: _read(version, body) for version, body in bodies.items()}
-        if bodies.get(self.policy.version, self.body) != self.body:
-            raise PolicyChanged(f"policy {self.policy.version} differs from what is in force; give it a new version")
+        if bodies.get(self.document.version, self.body) != self.body:
+            raise PolicyChanged(f"policy {self.document.version} differs from what is in force; give it a new version")
         return policies
 
     async def _read_calendar(self, revision: int, conn: AsyncConnection) -> WorkingCalendar:
@@ -161,8 +161,8 @@ class Knowledge:
         return self._directory[1]
 
 
-def _read(version: str, body: Mapping[str, Any]) -> Policy:
+def _read(version: str, body: Mapping[str, Any]) -> PolicyDocument:
     try:
-        return read_policy(body)
+        return read_document(body)
     except PolicyRefused as refused:
         raise PolicyUnreadable(version, refused) from refused

@@ -4,7 +4,7 @@ What people set up is no state and stays: policies, calendars, the day supervisi
 """
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -185,8 +185,7 @@ async def _rules_at(known: Known, conn: AsyncConnection) -> Callable[[str, datet
     def rules_at(version: str, at: datetime) -> Rules:
         imports = sum(notice.at <= at for notice in notices)
         if (version, imports) not in made:
-            policy = known.by_version[version].policy
-            made[version, imports] = Rules(policy, calendars[imports], known.began_on)
+            made[version, imports] = replace(known.by_version[version], calendar=calendars[imports])
         return made[version, imports]
 
     return rules_at

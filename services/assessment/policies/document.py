@@ -7,7 +7,7 @@ one, docs/policy.md tells people what each entry means.
 from collections.abc import Iterator, Mapping
 from datetime import time
 from decimal import Decimal
-from itertools import pairwise
+from itertools import combinations, pairwise, product
 from pathlib import Path
 from string import Formatter
 from typing import Annotated, Any, Literal
@@ -15,10 +15,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from services.assessment.domain import policy as domain
-from services.assessment.domain.policy import Fault, Policy, PolicyRefused
+from services.assessment.domain.policy import Fault, Policy, PolicyDocument, PolicyRefused, Scope
 from services.assessment.policies import yaml_text
 from services.assessment.policies.reasons import path_of, place_of, reason_of
-from shared.contracts.programme import Tier
+from shared.contracts.programme import ChainCategory, Tier
+from shared.contracts.projects import ProjectKind
 from shared.contracts.supervision import Document
 
 DEFAULT = Path(__file__).with_name("default.yaml")
@@ -41,23 +42,28 @@ def read_file(path: Path | None) -> dict[str, Any]:
     return data
 
 
-def parse_policy(text: str) -> Policy:
-    """The policy that a YAML text describes.
+def parse_policy(text: str) -> PolicyDocument:
+    """The policy that a YAML text describes, with its rule sets.
 
     Raises:
         PolicyRefused: it is no YAML, or something in it is missing, unknown, of the wrong kind, or contradicts itself;
             each with its line.
     """
-    return _checked(yaml_text.read(text)).policy()
+    return _checked(yaml_text.read(text)).document()
 
 
-def read_policy(data: Mapping[str, Any]) -> Policy:
-    """The policy that this data describes, as `read_file` gives it or JSON holds it.
+def read_document(data: Mapping[str, Any]) -> PolicyDocument:
+    """The same from its data, as `read_file` gives it or JSON holds it.
 
     Raises:
         PolicyRefused: see `parse_policy`; without lines.
     """
-    return _checked(yaml_text.Text(data)).policy()
+    return _checked(yaml_text.Text(data)).document()
+
+
+def read_policy(data: Mapping[str, Any]) -> Policy:
+    """The policy that holds where no rule set does. Raises: as `read_document`."""
+    return read_document(data).base
 
 
 def _checked(read: yaml_text.Text) -> "PolicyFile":
@@ -269,18 +275,13 @@ class _Commendation(_Part):
     copy_to: Annotated[Copies, Field(alias="copy")] = ()
 
 
-class PolicyFile(_Part):
-    """督办规则。除注明者外，天数均为国家公布的工作日；各项说明见 docs/policy.md。"""
+class _Whole(_Part):
+    """What a rule set may say otherwise. Hours and numbers are one for all: counters and mornings are shared."""
 
-    model_config = ConfigDict(title="督办规则")
-
-    version: Version
-    firing: _Firing
     reminder: _Reminder
     rungs: Rungs
     pauses: _Pauses
     closing: _Closing
-    numbers: _Numbers
     lights: _Lights
     report: _Report
     landing: _Landing
@@ -289,12 +290,98 @@ class PolicyFile(_Part):
 
     def contradictions(self) -> _Flaws:
         """What contradicts what, each entry being sound by itself."""
-        if self.firing.at >= self.firing.until:
-            yield ("firing", "until"), f"必须晚于 at（{self.firing.at}）"
         yield from _of_rungs(self.rungs)
         yield from _of_lights(self.lights, top=len(self.rungs))
 
-    def policy(self) -> Policy:
+
+class _Scope(_Part):
+    """适用范围：产业链类别、项目性质，至少写一项；两项都写的优先于只写一项的。"""
+
+    category: ChainCategory | None = None
+    kind: ProjectKind | None = None
+
+    def scope(self) -> Scope:
+        return Scope(self.category, self.kind)
+
+
+class _OtherLights(_Part):
+    """与基本规则不同的灯。"""
+
+    start: _Start | None = None
+    pace: _Pace | None = None
+    ratio: _Ratio | None = None
+    ticket: _Ticket | None = None
+
+
+class _RuleSet(_Part):
+    """规则组：在适用范围内替代基本规则的部分。写了哪一项就整项替代，没有写的从基本规则；lights 按灯替代。"""
+
+    name: Annotated[str, Field(min_length=1, max_length=50, pattern=r"^\S(.*\S)?$")]
+    scope: Annotated[_Scope, Field(alias="for")]
+    reminder: _Reminder | None = None
+    rungs: Rungs | None = None
+    pauses: _Pauses | None = None
+    closing: _Closing | None = None
+    lights: _OtherLights | None = None
+    report: _Report | None = None
+    landing: _Landing | None = None
+    termination: _Termination | None = None
+    commendation: _Commendation | None = None
+
+    @property
+    def says(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.model_fields_set - {"name", "scope"}}
+
+    def over(self, base: "PolicyFile") -> "PolicyFile":
+        """The whole policy as it is in this rule set's scope."""
+        says = self.says
+        if self.lights is not None:
+            lights = {name: getattr(self.lights, name) for name in self.lights.model_fields_set}
+            says["lights"] = base.lights.model_copy(update=lights)
+        return base.model_copy(update=says)
+
+    def contradictions(self, base: "PolicyFile") -> _Flaws:
+        lights = self.lights.model_fields_set if self.lights else set()
+        empty: list[yaml_text.Path] = [(name,) for name, value in self.says.items() if value is None]
+        empty += [("lights", name) for name in lights if getattr(self.lights, name) is None]
+        for path in sorted(empty):
+            yield path, "不能为空；与基本规则相同的，整项删去"
+        if self.scope.scope().precision == 0:
+            yield ("for",), "category（产业链类别）和 kind（项目性质）至少写一项"
+        if not self.says:
+            yield (), "没有写与基本规则不同的内容"
+        if empty:
+            return
+        known = set(_Whole.contradictions(base))
+        for path, reason in _Whole.contradictions(self.over(base)):
+            if (path, reason) not in known:
+                yield (path if path[0] in self.says else ("rungs",)), reason
+
+
+class PolicyFile(_Whole):
+    """督办规则。除注明者外，天数均为国家公布的工作日；各项说明见 docs/policy.md。"""
+
+    model_config = ConfigDict(title="督办规则")
+
+    version: Version
+    firing: _Firing
+    numbers: _Numbers
+    rule_sets: Annotated[tuple[_RuleSet, ...], Field(max_length=_MOST)] = ()
+
+    def contradictions(self) -> _Flaws:
+        if self.firing.at >= self.firing.until:
+            yield ("firing", "until"), f"必须晚于 at（{self.firing.at}）"
+        yield from super().contradictions()
+        for index, one in enumerate(self.rule_sets):
+            for path, reason in one.contradictions(self):
+                yield ("rule_sets", index, *path), reason
+        yield from _ties(self.rule_sets)
+
+    def document(self) -> PolicyDocument:
+        sets = tuple((one.scope.scope(), one.over(self).policy(one.name)) for one in self.rule_sets)
+        return PolicyDocument(self.policy(), sets)
+
+    def policy(self, rule_set: str = "") -> Policy:
         return Policy(
             version=self.version,
             fires_at=time.fromisoformat(self.firing.at),
@@ -317,6 +404,7 @@ class PolicyFile(_Part):
             commend_early_days=self.commendation.early_days,
             commend_to=self.commendation.to,
             commend_copy=self.commendation.copy_to,
+            rule_set=rule_set,
         )
 
 
@@ -341,3 +429,29 @@ def _of_lights(lights: _Lights, *, top: int) -> _Flaws:
     if ratio.yellow_from_percent >= ratio.green_from_percent:
         limit = ratio.green_from_percent
         yield ("lights", "ratio", "yellow_from_percent"), f"必须小于 green_from_percent（{limit}）"
+
+
+def _ties(rule_sets: tuple[_RuleSet, ...]) -> _Flaws:
+    """Rule sets of one name, and those of which neither is more precise where both hold."""
+    scopes = [one.scope.scope() for one in rule_sets]
+    for (one, first), (other, second) in combinations(enumerate(rule_sets), 2):
+        if first.name == second.name:
+            yield ("rule_sets", other, "name"), f"“{second.name}”已用于第{one + 1}个规则组"
+        if tied := _tied(scopes[one], scopes[other], scopes):
+            yield (
+                ("rule_sets", other, "for"),
+                f"与“{first.name}”同样具体，{tied}的项目应适用“{first.name}”还是“{second.name}”无从确定："
+                "请改写其中一个的范围，或另写一个同时写明 category 和 kind 的规则组",
+            )
+
+
+def _tied(one: Scope, other: Scope, scopes: list[Scope]) -> str:
+    """Where both hold, and nothing more precise does; empty for nowhere."""
+    if one.precision != other.precision:
+        return ""
+    for category, kind in product((*ChainCategory, None), (*ProjectKind, None)):
+        if one.covers(category, kind) and other.covers(category, kind):
+            most = max(scope.precision for scope in scopes if scope.covers(category, kind))
+            if most == one.precision:
+                return "、".join(str(part) for part in (category, kind) if part is not None)
+    return ""

@@ -100,7 +100,7 @@ async def test_timers_wait_for_nobody_who_changes_the_rules_and_come_back(superv
 async def test_policies_are_told_apart_by_version_not_by_their_number(supervised: Supervised) -> None:
     await supervised.tell(*programme(), recorded("a"))
     ours, theirs = (Knowledge({**deepcopy(policies.read_file(None)), "version": name}) for name in ("ours", "theirs"))
-    now, first = supervised.clock.now(), supervised.knowledge.policy.version
+    now, first = supervised.clock.now(), supervised.knowledge.document.version
     async with supervised.engine.connect() as conn:
         await ours.now(conn, now)
         await conn.rollback()

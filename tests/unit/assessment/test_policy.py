@@ -1,7 +1,7 @@
 import copy
 import json
 from collections.abc import Callable
-from datetime import time
+from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,12 @@ import pytest
 
 from services.assessment import policies
 from services.assessment.domain.policy import Policy, PolicyRefused
+from services.assessment.domain.rules import Rules
 from services.assessment.policies import schema
-from services.assessment.policies.document import DEFAULT, parse_policy, read_policy
+from services.assessment.policies.document import DEFAULT, parse_policy, read_document, read_policy
 from shared.contracts.programme import Tier
 from shared.contracts.supervision import Document, Light
+from shared.kit.working_days import published
 
 TEXT = DEFAULT.read_text(encoding="utf-8")
 
@@ -58,7 +60,7 @@ def test_the_default_ladder_is_the_one_of_the_programme() -> None:
 
 
 def test_the_text_and_its_data_are_the_same_policy() -> None:
-    assert parse_policy(TEXT) == read_policy(json.loads(json.dumps(data())))
+    assert parse_policy(TEXT) == read_document(json.loads(json.dumps(data())))
 
 
 def test_rungs_beyond_the_ladder_are_none() -> None:
@@ -159,7 +161,7 @@ def test_what_is_no_plain_yaml_is_refused(text: str, line: int | None) -> None:
 
 
 def test_a_time_without_quotation_marks_is_a_time() -> None:
-    policy = parse_policy(TEXT.replace('"12:00"', "12:00").replace('"09:00"', "09:00"))
+    policy = parse_policy(TEXT.replace('"12:00"', "12:00").replace('"09:00"', "09:00")).base
     assert (policy.fires_at, policy.fires_until) == (time(9), time(12))
 
 
@@ -205,3 +207,97 @@ def test_the_years_figure_is_green_at_its_pace_and_yellow_down_to_half_of_it() -
 
 def test_the_committed_schema_is_that_of_the_models() -> None:
     assert schema.FILE.read_text(encoding="utf-8") == schema.text()
+
+
+SERVICE = {
+    "name": "现代服务业",
+    "for": {"category": "modern_service"},
+    "reminder": {"days_before": 5, "to": ["officer"]},
+}
+EXPANSION = {"name": "增资", "for": {"kind": "expansion"}, "lights": {"ticket": {"yellow_up_to_days": 7}}}
+BOTH: dict[str, Any] = {
+    "name": "现代服务业增资",
+    "for": {"category": "modern_service", "kind": "expansion"},
+    "rungs": [{"number": 1, "after_days": 2, "document": "urge", "to": ["task_force"]}],
+    "lights": {"start": {"yellow_from_months": 1, "red_from_months": 2}},
+}
+
+
+def with_sets(*rule_sets: dict[str, Any]) -> dict[str, Any]:
+    return {**data(), "rule_sets": copy.deepcopy(list(rule_sets))}
+
+
+def test_the_most_precise_rule_set_wins_and_the_rest_is_the_base() -> None:
+    document = read_document(with_sets(SERVICE, EXPANSION, BOTH))
+    asked = [
+        ("modern_service", "new", "现代服务业"),
+        ("traditional_manufacturing", "expansion", "增资"),
+        (None, "expansion", "增资"),
+        ("modern_service", "expansion", "现代服务业增资"),
+        ("traditional_manufacturing", "new", ""),
+        (None, None, ""),
+    ]
+    for category, kind, name in asked:
+        found = document.for_(category=category, kind=kind)
+        assert (found.rule_set, found.version) == (name, "default-2026.1")
+        assert document.named(name) is found
+    service, base = document.named("现代服务业"), document.base
+    assert (service.remind_days_before, service.rungs, service.start_light) == (5, base.rungs, base.start_light)
+    both = document.named("现代服务业增资")
+    assert (len(both.rungs), both.remind_days_before, both.ticket_yellow_up_to_days) == (1, 3, 3)
+    assert both.start_light.raises == ()
+
+
+def test_rules_find_a_scope_once() -> None:
+    rules = Rules.of(read_document(with_sets(SERVICE)), published(), date(2026, 1, 5))
+    service = rules.for_("modern_service", "new")
+    assert service.policy.rule_set == "现代服务业"
+    assert rules.for_("modern_service", "new") is service is rules.named("现代服务业")
+    assert rules.for_("future", "new") is rules is rules.named("")
+    assert service.named("") == rules
+
+
+def test_two_rule_sets_of_which_neither_is_more_precise_are_refused_by_both_names() -> None:
+    refused = refusal(with_sets(SERVICE, EXPANSION))
+    assert [one.place for one in refused.faults] == ["rule_sets[2].for"]
+    assert "“现代服务业”" in refused.reason
+    assert "“增资”" in refused.reason
+    assert "modern_service、expansion" in refused.reason
+    again = {**SERVICE, "name": "另一个"}
+    assert [one.place for one in refusal(with_sets(SERVICE, again)).faults] == ["rule_sets[2].for"]
+    assert read_document(with_sets(SERVICE, {**EXPANSION, "name": "x", "for": {"category": "future"}}))
+
+
+BAD_SETS: dict[str, dict[str, Any]] = {
+    "rule_sets[2].name": {**EXPANSION, "name": SERVICE["name"], "for": {"category": "future"}},
+    "rule_sets[2].for": {**BOTH, "for": {}},
+    "rule_sets[2].for.category": {**BOTH, "for": {"category": "航天"}},
+    "rule_sets[2].for.urgency": {**BOTH, "for": {"urgency": "high"}},
+    "rule_sets[2].firing": {**BOTH, "firing": {"at": "08:00", "until": "10:00"}},
+    "rule_sets[2]": {"name": "空", "for": BOTH["for"]},
+    "rule_sets[2].closing": {**BOTH, "closing": None},
+    "rule_sets[2].lights.pace": {**BOTH, "lights": {"pace": None}},
+    "rule_sets[2].rungs[1].number": {**BOTH, "rungs": [{**BOTH["rungs"][0], "number": 2}]},
+    "rule_sets[2].rungs": {name: value for name, value in BOTH.items() if name != "lights"},
+    "rule_sets[2].lights.start.red_from_months": {
+        **BOTH,
+        "lights": {"start": {"yellow_from_months": 3, "red_from_months": 2}},
+    },
+}
+
+
+@pytest.mark.parametrize("place", BAD_SETS)
+def test_what_is_wrong_with_a_rule_set_is_named_with_its_place(place: str) -> None:
+    refused = refusal(with_sets(SERVICE, BAD_SETS[place]))
+    assert {one.place for one in refused.faults} == {place}
+
+
+def test_what_the_base_contradicts_is_told_of_the_base_alone() -> None:
+    wrong = with_sets(SERVICE)
+    wrong["rungs"][1]["after_days"] = 1
+    assert [one.place for one in refusal(wrong).faults] == ["rungs[2].after_days"]
+
+
+def test_under_another_name_all_rule_sets_bear_it() -> None:
+    renamed = read_document(with_sets(SERVICE)).renamed("tried")
+    assert renamed.version == renamed.named("现代服务业").version == "tried"
