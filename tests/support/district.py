@@ -50,7 +50,12 @@ from shared.kit.working_days import WorkingCalendar, YearTable, published
 from tests.support.supervised import named
 
 BEGAN_ON = date(2026, 1, 5)
-_CHAIN_TIERS = (Tier.TASK_FORCE_OFFICE, Tier.TASK_FORCE, Tier.DEPUTY_CHIEF, Tier.CHIEF)
+_CHAIN_TIERS = {
+    Tier.TASK_FORCE_OFFICE: "专班办公室主任",
+    Tier.TASK_FORCE: "工作专班组长",
+    Tier.DEPUTY_CHIEF: "副链长",
+    Tier.CHIEF: "链长",
+}
 _BUSY = 0.2
 """Of all working days those on which somebody does something to a given project's records, about."""
 
@@ -140,8 +145,8 @@ class District:
         for n in range(self.chains):
             category = list(ChainCategory)[n % len(ChainCategory)]
             yield ChainRecorded(chain_id=_chain(n), code=f"C{n + 1:02}", name=f"第{n + 1}链", category=category)
-            for tier in _CHAIN_TIERS:
-                yield from self._held_post(f"{tier} {n}", f"第{n + 1}链{tier}", tier, _unit(0), (_chain(n),))
+            for tier, title in _CHAIN_TIERS.items():
+                yield from self._held_post(f"{tier} {n}", f"第{n + 1}链{title}", tier, _unit(0), (_chain(n),))
         yield from self._held_post("general", "总链长", Tier.CHIEF_GENERAL, _unit(0), ())
 
     def _held_post(self, name: str, title: str, tier: Tier, unit: UUID, chains: tuple[UUID, ...]) -> Iterator[Event]:
@@ -190,7 +195,7 @@ class District:
 
     def _moves_of_posts(self, day: date) -> Iterator[Heard]:
         if self._random.random() < 0.03:
-            n, tier = self._random.randrange(self.chains), self._random.choice(_CHAIN_TIERS)
+            n, tier = self._random.randrange(self.chains), self._random.choice(list(_CHAIN_TIERS))
             post, person = named(f"post {tier} {n}"), named(f"person {tier} {n}")
             kind = self._random.choice((PostVacated, PostAssumed))
             at = _at(day, 17)

@@ -1,15 +1,22 @@
 """A year of a district: what the world says, and what a plain day-by-day loop foretells."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date
+from difflib import unified_diff
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 
 from services.assessment.domain.moments import china_date
+from services.assessment.domain.names import TIERS
 from services.assessment.domain.work import Decided
 from services.assessment.domain.world import World
+from shared.contracts.programme import Tier
 from shared.contracts.supervision import (
     Addressed,
     Addressee,
@@ -26,6 +33,19 @@ from tests.support.district import District
 from tests.support.oracle import Message, Oracle
 
 Told = ObligationReminded | CaseEscalated | CaseClosed | CaseReopened | CommendationProposed | CommendationWithdrawn
+GOLDEN = Path(__file__).parent / "golden" / "year.txt"
+HEADLINES = {
+    "reminder": "提醒",
+    "rung 1": "催办",
+    "rung 2": "督办函",
+    "rung 3": "约谈",
+    "rung 4": "链长约谈",
+    "rung 5": "通报",
+    "closed": "办结",
+    "reopened": "恢复督办",
+    "commendation": "激励建议",
+    "commendation withdrawn": "撤回激励建议",
+}
 
 
 def messages(world: World) -> list[Message]:
@@ -96,10 +116,13 @@ def compare(district: District) -> list[Message]:
     return said
 
 
+DISTRICT = District(seed=1, silence=(date(2026, 3, 2), date(2026, 3, 6)))
+
+
 @pytest.fixture(scope="module")
 def full_year() -> list[Message]:
     """The whole district: what is said is what was foretold."""
-    return compare(District(seed=1, silence=(date(2026, 3, 2), date(2026, 3, 6))))
+    return compare(DISTRICT)
 
 
 def test_a_year_of_the_district_says_what_was_foretold(full_year: list[Message]) -> None:
@@ -107,6 +130,41 @@ def test_a_year_of_the_district_says_what_was_foretold(full_year: list[Message])
     assert len(full_year) > 3000
     assert {"reminder", "rung 5", "rung 3 raised by the light", "reopened", "commendation withdrawn"} <= kinds.keys()
     assert any(one.skipped for one in full_year)
+
+
+def test_a_year_of_the_district_reads_as_it_did(full_year: list[Message]) -> None:
+    """A changed rule changes messages: read what is different, and write the year anew with LIANDU_WRITE_GOLDEN=1."""
+    read = as_read(full_year)
+    if os.environ.get("LIANDU_WRITE_GOLDEN") == "1":
+        GOLDEN.write_text(read)
+    lines, known = read.splitlines(), GOLDEN.read_text().splitlines()
+    assert lines == known, "\n".join(unified_diff(known, lines, n=0, lineterm=""))[:4000]
+
+
+def as_read(said: list[Message]) -> str:
+    """A line a message, under its day, as an official would tell it."""
+    lines = ["全区督导消息（17条链、600个项目；3月2日至6日项目管理停机）"]
+    for day, of_day in groupby(said, key=attrgetter("day")):
+        told = [line_of(one) for one in of_day]
+        weekday = "一二三四五六日"[day.weekday()]
+        lines += ["", f"{day.year}年{day.month}月{day.day}日（星期{weekday}） {len(told)}条", *told]
+    return "\n".join([*lines, ""])
+
+
+def line_of(one: Message) -> str:
+    matter = " ".join(filter(None, (one.letter or one.number, f"{one.project}“{one.line}”")))
+    late = f"，逾期{one.late}个工作日" if one.late else ""
+    to = "、".join(one.to) or "无人在岗，待补送"
+    copy = f"；抄送{'、'.join(one.copy)}" if one.copy else ""
+    skipped = f"（空缺：{'、'.join(TIERS[Tier(tier)] for tier in one.skipped)}）" if one.skipped else ""
+    return f"【{headline(one.kind)}】{matter}{late} → {to}{copy}{skipped}"
+
+
+def headline(kind: str) -> str:
+    if kind.startswith("told at last: "):
+        return "补送" + headline(kind.removeprefix("told at last: "))
+    plain = kind.removesuffix(" raised by the light")
+    return HEADLINES[plain] + ("" if kind == plain else "·红灯提前")
 
 
 SPRING = YearTable(2027, frozenset(date(2027, 2, day) for day in range(5, 12)), frozenset({date(2027, 2, 20)}), "假定")
