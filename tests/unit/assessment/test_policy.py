@@ -301,3 +301,17 @@ def test_what_the_base_contradicts_is_told_of_the_base_alone() -> None:
 def test_under_another_name_all_rule_sets_bear_it() -> None:
     renamed = read_document(with_sets(SERVICE)).renamed("tried")
     assert renamed.version == renamed.named("现代服务业").version == "tried"
+
+
+def test_the_guide_names_every_entry_and_its_examples_of_rule_sets_are_sound() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "policy.md").read_text(encoding="utf-8")
+    for name in names_of(json.loads(schema.text())):
+        assert f"`{name}" in guide or f".{name}" in guide or f"{name}`" in guide, name
+    example = guide.split("```yaml\nrule_sets:")[1].split("```")[0]
+    document = parse_policy(f"{TEXT}\nrule_sets:{example}")
+    assert [policy.rule_set for _, policy in document.rule_sets] == ["增资", "现代服务业增资"]
+
+
+def names_of(one: dict[str, Any]) -> set[str]:
+    parts = [one, *one["$defs"].values()]
+    return {name for part in parts for name in part.get("properties", {})}

@@ -1,0 +1,94 @@
+"""Rule sets of a policy in use: a project is supervised by the most precise one, a case keeps the one it began with."""
+
+import copy
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from services.assessment import policies
+from services.assessment.domain.moments import china_date
+from shared.contracts.event import Event
+from shared.contracts.programme import ChainCategory, ChainRecorded
+from shared.contracts.projects import ProjectKind, ProjectRevised
+from shared.contracts.supervision import CaseEscalated, CaseOpened, ObligationReminded
+from shared.kit.web.security import Role
+from tests.support.supervised import Supervised, case_of, named, planned, programme, recorded
+
+OTHER = named("现代物流")
+DUE = date(2026, 3, 2)
+"""A Monday."""
+
+
+def scoped() -> dict[str, Any]:
+    """增资 climbs two days later than others; projects of service chains are reminded five days ahead."""
+    body = copy.deepcopy(policies.read_file(None))
+    later = copy.deepcopy(body["rungs"])
+    for rung in later:
+        rung["after_days"] += 2
+    sets = [
+        {"name": "增资", "for": {"kind": "expansion"}, "rungs": later},
+        {
+            "name": "服务业",
+            "for": {"category": "modern_service", "kind": "new"},
+            "reminder": {"days_before": 5, "to": ["officer"]},
+        },
+    ]
+    return {**body, "version": "scoped", "rule_sets": sets}
+
+
+def other_chain() -> tuple[UUID, Event]:
+    return OTHER, ChainRecorded(
+        chain_id=OTHER, code="LOGISTICS", name="现代物流", category=ChainCategory.MODERN_SERVICE
+    )
+
+
+async def opened(supervised: Supervised) -> dict[str, tuple[str, date]]:
+    events = await supervised.events(kind=CaseOpened)
+    first = {one.case_id: one for one in reversed(await supervised.events(kind=CaseEscalated)) if one.rung == 1}
+    return {one.subject.project_name: (one.rule_set, china_date(first[one.case_id].due_at)) for one in events}
+
+
+async def test_each_project_is_supervised_by_the_rule_set_of_its_kind_and_its_chains_category(
+    supervised: Supervised,
+) -> None:
+    supervised.restart(scoped())
+    await supervised.tell(
+        *programme(),
+        other_chain(),
+        recorded("a"),
+        recorded("b", kind=ProjectKind.EXPANSION),
+        recorded("c", chain_id=OTHER),
+        planned("a", "m", DUE),
+        planned("b", "n", DUE),
+        planned("c", "o", DUE),
+    )
+    await supervised.until("2026-03-12T10:00")
+    assert await opened(supervised) == {
+        "项目a": ("", date(2026, 3, 3)),
+        "项目b": ("增资", date(2026, 3, 5)),
+        "项目c": ("服务业", date(2026, 3, 3)),
+    }
+    left = {one.subject.project_name: one.working_days_left for one in await supervised.events(kind=ObligationReminded)}
+    assert left == {"项目a": 3, "项目b": 3, "项目c": 5}
+
+
+async def test_a_case_keeps_its_rule_set_and_what_is_still_open_follows_the_project(
+    supervised: Supervised, http: httpx.AsyncClient, as_: Any
+) -> None:
+    supervised.restart(scoped())
+    await supervised.tell(*programme(), other_chain(), recorded("c", chain_id=OTHER), planned("c", "o", DUE))
+    await supervised.until("2026-03-03T10:00")
+    await supervised.tell(planned("c", "p", date(2026, 3, 20)))
+    moved = ProjectRevised(project_id=named("c"), chain_id=programme()[0][0])
+    await supervised.tell((named("c"), moved))
+    await supervised.until("2026-03-24T10:00")
+    rows = await supervised.rows("SELECT policy_version, rule_set FROM supervision_case ORDER BY opened_at")
+    assert [tuple(row) for row in rows] == [("scoped", "服务业"), ("scoped", "")]
+    reminded = [
+        one for one in await supervised.events(kind=ObligationReminded) if one.subject.milestone_id == named("p")
+    ]
+    assert [one.working_days_left for one in reminded] == [3]
+    shown = (await http.get(f"/v1/cases/{case_of('o')}", headers=as_(Role.CLERK))).json()
+    assert (shown["policy_version"], shown["rule_set"]) == ("scoped", "服务业")
