@@ -10,12 +10,13 @@ from shared.contracts.supervision import CaseEvent, Document
 
 
 class NamedPost(Payload):
-    """A post as it was called on the day, and who held it then; no `holder`: nobody."""
+    """A post, and who held it on the day; no `holder`: nobody. `delegate`: who stood in during the holder's leave."""
 
     post_id: UUID
     tier: Tier
     title: str
     holder: str | None = None
+    delegate: str | None = None
     copy_only: bool = False
 
 

@@ -145,7 +145,10 @@ def _title(paper: Paper) -> str:
 
 
 def _posts(posts: Iterable[NamedPost]) -> list[dict[str, str]]:
-    return [{"岗位": one.title, "姓名": one.holder or "", "全称": listed([one])} for one in posts]
+    return [
+        {"岗位": one.title, "姓名": one.holder or "", "代理": one.delegate or "", "全称": listed([one])}
+        for one in posts
+    ]
 
 
 def _ahead(paper: Paper) -> dict[str, Any] | None:

@@ -156,15 +156,20 @@ def _named(addressees: Iterable[Addressee], directory: Directory, on: date) -> t
 
 
 def _name(addressee: Addressee, directory: Directory, on: date) -> NamedPost:
-    post, holder = directory.posts.get(addressee.post_id), directory.holder(addressee.post_id, on)
-    known = directory.people.get(holder) if holder else None
+    post, answering = directory.posts.get(addressee.post_id), directory.answering(addressee.post_id, on)
     return NamedPost(
         post_id=addressee.post_id,
         tier=addressee.tier,
         title=post.title if post else TIERS[addressee.tier],
-        holder=known.name if known else None,
+        holder=_person(answering.holder_id, directory),
+        delegate=_person(answering.delegate_id, directory),
         copy_only=addressee.copy_only,
     )
+
+
+def _person(person_id: UUID | None, directory: Directory) -> str | None:
+    known = directory.people.get(person_id) if person_id else None
+    return known.name if known else None
 
 
 def _ahead(escalated: CaseEscalated, policy: Policy) -> Ahead | None:
@@ -213,8 +218,14 @@ def _signed_words(event: CaseDocumentSigned, _: date, __: Directory) -> str:
 
 
 def listed(posts: Iterable[NamedPost]) -> str:
-    """Posts with their holders, in one line."""
-    return "、".join(f"{one.title}（{one.holder}）" if one.holder else one.title for one in posts)
+    """Posts with their holders, and who stands in for them, in one line."""
+    return "、".join(one.title + _held_by(one) for one in posts)
+
+
+def _held_by(post: NamedPost) -> str:
+    if post.holder is None:
+        return ""
+    return f"（{post.holder}，{post.delegate}代）" if post.delegate else f"（{post.holder}）"
 
 
 def shortened(text: str) -> str:

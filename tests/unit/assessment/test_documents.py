@@ -29,7 +29,7 @@ from services.assessment.domain.rules import Rules
 from services.assessment.domain.world import Acted, Heard, World
 from shared.contracts.case_documents import CaseDocumentSigned, Paper, Talk
 from shared.contracts.event import Event
-from shared.contracts.programme import OrganisationRecorded, PersonRecorded, PostAssumed, Tier
+from shared.contracts.programme import LeavePlanned, OrganisationRecorded, PersonRecorded, PostAssumed, Tier
 from shared.contracts.supervision import (
     Addressed,
     CaseAcknowledged,
@@ -233,6 +233,19 @@ def test_a_document_names_the_units_that_lead_and_assist_since_they_were_assigne
     text = text_of(made(papers.of(3)))
     assert "| 责任单位 | 区住建局（配合：王台街道） |" in text
     assert "| 2026年3月9日 | 交办：由区住建局牵头，王台街道配合 |" in text
+
+
+def test_who_stands_in_on_that_day_is_named_beside_the_holder(papers: Papers) -> None:
+    leave = LeavePlanned(
+        person_id=supervision.person(Tier.TASK_FORCE),
+        leave_id=some_id("leave"),
+        from_day=date(2026, 3, 9),
+        until_day=date(2026, 3, 13),
+        delegate_id=supervision.person(Tier.TASK_FORCE_OFFICE),
+    )
+    papers.directory.learn(leave)
+    assert "新型显示产业链工作专班负责人（吴磊，郑洁代）：" in text_of(made(papers.of(2)))
+    assert [one.delegate for one in papers.of(3).addressees] == [None]
 
 
 def test_a_rung_that_was_not_reached_has_no_document(papers: Papers) -> None:
