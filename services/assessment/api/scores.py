@@ -19,7 +19,7 @@ from services.assessment.handlers.scoring import PeriodScores
 from services.assessment.policies.scoring import Scoring, parse_scoring
 from services.assessment.store import scoring as store
 from services.assessment.store.scoring import Issue
-from shared.contracts.scores import ChainScore
+from shared.contracts.scores import ChainScore, ScoreIndicator, ScoreItem
 from shared.kit.errors import NotFound
 from shared.kit.web.http import Answer, By, reading, reply
 from shared.kit.web.security import Role
@@ -30,6 +30,11 @@ _Judge = Annotated[AsyncConnection, Depends(reading(Role.REVIEWER, Role.SUPERVIS
 class NoSuchChain(NotFound):
     def __init__(self, chain: str) -> None:
         super().__init__("没有该产业链", chain=chain)
+
+
+class NoSuchUnit(NotFound):
+    def __init__(self, unit_id: UUID) -> None:
+        super().__init__("没有负责项目的该单位", unit_id=str(unit_id))
 
 
 class Correction(BaseModel):
@@ -89,6 +94,10 @@ class PointsShown(Shown):
     points: str
     why_not: str
 
+    @classmethod
+    def all_of(cls, one: ChainScore) -> tuple[Self, ...]:
+        return tuple(cls(key=i.key, name=i.name, points=i.points, why_not=i.why_not) for i in one.indicators)
+
 
 class StatedShown(Shown):
     """What was stated last of a chain, by the publication or the correction of this number."""
@@ -116,7 +125,6 @@ class StandingShown(Shown):
     @classmethod
     def of(cls, opened: Opened, stated: tuple[int, Opened] | None) -> Self:
         one = opened.score
-        points = [PointsShown(key=i.key, name=i.name, points=i.points, why_not=i.why_not) for i in one.indicators]
         last = StatedShown(number=stated[0], rank=stated[1].score.rank, total=stated[1].score.total) if stated else None
         return cls(
             chain_id=one.chain_id,
@@ -125,7 +133,7 @@ class StandingShown(Shown):
             rank=one.rank,
             total=one.total,
             tie_broken_by=one.tie_broken_by,
-            indicators=tuple(points),
+            indicators=PointsShown.all_of(one),
             bonus_points=one.bonus_points,
             deduction_points=one.deduction_points,
             stated=last,
@@ -235,6 +243,51 @@ class RulesShown(Shown):
     document: str
 
 
+class UnitStanding(Shown):
+    """A responsible unit in the table. Units have no targets: what needs one is not applicable."""
+
+    unit_id: UUID
+    unit_name: str
+    rank: int | None
+    total: str | None
+    tie_broken_by: str | None
+    indicators: tuple[PointsShown, ...]
+    bonus_points: str
+    deduction_points: str
+
+    @classmethod
+    def of(cls, one: ChainScore) -> Self:
+        return cls(
+            unit_id=one.chain_id,
+            unit_name=one.chain_name,
+            rank=one.rank,
+            total=one.total,
+            tie_broken_by=one.tie_broken_by,
+            indicators=PointsShown.all_of(one),
+            bonus_points=one.bonus_points,
+            deduction_points=one.deduction_points,
+        )
+
+
+class UnitLeague(Shown):
+    period: str
+    name: str
+    as_of: date
+    table_version: str
+    standings: tuple[UnitStanding, ...]
+
+
+class UnitScoreShown(UnitStanding):
+    """Opened: each indicator with formula and figures, and by measure the records that these count or add up."""
+
+    period: str
+    table_version: str
+    opened_indicators: tuple[ScoreIndicator, ...]
+    bonus: tuple[ScoreItem, ...]
+    deductions: tuple[ScoreItem, ...]
+    evidence: dict[str, tuple[Record, ...]]
+
+
 def router(office: Office, scoring: Scoring) -> APIRouter:
     routes = APIRouter(tags=["scores"])
     knowledge = office.knowledge
@@ -256,6 +309,41 @@ def router(office: Office, scoring: Scoring) -> APIRouter:
             now=OpenedShown.of(one),
             stated=tuple(IssuedShown(number=number, opened=OpenedShown.of(opened)) for number, opened in stated),
             differs=bool(stated) and differs(one, stated[-1][1]),
+        )
+        return reply(Answer(shown))
+
+    @routes.get("/v1/unit-scores/{period}")
+    async def show_units(period: str, conn: Reader, now: Now) -> Response:
+        """The league table of responsible units, by the same rules, as it stands now; it is never published."""
+        scores = await handlers.look_at_units(
+            Quarter.of(period), conn=conn, now=now, knowledge=knowledge, scoring=scoring
+        )
+        shown = UnitLeague(
+            period=scores.quarter.label,
+            name=scores.quarter.words,
+            as_of=scores.quarter.seen_by(scores.on),
+            table_version=scores.table.version,
+            standings=tuple(UnitStanding.of(one.score) for one in scores.now),
+        )
+        return reply(Answer(shown))
+
+    @routes.get("/v1/unit-scores/{period}/{unit_id}")
+    async def show_unit(period: str, unit_id: UUID, conn: Reader, now: Now) -> Response:
+        """A unit's score, each point down to formula, figures and records."""
+        scores = await handlers.look_at_units(
+            Quarter.of(period), conn=conn, now=now, knowledge=knowledge, scoring=scoring
+        )
+        one = next((one for one in scores.now if one.score.chain_id == unit_id), None)
+        if one is None:
+            raise NoSuchUnit(unit_id)
+        shown = UnitScoreShown(
+            **dict(UnitStanding.of(one.score)),
+            period=scores.quarter.label,
+            table_version=scores.table.version,
+            opened_indicators=one.score.indicators,
+            bonus=one.score.bonus,
+            deductions=one.score.deductions,
+            evidence=dict(one.evidence),
         )
         return reply(Answer(shown))
 

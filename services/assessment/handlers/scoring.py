@@ -3,13 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assessment.domain.moments import china_date
+from services.assessment.domain.policy import StartRule
 from services.assessment.domain.scoring import publishing
 from services.assessment.domain.scoring.gathering import Ground, gather
+from services.assessment.domain.scoring.ledger import ProjectLedger
 from services.assessment.domain.scoring.publishing import AlreadyPublished, Chain, NotPublished, Opened
 from services.assessment.domain.scoring.quarter import Quarter
 from services.assessment.domain.scoring.rules import Table
@@ -56,6 +59,36 @@ class Tried:
     scores: PeriodScores
     table: Table
     otherwise: tuple[Opened, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UnitScores:
+    """A period by responsible unit, in the order of the league; a unit stands where a chain stands in a score. They are
+    for comparing, and never published."""
+
+    quarter: Quarter
+    table: Table
+    on: date
+    now: tuple[Opened, ...]
+
+
+async def look_at_units(
+    quarter: Quarter, *, conn: AsyncConnection, now: datetime, knowledge: Knowledge, scoring: Scoring
+) -> UnitScores:
+    """What units that are responsible for projects come to, by the rules of the period.
+
+    Raises:
+        PeriodNotBegun, NotInForce.
+    """
+    known, today = await knowledge.read(conn), china_date(now)
+    table = _rules_of(await store.issues(quarter.label, conn=conn), scoring)
+    publishing.require_scored(quarter, table, today=today)
+    ground = await _ground(known, table, conn=conn)
+    names = {one.id: one.name for one in known.directory.organisations.values()}
+    units = {unit for project in ground.ledgers for _, unit in project.units}
+    subjects = [(unit, names[unit], names[unit]) for unit in units if unit in names]
+    gathered = gather(ground, quarter, today=today, whose=ProjectLedger.unit_on, with_targets=False)
+    return UnitScores(quarter, table, today, publishing.standings(table, quarter, subjects, gathered))
 
 
 async def try_rules(
@@ -141,7 +174,7 @@ async def _look(
 ) -> PeriodScores:
     today = china_date(now)
     issues = await store.issues(quarter.label, conn=conn)
-    table = parse_scoring(issues[-1].document) if issues else scoring.table
+    table = _rules_of(issues, scoring)
     publishing.require_scored(quarter, table, today=today)
     ground = await _ground(known, table, conn=conn)
     return PeriodScores(
@@ -154,16 +187,27 @@ async def _look(
     )
 
 
+def _rules_of(issues: Sequence[Issue], scoring: Scoring) -> Table:
+    """Those in force; of a period that was published, those it was published by."""
+    return parse_scoring(issues[-1].document) if issues else scoring.table
+
+
 async def _ground(known: Known, table: Table, *, conn: AsyncConnection) -> Ground:
     projects, targets = await store.ledgers(conn=conn)
     return Ground(
         ledgers=projects,
         duties=await store.duties(conn=conn),
         targets=targets,
-        start_rule=known.current.policy.start_light,
+        start_rule_of=partial(_start_rule, known),
         began_on=known.began_on,
         report_day=table.report_day,
     )
+
+
+def _start_rule(known: Known, project: ProjectLedger) -> StartRule:
+    """As the policy has it for a project of this kind in its chain as of late."""
+    category = known.directory.category_of(project.chains[-1][1])
+    return known.current.for_(category, project.kind).policy.start_light
 
 
 def _standings(table: Table, quarter: Quarter, known: Known, ground: Ground, *, today: date) -> tuple[Opened, ...]:

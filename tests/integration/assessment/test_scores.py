@@ -21,7 +21,7 @@ from shared.contracts.topics import EVENT_TYPES
 from shared.kit.clock import CHINA
 from shared.kit.database import transaction
 from shared.kit.web.security import Role
-from tests.support.supervised import CHAIN, Supervised, met, named, planned, programme, recorded
+from tests.support.supervised import CHAIN, UNIT, Supervised, met, named, planned, programme, recorded
 
 As = Callable[..., dict[str, str]]
 Told = tuple[Any, Event]
@@ -206,6 +206,17 @@ async def test_without_targets_signings_are_not_applicable_and_say_so(
     [standing] = (await league(http, as_))["standings"]
     assert (standing["rank"], standing["total"]) == (None, None)
     assert standing["indicators"][0]["why_not"] == "《年度招商项目计划清单》中没有该链2026年的目标"
+
+
+async def test_units_are_compared_by_the_same_rules(heard: Heard, http: httpx.AsyncClient, as_: As) -> None:
+    await a_quarter(heard)
+    league_of_units = (await http.get("/v1/unit-scores/2026-Q1", headers=as_(Role.CHIEF))).json()
+    [unit] = league_of_units["standings"]
+    # Without targets signings are not applicable, and no production was due: 52.5 of 65.
+    assert (unit["unit_name"], unit["rank"], unit["total"]) == ("区工业和信息化局", 1, "80.77")
+    opened = (await http.get(f"/v1/unit-scores/2026-Q1/{UNIT}", headers=as_(Role.CHIEF))).json()
+    assert [one["name"] for one in opened["evidence"]["starts_reached"]] == ["A 项目a"]
+    assert (await http.get(f"/v1/unit-scores/2026-Q1/{CHAIN}", headers=as_(Role.CHIEF))).status_code == 404
 
 
 async def test_other_rules_are_tried_and_nothing_is_kept(heard: Heard, http: httpx.AsyncClient, as_: As) -> None:

@@ -15,6 +15,7 @@ from shared.contracts.projects import (
     MilestonePlanned,
     MilestoneReplanned,
     ProjectHeld,
+    ProjectKind,
     ProjectRecorded,
     ProjectResumed,
     ProjectRevised,
@@ -85,15 +86,18 @@ class Line:
 
 @dataclass(slots=True)
 class ProjectLedger:
-    """`entered`: the stage in which it was recorded, whose day nobody may know. `chains`: from which day to which."""
+    """`entered`: the stage in which it was recorded, whose day nobody may know. `chains`, `units`: from which
+    day on which."""
 
     id: UUID
     code: str
     name: str
+    kind: ProjectKind
     recorded_on: date
     entered: Stage
     total_wan: int
     chains: list[tuple[date, UUID]]
+    units: list[tuple[date, UUID]]
     reached: dict[Stage, date] = field(default_factory=dict)
     signed_wan: int | None = None
     lines: dict[UUID, Line] = field(default_factory=dict)
@@ -111,6 +115,10 @@ class ProjectLedger:
     def chain_on(self, day: date) -> UUID:
         """The chain it belonged to on a day."""
         return next((chain for since, chain in reversed(self.chains) if since <= day), self.chains[0][1])
+
+    def unit_on(self, day: date) -> UUID:
+        """The unit that was responsible for it on a day, as far as that was known when it changed."""
+        return next((unit for since, unit in reversed(self.units) if since <= day), self.units[0][1])
 
     def has_reached(self, stage: Stage, on: date) -> bool:
         """Whether it had reached this stage or a later one on a day."""
@@ -154,10 +162,12 @@ def _recorded(event: ProjectRecorded, told: Told) -> ProjectLedger:
         event.project_id,
         event.code,
         event.name,
+        event.kind,
         told.on,
         event.stage,
         event.total_investment_wan,
         [(date.min, event.chain_id)],
+        [(date.min, event.responsible_org_id)],
         reached={stage: day for stage, day in days.items() if day is not None},
         signed_wan=event.signed_amount_wan,
     )
@@ -175,6 +185,12 @@ def _revised(ledger: ProjectLedger, event: ProjectRevised, told: Told) -> None:
     if event.chain_id is not None:
         since = event.chain_since or told.on
         ledger.chains = [(day, chain) for day, chain in ledger.chains if day < since] + [(since, event.chain_id)]
+    if event.responsible_org_id is not None:
+        _handed_over(ledger, event.responsible_org_id, told.on)
+
+
+def _handed_over(ledger: ProjectLedger, unit: UUID, on: date) -> None:
+    ledger.units = [(day, known) for day, known in ledger.units if day < on] + [(on, unit)]
 
 
 def _reached(ledger: ProjectLedger, event: StageReached, _: Told) -> None:
@@ -212,6 +228,7 @@ def _terminated(ledger: ProjectLedger, event: ProjectTerminated, _: Told) -> Non
 def _corrected(ledger: ProjectLedger, event: ProjectCorrected, told: Told) -> None:
     """`stands` is the project whole; of holds and reports, those that hold no more go."""
     stands = event.stands
+    ledger.kind = stands.kind
     ledger.reached = dict(stands.reached)
     ledger.entered = stands.entered_stage or stands.stage
     if stands.signed_amount_wan is not None:

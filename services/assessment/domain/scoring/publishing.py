@@ -8,7 +8,7 @@ from fractions import Fraction
 from uuid import UUID
 
 from services.assessment.domain.scoring.figures import shown
-from services.assessment.domain.scoring.gathering import Chains
+from services.assessment.domain.scoring.gathering import Collected
 from services.assessment.domain.scoring.league import Placed, Scored, league
 from services.assessment.domain.scoring.measures import Evidence
 from services.assessment.domain.scoring.opened import IndicatorScore, Input, ItemScore, Score
@@ -98,7 +98,7 @@ def require_scored(quarter: Quarter, table: Table, *, today: date) -> None:
         raise NotInForce(quarter, table)
 
 
-def standings(table: Table, quarter: Quarter, chains: Iterable[Chain], gathered: Chains) -> tuple[Opened, ...]:
+def standings(table: Table, quarter: Quarter, chains: Iterable[Chain], gathered: Collected) -> tuple[Opened, ...]:
     """All chains in the order of the league, each opened down to its evidence."""
     scored = [
         Scored(chain_id, code, name, score(table, gathered.of(chain_id), quarter=quarter.number))

@@ -77,7 +77,7 @@ def found(
     duties: tuple[Duty, ...] = (),
     targets: tuple[TargetEntry, ...] = (),
 ) -> Gathered:
-    ground = Ground((project,), duties, targets, StartRule(1, 3), BEGAN, 25)
+    ground = Ground((project,), duties, targets, lambda _: StartRule(1, 3), BEGAN, 25)
     return gather(ground, quarter, today=today).of(chain)
 
 
@@ -183,6 +183,17 @@ def test_a_project_counts_where_it_belonged_on_the_day() -> None:
     assert ids(found(project, chain=CHIPS), Measure.SIGNINGS) == []
     assert ids(found(project, Q2), Measure.STARTS) == []
     assert ids(found(project, Q2, chain=CHIPS), Measure.STARTS) == [date(2026, 4, 2)]
+
+
+def test_by_unit_a_project_counts_for_whoever_answered_for_it_on_the_day() -> None:
+    unit, other = uuid5(NAMES, "unit"), uuid5(NAMES, "other")
+    moved = date(2026, 2, 16), ProjectRevised(project_id=PROJECT, responsible_org_id=other)
+    project = ledger(signed(date(2026, 2, 2)), moved, started(date(2026, 3, 2)))
+    ground = Ground((project,), (), (), lambda _: StartRule(1, 3), BEGAN, 25)
+    units = gather(ground, Q1, today=LATER, whose=ProjectLedger.unit_on, with_targets=False)
+    assert [len(ids(units.of(one), Measure.SIGNINGS)) for one in (unit, other)] == [1, 0]
+    assert [len(ids(units.of(one), Measure.STARTS)) for one in (unit, other)] == [0, 1]
+    assert units.of(unit)[Measure.SIGNED_COUNT_TARGET] == Unknown("年度目标只下达到产业链，不分责任单位")
 
 
 def test_a_start_is_due_in_the_quarter_reached_or_overdue() -> None:
