@@ -12,13 +12,17 @@ from uuid import UUID
 import docx
 import httpx
 import pytest_asyncio
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.assessment import policies
 from services.assessment.domain.document import State
+from services.assessment.handlers.rebuilding import rebuild
 from shared.contracts.case_documents import CaseDocumentSigned, CaseTalkHeld
 from shared.contracts.programme import PersonRecorded, PostAssumed, PostEstablished, Tier
 from shared.contracts.projects import ProjectHeld
 from shared.kit.web.security import Role
+from tests.integration.assessment.test_rehearsals import Journalled, url_of
+from tests.support.clock import MovableClock
 from tests.support.supervised import (
     CHAIN,
     UNIT,
@@ -252,6 +256,22 @@ async def test_all_that_wait_for_a_circular_stand_in_one_draft(
     circulars = await listed(http, reader, "document=circular")
     assert [one["state"] for one in circulars["items"]] == ["draft", "signed"]
     assert (await http.get("/v1/circular?chain=NONE", headers=reader)).status_code == 422
+
+
+async def test_what_was_signed_outlives_that_all_state_is_folded_again(
+    engine: AsyncEngine, clock: MovableClock, http: httpx.AsyncClient, as_: As
+) -> None:
+    service, supervisor = Journalled(engine, clock), as_(Role.SUPERVISOR)
+    await service.tell(*programme(), recorded("a"), planned("a", "m", date(2026, 1, 9)))
+    await service.until("2026-01-23T09:30")
+    assert (await signed(http, supervisor, 2)).status_code == 200
+    held = await http.post(f"/v1/cases/{CASE}/documents/3:hold-talk", json=TALK, headers=supervisor)
+    assert held.status_code == 200
+    before = [(await fetched(http, supervisor, rung)).content for rung in (1, 2, 3)]
+    knowledge, now, url = service.knowledge, clock.now(), url_of(engine)
+    assert await rebuild(url, now=now, knowledge=knowledge, check=True) == []
+    await rebuild(url, now=now, knowledge=knowledge, check=False)
+    assert [(await fetched(http, supervisor, rung)).content for rung in (1, 2, 3)] == before
 
 
 async def test_an_office_that_broke_its_form_is_told_which_and_nothing_is_signed(
