@@ -131,7 +131,8 @@ class LightShown(Shown):
 
 
 class ObligationShown(Shown):
-    """`baseline`: due before supervision began, not climbing. `light`: null when nothing is due any more."""
+    """`baseline`: due before supervision began, not climbing. `light`: null when nothing is due any more. `extension`:
+    how the newest 延期 stands."""
 
     id: UUID
     version: int
@@ -151,6 +152,8 @@ class ObligationShown(Shown):
     delay_reason: str
     met_on: date | None
     working_days_early: int | None
+    extension: ExtensionState | None
+    extension_name: str
     case_id: UUID | None
     case_number: str | None
     case_rung: int | None
@@ -158,6 +161,7 @@ class ObligationShown(Shown):
     @classmethod
     def of(cls, row: Row[Any], known: Known, today: date) -> Self:
         state = ObligationState(row.state)
+        extension = ExtensionState(row.extension_state) if row.extension_state else None
         return cls(
             id=row.id,
             version=row.version,
@@ -177,6 +181,8 @@ class ObligationShown(Shown):
             delay_reason=row.delay_reason,
             met_on=row.met_on,
             working_days_early=row.working_days_early,
+            extension=extension,
+            extension_name=wording.EXTENSION_STATES[extension] if extension else "",
             case_id=row.case_id,
             case_number=row.case_number,
             case_rung=row.case_rung,

@@ -20,7 +20,6 @@ from services.assessment.api.access import (
 )
 from services.assessment.api.answers import ExtensionShown
 from services.assessment.api.bodies import TEXT, Number, Reason, Remark
-from services.assessment.domain.extension import WAITING, State
 from services.assessment.handlers import extensions, people
 from services.assessment.store import queries
 from shared.kit.web.http import Answer, By, page, reply
@@ -62,7 +61,7 @@ def router(office: Office) -> APIRouter:
         """The oldest first. `state=waiting`: the queue. `chain`: code or id."""
         found = await queries.extensions(
             conn=conn,
-            states=_states(state),
+            state=state,
             obligation=None,
             chain=chain,
             after=paging.start(tuple[datetime, UUID, int]) or _START,
@@ -167,14 +166,8 @@ def router(office: Office) -> APIRouter:
     return routes
 
 
-def _states(listed: Listed | None) -> list[str] | None:
-    if listed is None:
-        return None
-    return sorted(WAITING) if listed is Listed.WAITING else [State(listed.value)]
-
-
 async def _of(obligation_id: UUID, conn: AsyncConnection) -> list[ExtensionShown]:
     found = await queries.extensions(
-        conn=conn, states=None, obligation=obligation_id, chain=None, after=_START, limit=_MOST
+        conn=conn, state=None, obligation=obligation_id, chain=None, after=_START, limit=_MOST
     )
     return [ExtensionShown.of(row) for row in found]

@@ -9,6 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.kit.errors import Invalid
 
+WAITING = "waiting"
+
 _CHAIN = "(CAST(:chain AS text) IS NULL OR chain.code = :chain OR CAST(project.chain_id AS text) = :chain)"
 _OBLIGATION = """
 SELECT one.id, one.version, one.milestone_id, one.name, one.due_on, one.planned_on, one.post_id, one.state,
@@ -16,13 +18,15 @@ SELECT one.id, one.version, one.milestone_id, one.name, one.due_on, one.planned_
        one.delay_reason, one.met_on, one.working_days_early, post.title AS post_title, post.organisation_id,
        project.id AS project_id, project.name AS project_name, project.code AS project_code, project.chain_id,
        project.kind, chain.code AS chain_code, chain.name AS chain_name, organisation.name AS organisation_name,
-       existing.id AS case_id, existing.number AS case_number, existing.rung AS case_rung
+       existing.id AS case_id, existing.number AS case_number, existing.rung AS case_rung,
+       extension.state AS extension_state
   FROM obligation one
   JOIN project ON project.id = one.project_id
   LEFT JOIN chain ON chain.id = project.chain_id
   LEFT JOIN organisation ON organisation.id = project.org_id
   LEFT JOIN post ON post.id = one.post_id
   LEFT JOIN supervision_case existing ON existing.obligation_id = one.id
+  LEFT JOIN extension ON extension.obligation_id = one.id AND extension.number = one.extensions
 """
 _OBLIGATIONS = text(f"""{_OBLIGATION}
  WHERE (CAST(:state AS text) IS NULL OR one.state = :state)
@@ -35,7 +39,7 @@ _OBLIGATIONS = text(f"""{_OBLIGATION}
  LIMIT :limit
 """)
 _ONE_OBLIGATION = text(f"{_OBLIGATION} WHERE one.id = :id")
-_EXTENSIONS = text(f"""
+_EXTENSION = """
 SELECT one.*, obligation.version, obligation.name AS milestone_name, obligation.milestone_id, obligation.post_id,
        obligation.state AS obligation_state, obligation.due_on AS due_now, post.title AS post_title,
        project.id AS project_id, project.name AS project_name, project.code AS project_code, project.chain_id,
@@ -46,14 +50,22 @@ SELECT one.*, obligation.version, obligation.name AS milestone_name, obligation.
   LEFT JOIN chain ON chain.id = project.chain_id
   LEFT JOIN organisation ON organisation.id = project.org_id
   LEFT JOIN post ON post.id = obligation.post_id
- WHERE (CAST(:states AS text[]) IS NULL OR one.state = ANY (CAST(:states AS text[])))
+"""
+_PAGE_OF_EXTENSIONS = f"""
    AND (CAST(:obligation AS uuid) IS NULL OR one.obligation_id = :obligation)
    AND {_CHAIN}
    AND (one.asked_at, one.obligation_id, one.number)
        > (CAST(:after_at AS timestamptz), CAST(:after_id AS uuid), CAST(:after_number AS integer))
  ORDER BY one.asked_at, one.obligation_id, one.number
  LIMIT :limit
-""")  # noqa: S608 - a constant of this module
+"""
+_EXTENSIONS = text(f"""{_EXTENSION}
+ WHERE (CAST(:state AS text) IS NULL OR one.state = :state) {_PAGE_OF_EXTENSIONS}
+""")
+# The states stand in the statement, so that their index can be followed.
+_WAITING_EXTENSIONS = text(f"""{_EXTENSION}
+ WHERE one.state IN ('requested', 'reviewed') {_PAGE_OF_EXTENSIONS}
+""")
 _CASE = """
 SELECT one.id, one.version, one.number, one.obligation_id, one.policy_version, one.rule_set, one.due_on, one.opened_at,
        one.state,
@@ -175,24 +187,18 @@ async def obligation(obligation_id: UUID, *, conn: AsyncConnection) -> Row[Any] 
 async def extensions(
     *,
     conn: AsyncConnection,
-    states: list[str] | None,
+    state: str | None,
     obligation: UUID | None,
     chain: str | None,
     after: tuple[datetime, UUID, int],
     limit: int,
 ) -> Found:
-    """By the instant at which they were asked for. `states`: any of these; None: all."""
-    return await _of_chain(
-        conn,
-        _EXTENSIONS,
-        states=states,
-        obligation=obligation,
-        chain=chain,
-        after_at=after[0],
-        after_id=after[1],
-        after_number=after[2],
-        limit=limit,
-    )
+    """By the instant at which they were asked for. `state`: None for all; `waiting`: those that are not decided."""
+    place = {"after_at": after[0], "after_id": after[1], "after_number": after[2]}
+    asked: dict[str, Any] = {"obligation": obligation, "chain": chain, "limit": limit, **place}
+    if state == WAITING:
+        return await _of_chain(conn, _WAITING_EXTENSIONS, **asked)
+    return await _of_chain(conn, _EXTENSIONS, state=state, **asked)
 
 
 async def cases(

@@ -66,6 +66,7 @@ async def test_asked_for_in_time_it_is_reviewed_and_approved_and_the_timers_foll
     assert len(await queue(http, holder, "granted")) == 1
     shown = (await http.get(f"/v1/obligations/{OBLIGATION}", headers=holder)).json()
     assert (shown["due_on"], shown["planned_on"], shown["state"]) == ("2026-02-06", "2026-01-09", "open")
+    assert (shown["extension"], shown["extension_name"]) == ("granted", "已批准")
     await due_soon.until("2026-02-09T10:00")
     reminders = await due_soon.events(OBLIGATION, kind=ObligationReminded)
     assert [one.subject.due_on for one in reminders] == [date(2026, 1, 9), date(2026, 2, 6)]
