@@ -31,7 +31,7 @@ _FACTS = text(f"""
 SELECT aggregate_id, seq, type, at, CAST(data AS text) AS data
   FROM journal
  WHERE type IN ({_TYPES})
- ORDER BY aggregate_id, position
+ ORDER BY position
 """)  # noqa: S608
 _DUTIES = text("""
 SELECT id, project_id, milestone_id, name, due_on, state, inner_state, supervised_from, met_on
