@@ -128,10 +128,10 @@ class _Line:
 
     def wait_more(self, mornings: int) -> None:
         """So many mornings that were counted were none of its clock, as is known now."""
-        if mornings and self.rung < _TOP:
-            self.waited = _AFTER[self.rung + 1] - self._left() - mornings
-            self.paused += mornings if self.paused else 0
-            self.held_back = False
+        if mornings and self.held_back and not self.paused:
+            self.waited, self.held_back = _AFTER[self.rung + 1] - 1, False
+        self.waited -= mornings
+        self.paused += mornings if self.paused else 0
 
     def acknowledge(self) -> None:
         """Three working days more, and nothing before the third."""
