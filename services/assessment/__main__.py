@@ -11,9 +11,11 @@ from uuid import UUID
 from services.assessment import api, policies
 from services.assessment.api.access import Office
 from services.assessment.documents.forms import Forms
+from services.assessment.domain.policy import PolicyRefused
 from services.assessment.handlers import facts, measures, rebuilding, timers, watch
 from services.assessment.handlers.documents import Letterhead
 from services.assessment.handlers.known import Knowledge
+from services.assessment.policies.document import parse_policy
 from services.assessment.policies.scoring import read_scoring
 from services.assessment.rehearsing import COMMAND, NICENESS, Rehearsing, carry_out
 from services.assessment.settings import AssessmentSettings
@@ -74,8 +76,25 @@ def rebuild(*, check: bool) -> None:
     sys.exit(DIFFERENT if differ else 0)
 
 
+def check_policy(file: str) -> None:
+    """Exit code 0: it can be used. 1: it cannot; every fault on a line of its own, for those who wrote it."""
+    try:
+        document = parse_policy(Path(file).read_text(encoding="utf-8"))
+    except PolicyRefused as refused:
+        print("\n".join(map(str, refused.faults)), file=sys.stderr)  # noqa: T201
+        sys.exit(1)
+    except (OSError, UnicodeDecodeError) as error:
+        print(f"{file}：文件不能读取（{type(error).__name__}），应为 UTF-8 编码的 YAML", file=sys.stderr)  # noqa: T201
+        sys.exit(1)
+    sets = "、".join(policy.rule_set for _, policy in document.rule_sets)
+    since = f"，自{document.in_force_from}起施行" if document.in_force_from else ""
+    print(f"{document.version}{since}，督办阶梯{len(document.base.rungs)}级，规则组：{sets or '无'}。可以使用")  # noqa: T201
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
+        case ["check-policy", file]:
+            check_policy(file)
         case ["rebuild", *options] if set(options) <= {"--check"}:
             rebuild(check=bool(options))
         case [command, rehearsal_id] if command == COMMAND:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.assessment.api.access import Keeper, Now, Office, Reader, Supervisor
 from services.assessment.api.answers import CalendarShown, SupervisionShown, YearInFull, YearShown
 from services.assessment.domain.moments import china_date
-from services.assessment.handlers import calendar, people
+from services.assessment.handlers import calendar, people, policies
 from services.assessment.handlers.known import Knowledge
 from services.assessment.store import queries
 from shared.kit.web.http import Answer, By, reply
@@ -54,10 +54,10 @@ def router(office: Office) -> APIRouter:
         return await write(work)
 
     @routes.get("/v1/policy")
-    async def show_policy(conn: Reader) -> Response:
+    async def show_policy(conn: Reader, now: Now) -> Response:
         """The policy that new cases begin with, as data."""
-        await knowledge.read(conn)
-        return reply(Answer(knowledge.body))
+        known = await knowledge.read(conn)
+        return reply(Answer((await policies.installed(known.version_on(china_date(now)), conn=conn)).body))
 
     @routes.get("/v1/calendar")
     async def show_calendar(conn: Reader, now: Now) -> Response:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import time
+from datetime import date, time
 from decimal import Decimal
 
 from shared.contracts.programme import Tier
@@ -177,6 +177,8 @@ class PolicyDocument:
 
     base: Policy
     rule_sets: tuple[tuple[Scope, Policy], ...] = ()
+    in_force_from: date | None = None
+    """None: from the day on which it is installed."""
 
     @property
     def version(self) -> str:
@@ -192,4 +194,4 @@ class PolicyDocument:
 
     def renamed(self, version: str) -> "PolicyDocument":
         sets = tuple((scope, replace(policy, version=version)) for scope, policy in self.rule_sets)
-        return PolicyDocument(replace(self.base, version=version), sets)
+        return replace(self, base=replace(self.base, version=version), rule_sets=sets)

@@ -1,4 +1,5 @@
-"""A year's calendar comes: it is kept, and what was counted without it is counted again, a page of timers at a time."""
+"""A year's calendar comes, or another policy is in force: what was counted without it is counted again, a page of
+timers at a time."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -21,7 +22,8 @@ _FIRST = UUID(int=0)
 
 _OLDER = text("""
 SELECT subject, due_at FROM timer
- WHERE kind = :kind AND subject > :after AND calendar_version <> :version
+ WHERE kind = :kind AND subject > :after
+   AND (calendar_version <> :version OR (:kind IN ('due', 'light') AND rule_version <> :policy))
  ORDER BY subject
  LIMIT :limit
 """)
@@ -37,19 +39,21 @@ async def import_year(table: YearTable, *, conn: AsyncConnection, now: datetime,
 
 
 async def recount(engine: AsyncEngine, *, now: datetime, knowledge: Knowledge) -> int:
-    """Count again all timers of an older calendar, kind by kind (a transaction never holds two kinds of aggregates).
+    """Count again all timers of an older calendar, and of another policy those that do not go by a case's own; kind by
+    kind (a transaction never holds two kinds of aggregates).
 
-    Returns how many there were. Nothing is done while the calendar is the one that was last counted with.
+    Returns how many there were. Nothing is done while calendar and policy are those that were last counted with.
     """
     async with transaction(engine) as conn:
         known = await knowledge.now(conn, now)
-    if known.recounted_revision == known.calendar_revision:
+    policy = known.current.policy.version
+    if (known.recounted_revision, known.recounted_policy) == (known.calendar_revision, policy):
         return 0
     counted = 0
     for kind in KINDS:
         counted += await _recount_kind(kind, engine, now, knowledge)
     async with transaction(engine) as conn:
-        await kept.recounted(known.calendar_revision, conn=conn)
+        await kept.recounted(known.calendar_revision, policy, conn=conn)
     return counted
 
 
@@ -58,7 +62,8 @@ async def _recount_kind(kind: str, engine: AsyncEngine, now: datetime, knowledge
     while True:
         async with transaction(engine) as conn:
             known = await knowledge.now(conn, now)
-            page = {"kind": kind, "after": after, "version": known.calendar.version, "limit": PAGE}
+            versions = {"version": known.calendar.version, "policy": known.current.policy.version}
+            page = {"kind": kind, "after": after, **versions, "limit": PAGE}
             older = (await conn.execute(_OLDER, page)).all()
             if older:
                 waiting = {row.subject: row.due_at for row in older}

@@ -15,11 +15,13 @@ from services.assessment.domain.rules import Rules
 from services.assessment.policies.document import read_document
 from services.assessment.store import programme
 from services.assessment.store import rules as kept
-from services.assessment.store.rules import RulesAreChanging, Standing
+from services.assessment.store.rules import Installed, RulesAreChanging, Standing
 from shared.kit.errors import Conflict
 from shared.kit.working_days import WorkingCalendar, published
 
 FIRST_RUN = "first run"
+FILE = "policy file"
+"""Who installed what the service was started with."""
 
 
 class PolicyChanged(RuntimeError):
@@ -42,16 +44,27 @@ class NotBegun(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """As it stands for one transaction. `directory` is shared between transactions: never teach it."""
+    """As it stands for one transaction. `directory` is shared between transactions: never teach it.
+
+    `current`: in force on the day of the transaction. `in_force_from`: of every version, in the order of these days.
+    """
 
     began_on: date
     began_by: str
     current: Rules
     by_version: Mapping[str, Rules]
+    in_force_from: Mapping[str, date]
     directory: Directory
     directory_revision: int
     calendar_revision: int
     recounted_revision: int
+    recounted_policy: str
+
+    def version_on(self, day: date) -> str:
+        """The version in force on a day; see `Standing.in_force`."""
+        versions = tuple(self.in_force_from)
+        begun = [version for version in versions if self.in_force_from[version] <= day]
+        return (begun or versions)[-1 if begun else 0]
 
     @property
     def calendar(self) -> WorkingCalendar:
@@ -67,6 +80,7 @@ class Knowledge:
         self.numbering = asyncio.Lock()
         """Held by one transaction of this process after the other until it has the counters, if it needs any."""
         self._is_installed = False
+        self._day: date | None = None
         self._policies: dict[str, PolicyDocument] = {}
         self._directory: tuple[int, Directory] | None = None
         self._calendar: tuple[int, WorkingCalendar] | None = None
@@ -80,6 +94,7 @@ class Knowledge:
             PolicyChanged: see there.
             RulesAreChanging: it must not wait, and would have to.
         """
+        self._day = china_date(now)
         if not self._is_installed:
             return await self.alone(conn, now, wait=wait)
         await kept.share(conn=conn, wait=wait)
@@ -94,20 +109,23 @@ class Knowledge:
 
         Raises: as `now`.
         """
+        self._day = china_date(now)
         await kept.have_alone(conn=conn, wait=wait)
         standing = await kept.standing(conn=conn)
         if standing is not None and self.document.version in standing.policies:
             self._is_installed = True
             self._policies = {}  # what was read before may have been rolled back
             return await self._known(standing, conn)
-        await kept.begin(china_date(now), FIRST_RUN, conn=conn)
-        await kept.install_policy(self.document.version, self.body, conn=conn, now=now)
+        document, today = self.document, china_date(now)
+        await kept.begin(today, FIRST_RUN, document.version, conn=conn)
+        mine = Installed(document.version, document.in_force_from or today, now, FILE, self.body)
+        await kept.install_policy(mine, conn=conn)
         standing = await kept.standing(conn=conn)
         assert standing is not None
         return await self._known(standing, conn)
 
     async def read(self, conn: AsyncConnection) -> Known:
-        """The same for a transaction that only reads.
+        """The same for a transaction that only reads: `current` is of the day of this process's last decision.
 
         Raises:
             NotBegun, PolicyChanged: see there.
@@ -118,20 +136,30 @@ class Knowledge:
         return await self._known(standing, conn)
 
     async def _known(self, standing: Standing, conn: AsyncConnection) -> Known:
-        if self._policies.keys() != standing.policies:
+        if self._policies.keys() != set(standing.policies):
             self._policies = await self._read_policies(conn)
         calendar = await self._read_calendar(standing.calendar_revision, conn)
         by_version = self._rules_with(calendar, standing.began_on)
         return Known(
             began_on=standing.began_on,
             began_by=standing.began_by,
-            current=by_version.get(self.document.version) or Rules.of(self.document, calendar, standing.began_on),
+            current=self._current(standing, by_version) or Rules.of(self.document, calendar, standing.began_on),
             by_version=by_version,
+            in_force_from=dict(zip(standing.policies, standing.in_force_from, strict=True)),
             directory=await self._read_directory(standing.directory_revision, conn),
             directory_revision=standing.directory_revision,
             calendar_revision=standing.calendar_revision,
             recounted_revision=standing.recounted_revision,
+            recounted_policy=standing.recounted_policy,
         )
+
+    def _current(self, standing: Standing, by_version: Mapping[str, Rules]) -> Rules | None:
+        """None where nothing is installed yet. A process that decides nothing goes by its own file's version."""
+        if not standing.policies:
+            return None
+        if self._day is None and self.document.version in by_version:
+            return by_version[self.document.version]
+        return by_version[standing.in_force(self._day or standing.began_on)]
 
     def _rules_with(self, calendar: WorkingCalendar, began_on: date) -> Mapping[str, Rules]:
         """The same ones for as long as nothing changed: they remember what they counted."""
@@ -141,9 +169,10 @@ class Knowledge:
         return self._rules
 
     async def _read_policies(self, conn: AsyncConnection) -> dict[str, PolicyDocument]:
-        bodies = await kept.policies(conn=conn)
-        policies = {version: _read(version, body) for version, body in bodies.items()}
-        if bodies.get(self.document.version, self.body) != self.body:
+        installed = await kept.policies(conn=conn)
+        policies = {version: _read(version, one.body) for version, one in installed.items()}
+        mine = installed.get(self.document.version)
+        if mine is not None and mine.body != self.body:
             raise PolicyChanged(f"policy {self.document.version} differs from what is in force; give it a new version")
         return policies
 

@@ -111,6 +111,8 @@ async def pending(conn: AsyncConnection, now: datetime) -> Pending:
         return Pending(("supervision has not begun",))
     if standing.recounted_revision < standing.calendar_revision:
         return Pending(("timers are being counted again with a new calendar",))
+    if standing.policies and standing.recounted_policy != standing.in_force(china_date(now)):
+        return Pending(("timers are being counted again with a new policy",))
     if await unaddressed.wait_for_directory(conn=conn):
         return Pending(("who is to hear is being looked up again in a new directory",))
     return Pending()

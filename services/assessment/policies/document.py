@@ -5,7 +5,7 @@ one, docs/policy.md tells people what each entry means.
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import time
+from datetime import date, time
 from decimal import Decimal
 from itertools import combinations, pairwise, product
 from pathlib import Path
@@ -50,6 +50,16 @@ def parse_policy(text: str) -> PolicyDocument:
             each with its line.
     """
     return _checked(yaml_text.read(text)).document()
+
+
+def read_data(given: str | Mapping[str, Any]) -> tuple[PolicyDocument, Mapping[str, Any]]:
+    """The policy of a YAML text, or of its data, with the data.
+
+    Raises:
+        PolicyRefused: see `parse_policy`.
+    """
+    read = yaml_text.read(given) if isinstance(given, str) else yaml_text.Text(given)
+    return _checked(read).document(), read.data
 
 
 def read_document(data: Mapping[str, Any]) -> PolicyDocument:
@@ -114,7 +124,7 @@ def _number_form(form: str) -> str:
     return form
 
 
-Version = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^\S+$")]
+Version = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\s/?#%]+$")]
 Hour = Annotated[str, Field(pattern=r"^\d\d:\d\d$"), AfterValidator(_hour)]
 NumberForm = Annotated[str, Field(min_length=1, max_length=50), AfterValidator(_number_form)]
 Days = Annotated[int, Field(strict=True, ge=1, le=1000)]
@@ -364,6 +374,7 @@ class PolicyFile(_Whole):
     model_config = ConfigDict(title="督办规则")
 
     version: Version
+    in_force_from: date | None = None
     firing: _Firing
     numbers: _Numbers
     rule_sets: Annotated[tuple[_RuleSet, ...], Field(max_length=_MOST)] = ()
@@ -379,7 +390,7 @@ class PolicyFile(_Whole):
 
     def document(self) -> PolicyDocument:
         sets = tuple((one.scope.scope(), one.over(self).policy(one.name)) for one in self.rule_sets)
-        return PolicyDocument(self.policy(), sets)
+        return PolicyDocument(self.policy(), sets, self.in_force_from)
 
     def policy(self, rule_set: str = "") -> Policy:
         return Policy(

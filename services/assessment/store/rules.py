@@ -28,7 +28,26 @@ class Standing:
     directory_revision: int
     calendar_revision: int
     recounted_revision: int
-    policies: frozenset[str]
+    recounted_policy: str
+    policies: tuple[str, ...]
+    in_force_from: tuple[date, ...]
+    """Of each of the policies, which stand in this order."""
+
+    def in_force(self, day: date) -> str:
+        """The version in force on a day; before the first one's day it is that one."""
+        begun = [version for version, since in zip(self.policies, self.in_force_from, strict=True) if since <= day]
+        return begun[-1] if begun else self.policies[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A policy's version as it is kept. `installed_by`: who, or the file that the service was started with."""
+
+    version: str
+    in_force_from: date
+    installed_at: datetime
+    installed_by: str
+    body: Mapping[str, Any]
 
 
 class RulesAreChanging(Exception):
@@ -43,15 +62,25 @@ _ALONE = "SELECT pg_advisory_xact_lock($1)"
 _SHARE_AT_ONCE = "SELECT pg_try_advisory_xact_lock_shared($1)"
 _ALONE_AT_ONCE = "SELECT pg_try_advisory_xact_lock($1)"
 _STANDING = """
-SELECT began_on, began_by, directory_revision, calendar_revision, recounted_revision,
-       ARRAY(SELECT version FROM policy) AS policies
+SELECT began_on, began_by, directory_revision, calendar_revision, recounted_revision, recounted_policy,
+       ARRAY(SELECT version FROM policy ORDER BY in_force_from, since, version) AS policies,
+       ARRAY(SELECT in_force_from FROM policy ORDER BY in_force_from, since, version) AS in_force_from
   FROM supervision
 """
-_BEGIN = text("INSERT INTO supervision (began_on, began_by) VALUES (:on, :by) ON CONFLICT DO NOTHING")
+_BEGIN = text(
+    "INSERT INTO supervision (began_on, began_by, recounted_policy) VALUES (:on, :by, :policy) ON CONFLICT DO NOTHING"
+)
 _BEGIN_ON = text("UPDATE supervision SET began_on = :on, began_by = :by")
-_POLICIES = text("SELECT version, body FROM policy")
+_POLICIES = text("SELECT version, in_force_from, since, installed_by, body FROM policy")
 _INSTALL = text("""
-INSERT INTO policy (version, body, since) VALUES (:version, CAST(:body AS jsonb), :since) ON CONFLICT DO NOTHING
+INSERT INTO policy (version, body, since, in_force_from, installed_by)
+VALUES (:version, CAST(:body AS jsonb), :since, :from, :by) ON CONFLICT DO NOTHING
+""")
+_PAGE_OF_POLICIES = text("""
+SELECT version, in_force_from, since, installed_by, body FROM policy
+ WHERE (in_force_from, since, version) < (CAST(:from AS date), CAST(:since AS timestamptz), CAST(:version AS text))
+ ORDER BY in_force_from DESC, since DESC, version DESC
+ LIMIT :limit
 """)
 _YEARS = text("SELECT year, holidays, make_up_days, source FROM calendar_year")
 _IMPORT_YEAR = text("""
@@ -62,7 +91,9 @@ VALUES (:year, CAST(:holidays AS date[]), CAST(:make_up_days AS date[]), :source
            imported_at = excluded.imported_at, imported_by = excluded.imported_by
 """)
 _NEW_CALENDAR = text("UPDATE supervision SET calendar_revision = calendar_revision + 1")
-_RECOUNTED = text("UPDATE supervision SET recounted_revision = :revision WHERE recounted_revision < :revision")
+_RECOUNTED = text("""
+UPDATE supervision SET recounted_revision = :revision, recounted_policy = :policy WHERE recounted_revision <= :revision
+""")
 _COUNTERS = """
 INSERT INTO document_counter AS counter (kind, year, value)
 SELECT kind, $2, 0 FROM unnest($1::text[]) AS kind ORDER BY kind
@@ -100,12 +131,15 @@ async def _lock(statement: str, conn: AsyncConnection, *, wait: bool) -> None:
 
 async def standing(*, conn: AsyncConnection) -> Standing | None:
     rows = await fetch(conn, _STANDING)
-    return Standing(**{**rows[0], "policies": frozenset(rows[0]["policies"])}) if rows else None
+    if not rows:
+        return None
+    orders = {name: tuple(rows[0][name]) for name in ("policies", "in_force_from")}
+    return Standing(**{**rows[0], **orders})
 
 
-async def begin(on: date, by: str, *, conn: AsyncConnection) -> None:
-    """Supervision begins on this day, unless it has begun already."""
-    await conn.execute(_BEGIN, {"on": on, "by": by})
+async def begin(on: date, by: str, policy: str, *, conn: AsyncConnection) -> None:
+    """Supervision begins on this day, by the policy of this version, unless it has begun already."""
+    await conn.execute(_BEGIN, {"on": on, "by": by, "policy": policy})
 
 
 async def begin_on(on: date, by: str, *, conn: AsyncConnection) -> None:
@@ -113,12 +147,28 @@ async def begin_on(on: date, by: str, *, conn: AsyncConnection) -> None:
     await conn.execute(_BEGIN_ON, {"on": on, "by": by})
 
 
-async def policies(*, conn: AsyncConnection) -> dict[str, Mapping[str, Any]]:
-    return {row.version: _json(row.body) for row in await conn.execute(_POLICIES)}
+async def policies(*, conn: AsyncConnection) -> dict[str, Installed]:
+    return {row.version: _installed(row) for row in await conn.execute(_POLICIES)}
 
 
-async def install_policy(version: str, body: Mapping[str, Any], *, conn: AsyncConnection, now: datetime) -> None:
-    await conn.execute(_INSTALL, {"version": version, "body": orjson.dumps(body).decode(), "since": now})
+async def page_of_policies(before: tuple[date, datetime, str], *, limit: int, conn: AsyncConnection) -> list[Installed]:
+    """The latest in force first."""
+    after = {"from": before[0], "since": before[1], "version": before[2], "limit": limit}
+    return [_installed(row) for row in await conn.execute(_PAGE_OF_POLICIES, after)]
+
+
+async def install_policy(one: Installed, *, conn: AsyncConnection) -> None:
+    """Keep a version, unless there is one of this name."""
+    await conn.execute(
+        _INSTALL,
+        {
+            "version": one.version,
+            "body": orjson.dumps(one.body).decode(),
+            "since": one.installed_at,
+            "from": one.in_force_from,
+            "by": one.installed_by,
+        },
+    )
 
 
 async def calendar_years(*, conn: AsyncConnection) -> list[YearTable]:
@@ -142,9 +192,9 @@ async def import_year(table: YearTable, *, conn: AsyncConnection, by: str, now: 
     await conn.execute(_NEW_CALENDAR)
 
 
-async def recounted(revision: int, *, conn: AsyncConnection) -> None:
-    """All timers were counted with the calendar of this revision."""
-    await conn.execute(_RECOUNTED, {"revision": revision})
+async def recounted(revision: int, policy: str, *, conn: AsyncConnection) -> None:
+    """All timers were counted with the calendar of this revision and the policy of this version."""
+    await conn.execute(_RECOUNTED, {"revision": revision, "policy": policy})
 
 
 async def lock_counters(kinds: Collection[str], year: int, *, conn: AsyncConnection) -> dict[str, int]:
@@ -154,6 +204,10 @@ async def lock_counters(kinds: Collection[str], year: int, *, conn: AsyncConnect
 
 async def save_counters(values: Mapping[str, int], year: int, *, conn: AsyncConnection) -> None:
     await fetch(conn, _COUNTED, list(values), list(values.values()), year)
+
+
+def _installed(row: Any) -> Installed:
+    return Installed(row.version, row.in_force_from, row.since, row.installed_by, _json(row.body))
 
 
 def _json(value: Any) -> Mapping[str, Any]:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 import tomllib
 from datetime import datetime
 from pathlib import Path
@@ -17,12 +19,25 @@ from services.operator.platform import NoPlatform, Refused, answer_of, client
 from services.operator.words import console, fail, say
 from shared.kit.clock import SystemClock
 
-app = typer.Typer(no_args_is_help=True, help="Policies of supervision: try them.")
+app = typer.Typer(no_args_is_help=True, help="Policies of supervision: check and try them.")
 
 DIFFERENT = 3
 _LOOK_EVERY = 0.5
 _LINES = 20
 _REAL = SystemClock()
+ROOT = Path(__file__).parents[3]
+
+
+@app.command("check")
+def check_policy(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The policy, as YAML or JSON.")],
+) -> None:
+    """Read a policy as the service would, without one: every fault with its line, its place and the reason.
+
+    Exit code 0: it can be used. 1: it cannot.
+    """
+    argv = (sys.executable, "-m", "services.assessment", "check-policy", str(file.absolute()))
+    raise typer.Exit(subprocess.run(argv, check=False, cwd=ROOT).returncode)
 
 
 @app.command("try")

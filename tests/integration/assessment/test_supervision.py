@@ -379,7 +379,10 @@ async def test_a_policy_changed_under_its_version_is_refused(supervised: Supervi
 async def test_an_installed_policy_of_another_shape_is_refused_by_its_version(supervised: Supervised) -> None:
     await supervised.tell(recorded("a"))
     old = '{"version": "old", "rung": []}'
-    await supervised.rows(f"INSERT INTO policy (version, body, since) VALUES ('old', '{old}', now()) RETURNING 1")
+    await supervised.rows(
+        "INSERT INTO policy (version, body, since, in_force_from, installed_by)"
+        f" VALUES ('old', '{old}', now(), now(), 'test') RETURNING 1"
+    )
     with pytest.raises(PolicyUnreadable, match=r"installed policy old: .*旧格式"):
         await supervised.tell(recorded("b"))
 
