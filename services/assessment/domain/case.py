@@ -31,6 +31,7 @@ from shared.contracts.supervision import (
     CaseExtended,
     CaseFeedbackGiven,
     CaseFeedbackSentBack,
+    CaseMovedToPolicy,
     CaseOpened,
     CaseReopened,
     CaseRescheduled,
@@ -72,6 +73,7 @@ class Verb(StrEnum):
     REOPEN = "reopen"
     ASSIGN = "assign"
     SETTLE = "settle"
+    MOVE_TO_POLICY = "move_to_policy"
     STRIKE_OFF = "strike_off"
     ARCHIVE = "archive"
     RESTORE = "restore"
@@ -89,6 +91,7 @@ TABLE: Mapping[State, Mapping[Verb, State]] = {
         Verb.CLOSE: State.CLOSED,
         Verb.ASSIGN: State.OPEN,
         Verb.SETTLE: State.CLOSED,
+        Verb.MOVE_TO_POLICY: State.OPEN,
     },
     State.SUSPENDED: {
         Verb.RESUME: State.OPEN,
@@ -495,6 +498,47 @@ def extend(case: Case, due_on: date, rules: Rules) -> Events:
     ]
 
 
+def move_to_policy(case: Case, rules: Rules, to: Rules, *, by: str, person_id: UUID | None, reason: str, on: date) -> Events:
+    """Go by other rules from here on: the next rung is due by their distance from the present one, with all that the
+    climb stood still, but not before the next working morning. `to`: the new ones; `rules`: those until now.
+
+    Raises:
+        CaseIsClosed, CaseIsSuspended: nothing climbs.
+    """
+    require(case, Verb.MOVE_TO_POLICY)
+    following, later, provisional = None, 0, case.provisional
+    gap = _gap(to.policy, case.rung)
+    if gap is not None:
+        before = _gap(rules.policy, case.rung)
+        counted_from = moments.china_date(case.next_at) if case.next_at else case.rung_on or on
+        later = gap - (before or 0) if case.next_at else 0
+        counted = to.calendar.add(counted_from, later if case.next_at else gap)
+        held = [case.held_until] if case.held_until else []
+        soonest = to.next_morning(on)
+        following = max(to.morning(counted.day), soonest, *_committed(case, to), *held)
+        provisional = counted.provisional
+    return [
+        CaseMovedToPolicy(
+            case_id=case.id,
+            policy_version=to.policy.version,
+            rule_set=to.policy.rule_set,
+            before=case.policy_version,
+            later_by_days=later,
+            next_at=following,
+            provisional=provisional,
+            by=by,
+            person_id=person_id,
+            reason=reason,
+        )
+    ]
+
+
+def _gap(policy: Policy, rung: int) -> int | None:
+    """Working days from this rung to the next; None at the top."""
+    here, above = policy.rung(rung), policy.rung(rung + 1)
+    return None if here is None or above is None else above.after_days - here.after_days
+
+
 def suspend(case: Case, *, reason: str) -> Events:
     if not case.allows(Verb.SUSPEND):
         return []
@@ -537,9 +581,18 @@ def recount(case: Case, rules: Rules, now: datetime) -> Events:
 
 
 def close(
-    case: Case, obligation: Obligation, project: Project, directory: Directory, rules: Rules, *, reason: str, on: date
+    case: Case,
+    obligation: Obligation,
+    project: Project,
+    directory: Directory,
+    rules: Rules,
+    *,
+    reason: str,
+    on: date,
+    today: date | None = None,
 ) -> Events:
-    """办结; told to all whom a rung was for, as they are today, and to the responsible post."""
+    """办结 of the day `on`; told to all whom a rung was for, as they are today (that day, when left out), and to the
+    responsible post."""
     if not case.allows(Verb.CLOSE):
         return []
     return [
@@ -547,7 +600,7 @@ def close(
             case_id=case.id,
             reason=reason,
             subject=subject_of(obligation, project),
-            addressees=_all_who_heard(case, obligation, project, directory, rules, on=on),
+            addressees=_all_who_heard(case, obligation, project, directory, rules, on=today or on),
             closed_on=on,
             number=case.number,
         )
@@ -555,7 +608,15 @@ def close(
 
 
 def reopen(
-    case: Case, obligation: Obligation, project: Project, directory: Directory, rules: Rules, *, reason: str, on: date
+    case: Case,
+    obligation: Obligation,
+    project: Project,
+    directory: Directory,
+    rules: Rules,
+    *,
+    reason: str,
+    on: date,
+    today: date | None = None,
 ) -> Events:
     """What closed it was wrong: it goes on from its rung with the working days that were left; told as 办结 was."""
     if not case.allows(Verb.REOPEN):
@@ -567,7 +628,7 @@ def reopen(
             number=case.number,
             rung=case.rung,
             subject=subject_of(obligation, project),
-            addressees=_all_who_heard(case, obligation, project, directory, rules, on=on),
+            addressees=_all_who_heard(case, obligation, project, directory, rules, on=today or on),
             reason=reason,
             reopened_on=on,
             next_at=following,
@@ -760,6 +821,17 @@ def _plainly_extended(case: Case, plain: Plain, event: CaseExtended, rules: Rule
     return Plain(event.due_on, rules.calendar.between(event.due_on, following), held_on)
 
 
+def _moved_to_policy(case: Case, event: CaseMovedToPolicy, rules: Rules, on: date) -> Case:
+    plain = case.plain.due_later(event.later_by_days, case, rules) if case.plain and event.next_at else None
+    return case._replace(
+        policy_version=event.policy_version,
+        rule_set=event.rule_set,
+        provisional=event.provisional,
+        plain=plain,
+        **_anchored(event.next_at, case.anchor_on or on, rules.calendar),
+    )
+
+
 def _rescheduled(case: Case, event: CaseRescheduled, rules: Rules, on: date) -> Case:
     if event.suspended:
         return case._replace(state=State.SUSPENDED, suspended_on=on)
@@ -803,8 +875,11 @@ def _plainly_resumed(case: Case, plain: Plain, rules: Rules, stood: int) -> Plai
     return plain.due_later(stood, case, rules)._replace(held_on=held_on)
 
 
-def _closed(case: Case, event: CaseClosed, _: Rules, __: date) -> Case:
+def _closed(case: Case, event: CaseClosed, rules: Rules, _: date) -> Case:
+    held_since = case.suspended_on or event.closed_on  # what a hold took until then is left, should it be reopened
+    stood = max(0, rules.calendar.between(held_since, event.closed_on))
     return case._replace(
+        anchor_days=case.anchor_days + stood,
         state=State.CLOSED,
         next_at=None,
         held_until=None,
@@ -848,6 +923,7 @@ _EVOLVE: Mapping[type[CaseEvent], Callable[[Case, Any, Rules, date], Case]] = {
     CaseArchived: lambda case, *_: case._replace(ending=Ending.ARCHIVED),
     CaseRestored: lambda case, *_: case._replace(restored=True),
     CaseSettled: lambda case, *_: case,
+    CaseMovedToPolicy: _moved_to_policy,
     CaseTalkHeld: lambda case, *_: case,
     CaseDocumentSigned: lambda case, *_: case,
 }

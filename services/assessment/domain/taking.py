@@ -90,12 +90,11 @@ def _reopened(event: MilestoneReopened, project: Project, work: Work, on: date) 
     obligation = work.on_obligation(obligation, again, on=on)
     if case is not None:
         rules = work.rules_of(case)
-        work.on_case(
-            case, cases.reopen(case, obligation, project, work.directory, rules, reason=_CORRECTED, on=on), on=on
-        )
+        given: Any = {"reason": _CORRECTED, "on": on, "today": work.on}
+        work.on_case(case, cases.reopen(case, obligation, project, work.directory, rules, **given), on=on)
     if commendation.commendation_id(obligation.id) in work.proposed:
         work.on_commendation(
-            commendation.withdraw(obligation, project, work.directory, work.rules, reason=_CORRECTED, on=on)
+            commendation.withdraw(obligation, project, work.directory, work.rules, reason=_CORRECTED, on=work.on)
         )
     if project.held:
         _suspend(obligation, "项目停缓建", work, on)
@@ -235,7 +234,8 @@ def _close(obligation: Obligation, reason: str, project: Project, work: Work, on
     case = work.cases.get(obligation.case_id)
     if case is None or not case.allows(cases.Verb.CLOSE):
         return
-    events = cases.close(case, obligation, project, work.directory, work.rules_of(case), reason=reason, on=on)
+    given: Any = {"reason": reason, "on": on, "today": work.on}
+    events = cases.close(case, obligation, project, work.directory, work.rules_of(case), **given)
     work.on_case(case, events, on=on)
 
 
