@@ -396,6 +396,25 @@ class CaseSettled(CaseEvent):
     reason: str
 
 
+class CaseMovedToPolicy(CaseEvent):
+    """督查室 moves a case to another version of the policy, on record; its reached rungs stay as they were.
+
+    `before`: the version until then. `later_by_days`: working days by which the next rung is due later than before.
+    `next_at`: when it is due if nothing happens; none at the top.
+    """
+
+    type: ClassVar[str] = "cn.liandu.case.moved_to_policy.v1"
+    policy_version: str
+    rule_set: str = ""
+    before: str
+    later_by_days: int
+    next_at: datetime | None
+    provisional: bool = False
+    by: str
+    person_id: UUID | None = None
+    reason: str
+
+
 class LightWatch(Payload):
     """What a light watches: the milestone of the start, the day planned for it, month-ends that a hold excuses."""
 

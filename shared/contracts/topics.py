@@ -208,6 +208,7 @@ SUPERVISION = Topic(
         supervision.CaseArchived,
         supervision.CaseRestored,
         supervision.CaseSettled,
+        supervision.CaseMovedToPolicy,
         case_documents.CaseTalkHeld,
         case_documents.CaseDocumentSigned,
         supervision.LightWatched,

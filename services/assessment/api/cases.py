@@ -49,6 +49,12 @@ class Assignment(BaseModel):
     reason: str = Field(min_length=1, max_length=2000, pattern=TEXT)
 
 
+class ToPolicy(Reason):
+    """`policy_version`: installed, and in force by now or once."""
+
+    policy_version: str = Field(min_length=1, max_length=100, pattern=TEXT)
+
+
 class Findings(BaseModel):
     """What was found when the matter was looked at."""
 
@@ -216,6 +222,17 @@ def router(office: Office) -> APIRouter:
         """办结 of a case that was restored; every other ends when its milestone is met."""
         return await deal(
             case_id, write, lambda case, desk, who: dealing.settle(case, desk, who=who, reason=body.reason)
+        )
+
+    @routes.post("/v1/cases/{case_id}:move-to-policy")
+    async def move_to_policy(case_id: UUID, body: ToPolicy, write: Supervisor) -> Response:
+        """Let the case go by another version of the policy than it began with. Rungs that were reached stay."""
+        return await deal(
+            case_id,
+            write,
+            lambda case, desk, who: dealing.move_to_policy(
+                case, desk, body.policy_version, who=who, reason=body.reason
+            ),
         )
 
     return routes

@@ -45,6 +45,7 @@ _TOLD = {
     "cn.liandu.obligation.extension_refused.v1": "不同意延期",
 }
 _ACTED = {
+    **wording.DEALINGS,
     "cn.liandu.case.acknowledged.v1": "签收",
     "cn.liandu.case.feedback_given.v1": "反馈",
     "cn.liandu.obligation.confirmed.v1": "确认存量",

@@ -13,6 +13,7 @@ from services.assessment.domain.policy import Rung
 from shared.contracts.supervision import (
     CaseArchived,
     CaseAssigned,
+    CaseMovedToPolicy,
     CaseRestored,
     CaseSettled,
     CaseStruckOff,
@@ -37,6 +38,7 @@ DEALINGS: dict[str, str] = {
     CaseArchived.type: "归档",
     CaseRestored.type: "恢复督办",
     CaseSettled.type: "办结",
+    CaseMovedToPolicy.type: "改用其他版本的规则",
 }
 OBLIGATION_STATES = {
     ObligationState.OPEN: "督办中",

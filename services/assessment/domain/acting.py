@@ -19,6 +19,7 @@ from shared.contracts.supervision import (
     CaseAssigned,
     CaseFeedbackGiven,
     CaseFeedbackSentBack,
+    CaseMovedToPolicy,
     CaseRestored,
     CaseSettled,
     CaseStruckOff,
@@ -127,6 +128,11 @@ def _settled(action: CaseSettled, work: Work) -> None:
     dealing.settle(_case(action.case_id, work), work, who=who, reason=action.reason)
 
 
+def _moved_to_policy(action: CaseMovedToPolicy, work: Work) -> None:
+    who = Who(action.by, action.person_id)
+    dealing.move_to_policy(_case(action.case_id, work), work, action.policy_version, who=who, reason=action.reason)
+
+
 def _confirmed(action: ObligationConfirmed, work: Work) -> None:
     obligation = _obligation(action.obligation_id, work)
     work.on_obligation(obligation, obligations.confirm(obligation, by=action.by))
@@ -197,6 +203,7 @@ _ACT: Mapping[type[SupervisionEvent], Callable[[Any, Work], None]] = {
     CaseArchived: _archived,
     CaseRestored: _restored,
     CaseSettled: _settled,
+    CaseMovedToPolicy: _moved_to_policy,
     CaseTalkHeld: _on_paper,
     CaseDocumentSigned: _on_paper,
     ObligationConfirmed: _confirmed,

@@ -31,6 +31,7 @@ from shared.contracts.supervision import (
     CaseExtended,
     CaseFeedbackGiven,
     CaseFeedbackSentBack,
+    CaseMovedToPolicy,
     CaseOpened,
     CaseReopened,
     CaseRescheduled,
@@ -72,6 +73,7 @@ class Verb(StrEnum):
     REOPEN = "reopen"
     ASSIGN = "assign"
     SETTLE = "settle"
+    MOVE_TO_POLICY = "move_to_policy"
     STRIKE_OFF = "strike_off"
     ARCHIVE = "archive"
     RESTORE = "restore"
@@ -89,6 +91,7 @@ TABLE: Mapping[State, Mapping[Verb, State]] = {
         Verb.CLOSE: State.CLOSED,
         Verb.ASSIGN: State.OPEN,
         Verb.SETTLE: State.CLOSED,
+        Verb.MOVE_TO_POLICY: State.OPEN,
     },
     State.SUSPENDED: {
         Verb.RESUME: State.OPEN,
@@ -495,6 +498,49 @@ def extend(case: Case, due_on: date, rules: Rules) -> Events:
     ]
 
 
+def move_to_policy(
+    case: Case, rules: Rules, to: Rules, *, by: str, person_id: UUID | None, reason: str, on: date
+) -> Events:
+    """Go by other rules from here on: the next rung is due by their distance from the present one, with all that the
+    climb stood still, but not before the next working morning. `to`: the new ones; `rules`: those until now.
+
+    Raises:
+        CaseIsClosed, CaseIsSuspended: nothing climbs.
+    """
+    require(case, Verb.MOVE_TO_POLICY)
+    following, later, provisional = None, 0, case.provisional
+    gap = _gap(to.policy, case.rung)
+    if gap is not None:
+        before = _gap(rules.policy, case.rung)
+        counted_from = moments.china_date(case.next_at) if case.next_at else case.rung_on or on
+        later = gap - (before or 0) if case.next_at else 0
+        counted = to.calendar.add(counted_from, later if case.next_at else gap)
+        held = [case.held_until] if case.held_until else []
+        soonest = to.next_morning(on)
+        following = max(to.morning(counted.day), soonest, *_committed(case, to), *held)
+        provisional = counted.provisional
+    return [
+        CaseMovedToPolicy(
+            case_id=case.id,
+            policy_version=to.policy.version,
+            rule_set=to.policy.rule_set,
+            before=case.policy_version,
+            later_by_days=later,
+            next_at=following,
+            provisional=provisional,
+            by=by,
+            person_id=person_id,
+            reason=reason,
+        )
+    ]
+
+
+def _gap(policy: Policy, rung: int) -> int | None:
+    """Working days from this rung to the next; None at the top."""
+    here, above = policy.rung(rung), policy.rung(rung + 1)
+    return None if here is None or above is None else above.after_days - here.after_days
+
+
 def suspend(case: Case, *, reason: str) -> Events:
     if not case.allows(Verb.SUSPEND):
         return []
@@ -777,6 +823,17 @@ def _plainly_extended(case: Case, plain: Plain, event: CaseExtended, rules: Rule
     return Plain(event.due_on, rules.calendar.between(event.due_on, following), held_on)
 
 
+def _moved_to_policy(case: Case, event: CaseMovedToPolicy, rules: Rules, on: date) -> Case:
+    plain = case.plain.due_later(event.later_by_days, case, rules) if case.plain and event.next_at else None
+    return case._replace(
+        policy_version=event.policy_version,
+        rule_set=event.rule_set,
+        provisional=event.provisional,
+        plain=plain,
+        **_anchored(event.next_at, case.anchor_on or on, rules.calendar),
+    )
+
+
 def _rescheduled(case: Case, event: CaseRescheduled, rules: Rules, on: date) -> Case:
     if event.suspended:
         return case._replace(state=State.SUSPENDED, suspended_on=on)
@@ -868,6 +925,7 @@ _EVOLVE: Mapping[type[CaseEvent], Callable[[Case, Any, Rules, date], Case]] = {
     CaseArchived: lambda case, *_: case._replace(ending=Ending.ARCHIVED),
     CaseRestored: lambda case, *_: case._replace(restored=True),
     CaseSettled: lambda case, *_: case,
+    CaseMovedToPolicy: _moved_to_policy,
     CaseTalkHeld: lambda case, *_: case,
     CaseDocumentSigned: lambda case, *_: case,
 }

@@ -19,6 +19,13 @@ class NothingAssigned(Conflict):
     """The case has these units already."""
 
 
+class SameRules(Conflict):
+    """The case goes by them already."""
+
+    def __init__(self, case_id: UUID, version: str) -> None:
+        super().__init__("该督办件已按此规则办理", case_id=str(case_id), policy_version=version)
+
+
 class OwnCase(NotAllowed):
     """Nobody strikes off what they answer for."""
 
@@ -129,6 +136,30 @@ def settle(case: Case, work: Work, *, who: Who, reason: str) -> None:
     closed = cases.close(case, obligation, project, work.directory, work.rules_of(case), reason=reason, on=work.on)
     settled = CaseSettled(case_id=case.id, by=who.by, person_id=who.person_id, reason=reason)
     work.on_case(case, [settled, *closed])
+
+
+def move_to_policy(case: Case, work: Work, version: str, *, who: Who, reason: str) -> None:
+    """Let a case go by another version of the policy than it began with: by the rule set of its project as it is now.
+
+    Raises:
+        CaseIsClosed, CaseIsSuspended: nothing climbs.
+        Invalid: no reason; no such version, or one whose day has not come.
+        SameRules: see there.
+    """
+    require(case, Verb.MOVE_TO_POLICY)
+    _require_words(reason, "请填写改用该规则的理由", "reason")
+    rules = work.by_version.get(version)
+    if rules is None:
+        raise Invalid("没有该版本的督办规则", place="policy_version", policy_version=version)
+    since = rules.document.in_force_from if rules.document else None
+    if since is not None and since > work.on:
+        raise Invalid(f"该版本自{since.isoformat()}起施行，尚不能适用", place="policy_version", policy_version=version)
+    project = work.projects[case.project_id]
+    to = rules.for_(work.directory.category_of(project.chain_id), project.kind)
+    if (version, to.policy.rule_set) == (case.policy_version, case.rule_set):
+        raise SameRules(case.id, version)
+    now, on = work.rules_of(case), work.on
+    work.on_case(case, cases.move_to_policy(case, now, to, by=who.by, person_id=who.person_id, reason=reason, on=on))
 
 
 def _not_now(case: Case, verb: Verb) -> NotNow:

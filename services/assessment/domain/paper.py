@@ -26,6 +26,7 @@ from shared.contracts.supervision import (
     CaseExtended,
     CaseFeedbackGiven,
     CaseFeedbackSentBack,
+    CaseMovedToPolicy,
     CaseOpened,
     CaseReopened,
     CaseRescheduled,
@@ -244,6 +245,7 @@ _TITLES = {
 _WORDS: Mapping[type[Event], Callable[[Any, date, Directory], str]] = {
     CaseOpened: lambda event, *_: f"立为督办件{event.number}",
     CaseEscalated: _escalated_words,
+    CaseMovedToPolicy: lambda event, *_: f"改按督办规则{event.policy_version}办理（{person(event.by)}）",
     Addressed: _addressed_words,
     CaseAssigned: _assigned_words,
     CaseAcknowledged: lambda event, *_: f"签收：{person(event.by)}",

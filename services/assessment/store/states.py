@@ -138,7 +138,7 @@ _CASES = RowSet(
         "dealings": "jsonb",
         "version": "bigint",
     },
-    fixed=("obligation_id", "project_id", "number", "policy_version", "opened_at", "rule_set"),
+    fixed=("obligation_id", "project_id", "number", "opened_at"),
 )
 _LIGHTS = RowSet(
     "light",

@@ -13,7 +13,7 @@ from services.assessment.domain.moments import china_date
 from services.assessment.handlers import calendar
 from services.assessment.handlers.watch import pending
 from services.assessment.policies.document import DEFAULT
-from shared.contracts.supervision import CaseEscalated, CaseOpened, ObligationReminded
+from shared.contracts.supervision import CaseEscalated, CaseMovedToPolicy, CaseOpened, ObligationReminded
 from shared.kit.database import transaction
 from shared.kit.web.security import Role
 from tests.support.supervised import Supervised, case_of, planned, programme, recorded
@@ -128,3 +128,37 @@ async def test_what_cannot_be_installed_is_refused_with_its_places(
 async def test_only_the_supervision_office_installs(supervised: Supervised, http: httpx.AsyncClient, as_: As) -> None:
     await supervised.tell(recorded("a"))
     assert (await installed(http, as_(Role.REVIEWER), stricter())).status_code == 403
+
+
+async def test_a_case_is_moved_to_another_version_deliberately_and_on_record(
+    supervised: Supervised, http: httpx.AsyncClient, as_: As
+) -> None:
+    await supervised.tell(*programme(), recorded("a"), planned("a", "m", date(2026, 3, 2)))
+    assert (await installed(http, as_(Role.SUPERVISOR), stricter(day="2026-03-03"))).status_code == 201
+    later = stricter("later", "2026-06-01")
+    assert (await installed(http, as_(Role.SUPERVISOR), later)).status_code == 201
+    await supervised.until("2026-03-02T20:00")
+    await supervised.until("2026-03-04T20:00")
+    address, reason = f"/v1/cases/{case_of('m')}", {"reason": "规则已修订"}
+    [opened] = await supervised.events(kind=CaseOpened)
+    assert opened.policy_version == "stricter"
+    headers = as_(Role.SUPERVISOR)
+
+    async def moved(version: str, **given: str) -> httpx.Response:
+        body = {**reason, "policy_version": version, **given}
+        return await http.post(f"{address}:move-to-policy", json=body, headers=headers)
+
+    assert [(await moved(one)).status_code for one in ("none", "later", "stricter")] == [422, 422, 409]
+    assert (await moved("default-2026.1", reason=" ")).status_code == 422
+    answer = await moved("default-2026.1")
+    assert answer.status_code == 200, answer.text
+    shown = answer.json()
+    assert shown["policy_version"] == "default-2026.1"
+    assert [(one["kind_name"], one["text"]) for one in shown["dealings"]] == [("改用其他版本的规则", "规则已修订")]
+    [event] = await supervised.events(kind=CaseMovedToPolicy)
+    # Rung 1 was reached on the 4th and rung 2 due on the 5th; four working days apart now, not one.
+    assert (event.before, event.later_by_days, china_date(event.next_at)) == ("stricter", 3, date(2026, 3, 10))
+    await supervised.until("2026-03-10T10:00")
+    reached = [(one.rung, china_date(one.due_at)) for one in await supervised.events(kind=CaseEscalated)]
+    assert reached == [(1, date(2026, 3, 4)), (2, date(2026, 3, 10))]
+    assert (await http.post(f"{address}:move-to-policy", json=reason, headers=as_(Role.REVIEWER))).status_code == 403

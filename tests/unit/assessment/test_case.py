@@ -30,6 +30,7 @@ from tests.support.supervised import UNIT, named, person, planned, post, program
 
 DUE = date(2026, 3, 6)  # a Friday
 RULES = Rules(read_policy(policies.read_file(None)), published(), date(2026, 1, 5))
+OTHER_RULES = Rules(read_policy({**policies.read_file(None), "version": "other"}), published(), date(2026, 1, 5))
 CALENDAR = RULES.calendar
 DAY = timedelta(days=1)
 BY_PEOPLE = frozenset(
@@ -39,6 +40,7 @@ BY_PEOPLE = frozenset(
         Verb.SEND_BACK,
         Verb.ASSIGN,
         Verb.SETTLE,
+        Verb.MOVE_TO_POLICY,
         Verb.STRIKE_OFF,
         Verb.ARCHIVE,
         Verb.RESTORE,
@@ -183,6 +185,9 @@ def verbs() -> dict[Verb, Callable[[Case], list[Any]]]:
         ),
         Verb.SETTLE: lambda one: story.deal(
             one._replace(restored=True), lambda case, work: dealing.settle(case, work, who=OFFICE, reason="已解决")
+        ),
+        Verb.MOVE_TO_POLICY: lambda one: cases.move_to_policy(
+            one, RULES, OTHER_RULES, by="督查室", person_id=None, reason="规则已修订", on=DUE
         ),
         Verb.STRIKE_OFF: lambda one: story.deal(
             one, lambda case, work: dealing.strike_off(case, work, who=OFFICE, remark="已开工")
