@@ -331,15 +331,13 @@ def acknowledge(case: Case, rules: Rules, *, by: str, via: str, now: datetime) -
             by=by,
             via=via,
             holds_until=rules.morning(until),
-            next_at=max(
-                _due_when_acknowledged(case, until, rules, on=on), rules.morning(until), *_committed(case, rules)
-            ),
+            next_at=max([_due_when_acknowledged(case, until, rules, on=on), *_committed(case, rules)]),
         )
     ]
 
 
 def _due_when_acknowledged(case: Case, until: date, rules: Rules, *, on: date) -> datetime:
-    """When the next rung is due by the ladder alone: later by the days granted, however long a commitment holds it."""
+    """When the next rung is due but for commitments: what these hold takes nothing from the days granted."""
     plain = case.plain or _plain(case)
     assert plain is not None
     return rules.morning(_acknowledged_plainly(case, plain, until, rules, on).due_on(case, rules))
@@ -762,10 +760,12 @@ def _acknowledged(case: Case, event: CaseAcknowledged, rules: Rules, on: date) -
 
 
 def _acknowledged_plainly(case: Case, plain: Plain, until: date, rules: Rules, on: date) -> Plain:
-    """What 签收 grants where no feedback holds the climb."""
+    """What 签收 grants where no feedback holds the climb: the days, and nothing before they have passed."""
     held_on = max(on, plain.held_on or on)
     granted = max(0, rules.calendar.between(held_on, until))
-    return plain.due_later(granted, case, rules)._replace(held_on=max(until, held_on))
+    later = plain.due_later(granted, case, rules)
+    days = max(later.anchor_days, rules.calendar.between(plain.anchor_on, until))
+    return later._replace(anchor_days=days, held_on=max(until, held_on))
 
 
 def _feedback_given(case: Case, event: CaseFeedbackGiven, rules: Rules, _: date) -> Case:
