@@ -14,7 +14,7 @@ from services.assessment.api.rehearsals import found
 from services.assessment.domain.moments import at
 from services.assessment.domain.rehearsal import Rehearsal, Trial
 from services.assessment.domain.rules import Rules
-from services.assessment.domain.world import World
+from services.assessment.domain.world import InForce, World
 from services.assessment.handlers.known import Knowledge, Known
 from services.assessment.policies.document import read_document
 from services.assessment.store import rehearsals as store
@@ -135,10 +135,11 @@ async def rehearse(asked: Kept, engine: AsyncEngine, knowledge: Knowledge) -> Ma
         known = await knowledge.read(conn)
         facts = await count(end, conn=conn)
         await store.begin(asked.id, facts=facts, conn=conn)
-    rehearsal = Rehearsal(_empty(known), _trial(asked, known, from_at))
+    first, *policies = [InForce(_midnight(day), version) for version, day in known.in_force_from.items()]
+    rehearsal = Rehearsal(_empty(known, first.version), _trial(asked, known, from_at))
     done = 0
     async with transaction(engine) as conn:
-        async for page in happenings(end, conn=conn):
+        async for page in happenings(end, policies=policies, conn=conn):
             rehearsal.live_through(page)
             done += len(page)
             if not await _is_wanted(asked.id, min(done, facts), engine):
@@ -154,10 +155,10 @@ async def _is_wanted(rehearsal_id: UUID, facts_done: int, engine: AsyncEngine) -
         return await store.note(rehearsal_id, facts_done=facts_done, conn=conn)
 
 
-def _empty(known: Known) -> World:
-    """A world in which nothing has happened: years' calendars come when they came."""
+def _empty(known: Known, version: str) -> World:
+    """A world in which nothing has happened: years' calendars come when they came, and policies too."""
     rules = {version: replace(one, calendar=published()) for version, one in known.by_version.items()}
-    return World.under(rules[known.current.policy.version], rules)
+    return World.under(rules[version], rules)
 
 
 def _trial(asked: Kept, known: Known, from_at: datetime) -> Trial:

@@ -11,7 +11,7 @@ from uuid import UUID
 from services.assessment.domain.moments import china_date
 from services.assessment.domain.rules import Rules
 from services.assessment.domain.work import Decided
-from services.assessment.domain.world import Happening, Published, World
+from services.assessment.domain.world import Happening, InForce, Published, World
 from shared.contracts.event import Event
 from shared.contracts.supervision import (
     Addressee,
@@ -142,7 +142,7 @@ class Rehearsal:
             if self.would is None and happening.at >= self.trial.from_at:
                 self.would = self._part()
             self.was.happen(happening)
-            if self.would is not None:
+            if self.would is not None and not (isinstance(happening, InForce) and self.trial.rules):
                 self.would.happen(happening)
         self._forget()
 

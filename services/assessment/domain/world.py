@@ -54,7 +54,14 @@ class Published(NamedTuple):
     table: YearTable
 
 
-Happening = Heard | Acted | Published
+class InForce(NamedTuple):
+    """Another version of the policy is in force from this instant on."""
+
+    at: datetime
+    version: str
+
+
+Happening = Heard | Acted | Published | InForce
 
 
 class Void(NamedTuple):
@@ -124,8 +131,9 @@ class World:
     def go_by(self, rules: Rules, at: datetime) -> None:
         """Another policy is in force from now on; cases keep the one they began with."""
         self.pass_time(at)
-        self.work.rules = rules
-        self.work.by_version = {**self.work.by_version, rules.policy.version: rules}
+        work = self.work
+        work.rules = replace(rules, calendar=work.rules.calendar)
+        work.by_version = {**work.by_version, rules.policy.version: work.rules}
         self._recount()
 
     def happen(self, happening: Happening) -> None:
@@ -142,6 +150,8 @@ class World:
                 self._act(happening)
             case Published():
                 self._publish(happening.table)
+            case InForce():
+                self.go_by(self.work.by_version[happening.version], happening.at)
         self._settle()
 
     def pass_time(self, until: datetime) -> None:

@@ -1,6 +1,6 @@
 """What happened to supervision, as the journal and the log have it: for living through it again."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, cast
@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assessment.domain.acting import ACTIONS
 from services.assessment.domain.rebuilding import Logged
-from services.assessment.domain.world import Acted, Happening, Heard, Published
+from services.assessment.domain.world import Acted, Happening, Heard, InForce, Published
 from shared.contracts.event import Event
 from shared.contracts.programme import PROGRAMME
 from shared.contracts.projects import PROJECTS
@@ -55,9 +55,12 @@ async def count(until: datetime, *, conn: AsyncConnection) -> int:
     return int(found)
 
 
-async def happenings(until: datetime, *, conn: AsyncConnection) -> AsyncIterator[list[Happening]]:
-    """All that happened before `until`, in order, in pages of `PAGE` facts with what people did in between."""
-    between = await _acted_and_published(until, conn)
+async def happenings(
+    until: datetime, *, policies: Sequence[InForce] = (), conn: AsyncConnection
+) -> AsyncIterator[list[Happening]]:
+    """All that happened before `until`, in order, in pages of `PAGE` facts with what people did in between, and the
+    policies that came in force."""
+    between = await _between(until, policies, conn)
     async for heard in journal(until, conn=conn):
         page: list[Happening] = []
         for one in heard:
@@ -96,11 +99,11 @@ async def imported(until: datetime, *, conn: AsyncConnection) -> list[Published]
     ]
 
 
-async def _acted_and_published(until: datetime, conn: AsyncConnection) -> list[Happening]:
-    """What people did, and the years' calendars that came: the last first."""
+async def _between(until: datetime, policies: Sequence[InForce], conn: AsyncConnection) -> list[Happening]:
+    """What people did, the years' calendars and the policies that came: the last first."""
     rows = await fetch(conn, _ACTED, [kind.type for kind in ACTIONS], until)
     found: list[Happening] = [Acted(row["at"], cast(SupervisionEvent, _event(row))) for row in rows]
-    found += await imported(until, conn=conn)
+    found += [*await imported(until, conn=conn), *(one for one in policies if one.at < until)]
     return sorted(found, key=attrgetter("at"))[::-1]
 
 

@@ -8,16 +8,19 @@ from uuid import UUID
 import pytest
 
 from services.assessment.domain.moments import CHINA, china_date
-from services.assessment.domain.world import Acted, Happening, Heard, Published
-from services.assessment.handlers import calendar, people
+from services.assessment.domain.rules import Rules
+from services.assessment.domain.world import Acted, Happening, Heard, InForce, Published, World
+from services.assessment.handlers import calendar, people, policies
 from services.assessment.handlers.addressing import address_again
 from services.assessment.handlers.people import Acting
+from services.assessment.policies.document import parse_policy, read_data
 from shared.contracts.event import Event
 from shared.contracts.programme import PROGRAMME
-from shared.contracts.supervision import Addressed, CaseAcknowledged, CaseFeedbackGiven, ObligationConfirmed
+from shared.contracts.supervision import Addressed, CaseAcknowledged, CaseFeedbackGiven, CaseOpened, ObligationConfirmed
 from shared.kit.database import transaction
 from shared.kit.working_days import YearTable
-from tests.support.district import District, aggregate_of
+from tests.integration.assessment.test_policies import stricter
+from tests.support.district import District, aggregate_of, default_rules
 from tests.support.supervised import Supervised
 
 Said = dict[UUID, list[Any]]
@@ -40,6 +43,14 @@ class Live:
                 await self._act(happening)
             case Published(table=table):
                 await self._publish(table)
+            case InForce():
+                await self._recount()
+
+    async def install(self, text: str) -> None:
+        service = self.service
+        async with transaction(service.engine) as conn:
+            now, knowledge = service.clock.now(), service.knowledge
+            await policies.install(*read_data(text), conn=conn, now=now, by="某人", knowledge=knowledge)
 
     async def pass_time(self, until: datetime) -> None:
         while (morning := self._next_morning()) <= until:
@@ -76,7 +87,41 @@ class Live:
             await calendar.import_year(
                 table, conn=conn, now=service.clock.now(), by="某人", knowledge=service.knowledge
             )
+        await self._recount()
+
+    async def _recount(self) -> None:
+        service = self.service
         await calendar.recount(service.engine, now=service.clock.now(), knowledge=service.knowledge)
+
+
+async def test_a_policy_that_comes_in_force_is_gone_by_from_its_day_on(supervised: Supervised) -> None:
+    tried = parse_policy(stricter())
+    rules = default_rules(began_on=date(2026, 1, 5))
+    happened = [one for one in District(seed=4, chains=2, projects=25, days=90).year()[0] if isinstance(one, Heard)]
+    from_at = datetime.combine(date(2026, 3, 2), time(), CHINA)
+    others = {tried.version: Rules.of(tried, rules.calendar, rules.began_on)}
+    world, live = World.under(rules, others), Live(supervised)
+    supervised.clock.move(datetime(2026, 1, 5, 8, tzinfo=CHINA))
+    for place, one in enumerate(happened):
+        if place == 1:
+            await live.install(stricter())
+        if one.at >= from_at > world.work.now:
+            in_force = InForce(from_at, tried.version)
+            world.happen(in_force)
+            await live.take(in_force)
+        world.happen(one)
+        await live.take(one)
+    logged: Said = defaultdict(list)
+    for fact, event in zip(await supervised.log(), await supervised.events(), strict=True):
+        logged[fact.aggregate_id].append((china_date(fact.at), *told(event)))
+    said: Said = defaultdict(list)
+    for decided in world.decided:
+        said[decided.aggregate_id].append((china_date(decided.at), *told(decided.event)))
+    assert logged == said
+    assert {one.policy_version for one in await supervised.events(kind=CaseOpened)} == {
+        rules.policy.version,
+        tried.version,
+    }
 
 
 def told(event: Event) -> Any:
