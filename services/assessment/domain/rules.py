@@ -37,6 +37,11 @@ class Rules:
             self._scoped[category, kind] = found
         return found
 
+    @property
+    def is_by_category(self) -> bool:
+        """Whether some rule set depends on the chain's category."""
+        return self.document is not None and any(one.category for one, _ in self.document.rule_sets)
+
     def named(self, rule_set: str) -> "Rules":
         """Those of the version's rule set of this name; see `PolicyDocument.named`."""
         if self.document is None or rule_set == self.policy.rule_set:

@@ -53,7 +53,8 @@ async def recount(engine: AsyncEngine, *, now: datetime, knowledge: Knowledge) -
     for kind in KINDS:
         counted += await _recount_kind(kind, engine, now, knowledge)
     async with transaction(engine) as conn:
-        await kept.recounted(known.calendar_revision, policy, conn=conn)
+        before, directory = known.recounted_policy, known.directory_revision
+        await kept.recounted(known.calendar_revision, policy, before=before, directory=directory, conn=conn)
     return counted
 
 
@@ -62,7 +63,8 @@ async def _recount_kind(kind: str, engine: AsyncEngine, now: datetime, knowledge
     while True:
         async with transaction(engine) as conn:
             known = await knowledge.now(conn, now)
-            versions = {"version": known.calendar.version, "policy": known.current.policy.version}
+            policy = known.current.policy.version if known.recounted_policy else ""  # empty: all of them
+            versions = {"version": known.calendar.version, "policy": policy}
             page = {"kind": kind, "after": after, **versions, "limit": PAGE}
             older = (await conn.execute(_OLDER, page)).all()
             if older:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assessment.domain import commendation
 from services.assessment.domain import obligation as obligations
+from services.assessment.domain.directory import Directory
 from services.assessment.domain.light import light_id
 from services.assessment.domain.moments import china_date
 from services.assessment.domain.taking import take
@@ -16,6 +17,7 @@ from services.assessment.handlers import addressing
 from services.assessment.handlers.desk import Desk
 from services.assessment.handlers.known import Knowledge
 from services.assessment.store import programme, states
+from services.assessment.store import rules as kept
 from shared.contracts.programme import PROGRAMME
 from shared.contracts.project_records import MilestoneReopened, ProjectCorrected
 from shared.contracts.projects import (
@@ -55,6 +57,8 @@ async def apply(facts: Sequence[Fact], *, conn: AsyncConnection, now: datetime, 
     directory = known.directory
     if learned := [fact for fact in facts if fact.event.topic == PROGRAMME]:
         directory = await _learn(learned, conn=conn)
+        if known.current.is_by_category and _recategorised(known.directory, directory):
+            await kept.count_again(conn=conn)
     told = [(fact, cast(ProjectEvent, fact.event)) for fact in facts if fact.event.topic == PROJECTS]
     if not told:
         return
@@ -73,6 +77,11 @@ async def _learn(facts: Sequence[Fact], *, conn: AsyncConnection) -> Any:
         directory.learn(fact.event, at=fact.at)
     await programme.save(directory, {fact.aggregate_id for fact in facts}, conn=conn)
     return directory
+
+
+def _recategorised(before: Directory, after: Directory) -> bool:
+    """Whether a chain's category became known, or another: work of its projects may be due by other rules."""
+    return any(before.category_of(chain.id) != chain.category for chain in after.chains.values())
 
 
 async def _load(events: Iterable[ProjectEvent], desk: Desk, conn: AsyncConnection) -> None:

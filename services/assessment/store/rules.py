@@ -92,8 +92,11 @@ VALUES (:year, CAST(:holidays AS date[]), CAST(:make_up_days AS date[]), :source
 """)
 _NEW_CALENDAR = text("UPDATE supervision SET calendar_revision = calendar_revision + 1")
 _RECOUNTED = text("""
-UPDATE supervision SET recounted_revision = :revision, recounted_policy = :policy WHERE recounted_revision <= :revision
+UPDATE supervision SET recounted_revision = :revision, recounted_policy = :policy
+ WHERE recounted_revision <= :revision AND recounted_policy = :before
+   AND (:before <> '' OR directory_revision = :directory)
 """)
+_COUNT_AGAIN = text("UPDATE supervision SET recounted_policy = ''")
 _COUNTERS = """
 INSERT INTO document_counter AS counter (kind, year, value)
 SELECT kind, $2, 0 FROM unnest($1::text[]) AS kind ORDER BY kind
@@ -192,9 +195,19 @@ async def import_year(table: YearTable, *, conn: AsyncConnection, by: str, now: 
     await conn.execute(_NEW_CALENDAR)
 
 
-async def recounted(revision: int, policy: str, *, conn: AsyncConnection) -> None:
-    """All timers were counted with the calendar of this revision and the policy of this version."""
-    await conn.execute(_RECOUNTED, {"revision": revision, "policy": policy})
+async def recounted(revision: int, policy: str, *, before: str, directory: int, conn: AsyncConnection) -> None:
+    """All timers were counted with the calendar of this revision and the policy of this version.
+
+    `before`, `directory`: the version and the directory's revision that stood when the count began; who changed them
+    meanwhile wants another one.
+    """
+    asked = {"revision": revision, "policy": policy, "before": before, "directory": directory}
+    await conn.execute(_RECOUNTED, asked)
+
+
+async def count_again(*, conn: AsyncConnection) -> None:
+    """What goes by the policy in force is to be counted again, though it is the same policy."""
+    await conn.execute(_COUNT_AGAIN)
 
 
 async def lock_counters(kinds: Collection[str], year: int, *, conn: AsyncConnection) -> dict[str, int]:

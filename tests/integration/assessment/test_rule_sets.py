@@ -9,6 +9,7 @@ import httpx
 
 from services.assessment import policies
 from services.assessment.domain.moments import china_date
+from services.assessment.handlers import calendar
 from shared.contracts.event import Event
 from shared.contracts.programme import ChainCategory, ChainRecorded
 from shared.contracts.projects import ProjectKind, ProjectRevised
@@ -92,3 +93,15 @@ async def test_a_case_keeps_its_rule_set_and_what_is_still_open_follows_the_proj
     assert [one.working_days_left for one in reminded] == [3]
     shown = (await http.get(f"/v1/cases/{case_of('o')}", headers=as_(Role.CLERK))).json()
     assert (shown["policy_version"], shown["rule_set"]) == ("scoped", "服务业")
+
+
+async def test_work_of_a_chain_whose_category_comes_late_is_counted_again(supervised: Supervised) -> None:
+    supervised.restart(scoped())
+    await supervised.tell(*programme(), recorded("c", chain_id=OTHER), planned("c", "o", DUE))
+    await calendar.recount(supervised.engine, now=supervised.clock.now(), knowledge=supervised.knowledge)
+    await supervised.tell(other_chain())
+    now, knowledge = supervised.clock.now(), supervised.knowledge
+    assert await calendar.recount(supervised.engine, now=now, knowledge=knowledge) == 1
+    assert await calendar.recount(supervised.engine, now=now, knowledge=knowledge) == 0
+    await supervised.until("2026-03-02T10:00")
+    assert [one.working_days_left for one in await supervised.events(kind=ObligationReminded)] == [5]
