@@ -133,10 +133,10 @@ class _Line:
         self.waited -= mornings
         self.paused += mornings if self.paused else 0
 
-    def acknowledge(self) -> None:
+    def acknowledge(self, today: date) -> None:
         """Three working days more, and nothing before the third."""
         if self.rung < _TOP and not self.is_acknowledged:
-            is_late = self._has_waited() and not self.held_back
+            is_late = self._has_waited() and self.climbed_on == today  # the next would be reached tomorrow
             self.waited = (_AFTER[self.rung + 1] - 1 if is_late else self.waited) - 3
             self.paused = max(self.paused, 2)
         self.is_acknowledged = True
@@ -294,7 +294,7 @@ class Oracle:
                 line = self._by_obligation[event.obligation_id]
                 line.is_baseline, line.confirmed_on = False, self._today
             case CaseAcknowledged():
-                self._by_case[event.case_id].acknowledge()
+                self._by_case[event.case_id].acknowledge(self._today)
             case CaseFeedbackGiven():
                 line = self._by_case[event.case_id]
                 line.paused = max(line.paused, self._between(self._today, event.commitment_on))
