@@ -6,15 +6,20 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.assessment import policies
 from services.assessment.domain.moments import china_date
 from services.assessment.handlers import calendar
+from services.assessment.handlers.rebuilding import rebuild
 from shared.contracts.event import Event
 from shared.contracts.programme import ChainCategory, ChainRecorded
 from shared.contracts.projects import ProjectKind, ProjectRevised
 from shared.contracts.supervision import CaseEscalated, CaseOpened, ObligationReminded
 from shared.kit.web.security import Role
+from tests.integration.assessment.test_policies import installed, recounted, stricter
+from tests.integration.assessment.test_rehearsals import Journalled, url_of
+from tests.support.clock import MovableClock
 from tests.support.supervised import Supervised, case_of, named, planned, programme, recorded
 
 OTHER = named("现代物流")
@@ -105,3 +110,28 @@ async def test_work_of_a_chain_whose_category_comes_late_is_counted_again(superv
     assert await calendar.recount(supervised.engine, now=now, knowledge=knowledge) == 0
     await supervised.until("2026-03-02T10:00")
     assert [one.working_days_left for one in await supervised.events(kind=ObligationReminded)] == [5]
+
+
+async def test_all_state_follows_again_from_what_was_recorded_under_several_versions_and_rule_sets(
+    engine: AsyncEngine, clock: MovableClock, http: httpx.AsyncClient, as_: Any
+) -> None:
+    lived = Journalled(engine, clock)
+    lived.restart(scoped())
+    await lived.tell(
+        *programme(),
+        recorded("a"),
+        recorded("b", kind=ProjectKind.EXPANSION),
+        planned("a", "m", date(2026, 2, 25)),
+        planned("b", "n", date(2026, 2, 25)),
+        planned("b", "o", date(2026, 3, 9)),
+    )
+    assert (await installed(http, as_(Role.SUPERVISOR), stricter())).status_code == 201
+    await lived.until("2026-03-02T08:00")
+    await recounted(lived)
+    await lived.until("2026-03-12T10:00")
+    body = {"policy_version": "stricter", "reason": "规则已修订"}
+    for name in "mn":
+        address = f"/v1/cases/{case_of(name)}:move-to-policy"
+        assert (await http.post(address, json=body, headers=as_(Role.SUPERVISOR))).status_code == 200
+    await lived.until("2026-03-13T10:00")
+    assert await rebuild(url_of(engine), now=clock.now(), knowledge=lived.knowledge, check=True) == []
