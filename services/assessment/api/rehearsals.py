@@ -13,7 +13,8 @@ from services.assessment.api import wording
 from services.assessment.api.access import Keeper, Office, Page
 from services.assessment.domain.directory import Directory
 from services.assessment.domain.rehearsal import Case, Counts, Difference, LightOtherwise, Otherwise, Shown, Telling
-from services.assessment.policies.document import read_policy
+from services.assessment.policies.document import read_data
+from services.assessment.policies.yaml_text import LONGEST
 from services.assessment.store import rehearsals as store
 from services.assessment.store.rehearsals import Asked, Kept, State
 from shared.contracts.supervision import Addressee, CaseEscalated
@@ -78,13 +79,14 @@ class Notice(BaseModel):
 
 class RehearsalBody(BaseModel):
     """`from_day`: the first day on which what is tried is in force; `to_day`: the last that is compared, at most five
-    years later. `policy`: a whole policy document; `calendar`: a year's notice; at least one."""
+    years later. `policy`: a whole policy document, as its
+    YAML (a refusal names the lines) or its JSON; `calendar`: a year's notice; at least one."""
 
     model_config = ConfigDict(extra="forbid")
 
     from_day: date = Field(ge=date(2004, 1, 1), le=date(2069, 12, 31))
     to_day: date = Field(ge=date(2004, 1, 1), le=date(2069, 12, 31))
-    policy: dict[str, Any] | None = None
+    policy: Annotated[str, Field(max_length=LONGEST)] | dict[str, Any] | None = None
     calendar: Notice | None = None
 
     @model_validator(mode="after")
@@ -125,12 +127,11 @@ def router(office: Office) -> APIRouter:
     @routes.post("/v1/rehearsals", status_code=202)
     async def ask(body: Annotated[RehearsalBody, Body()], write: Keeper) -> Response:
         """Try a policy or a calendar on what happened; it goes on behind, ask for the rehearsal again."""
-        if body.policy is not None:
-            read_policy(body.policy)
+        policy = None if body.policy is None else read_data(body.policy)[1]
         calendar = body.calendar.model_dump(mode="json") if body.calendar and body.calendar.table() else None
 
         async def work(conn: AsyncConnection, by: By) -> Answer:
-            asked = Asked(uuid4(), by.now, by.actor, body.from_day, body.to_day, body.policy, calendar)
+            asked = Asked(uuid4(), by.now, by.actor, body.from_day, body.to_day, policy, calendar)
             await store.ask(asked, conn=conn)
             kept = await store.one(asked.id, conn=conn)
             assert kept is not None

@@ -4,14 +4,12 @@ import asyncio
 import json
 import subprocess
 import sys
-import tomllib
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
 import typer
-import yaml
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
@@ -42,7 +40,7 @@ def check_policy(
 
 @app.command("try")
 def try_policy(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The policy, as YAML, TOML or JSON.")],
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The policy, as YAML or JSON.")],
     *,
     from_: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="The first day it is in force.")],
     to: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="The last day that is compared.")],
@@ -56,9 +54,9 @@ def try_policy(
 
     Exit code 0: no difference. 3: there are differences. 1: the policy is refused, or the platform does not answer.
     """
-    body: dict[str, Any] = {"from_day": f"{from_:%Y-%m-%d}", "to_day": f"{to:%Y-%m-%d}", "policy": _read(file)}
+    body: dict[str, Any] = {"from_day": f"{from_:%Y-%m-%d}", "to_day": f"{to:%Y-%m-%d}", "policy": _text(file)}
     if calendar is not None:
-        body["calendar"] = _read(calendar)
+        body["calendar"] = _json(calendar)
     try:
         result = asyncio.run(_rehearse(body))
     except (NoPlatform, Refused) as reason:
@@ -72,13 +70,18 @@ def try_policy(
     raise typer.Exit(0 if result["is_nothing"] else DIFFERENT)
 
 
-def _read(file: Path) -> Any:
-    text = file.read_text(encoding="utf-8")
+def _text(file: Path) -> str:
     try:
-        read = tomllib.loads(text) if file.suffix == ".toml" else yaml.safe_load(text)
-    except (tomllib.TOMLDecodeError, yaml.YAMLError) as reason:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as reason:
         fail(f"{file}: {reason}")
-    return json.loads(json.dumps(read, default=str))
+
+
+def _json(file: Path) -> Any:
+    try:
+        return json.loads(_text(file))
+    except ValueError as reason:
+        fail(f"{file}: {reason}")
 
 
 async def _rehearse(body: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.assessment import policies
 from services.assessment.domain.moments import CHINA
+from services.assessment.policies.document import DEFAULT
 from services.assessment.rehearsing import carry_out
 from shared.contracts.event import Event
 from shared.contracts.supervision import CaseOpened
@@ -127,6 +128,16 @@ async def test_what_cannot_be_tried_is_refused_with_the_place(http: httpx.AsyncC
         assert answer.status_code == 422, answer.text
     answer = await http.post("/v1/rehearsals", json={**ASKED, "policy": bad}, headers=as_(Role.SUPERVISOR))
     assert answer.json()["place"] == "rungs[2].after_days"
+
+
+async def test_a_file_is_tried_as_it_stands_and_refused_with_its_line(http: httpx.AsyncClient, as_: As) -> None:
+    text = DEFAULT.read_text(encoding="utf-8")
+    asked = await http.post("/v1/rehearsals", json={**ASKED, "policy": text}, headers=as_(Role.SUPERVISOR))
+    assert asked.status_code == 202, asked.text
+    bad = text.replace("days_before: 3", "days_before: 三")
+    refused = await http.post("/v1/rehearsals", json={**ASKED, "policy": bad}, headers=as_(Role.SUPERVISOR))
+    line = text[: text.index("days_before: 3")].count("\n") + 1
+    assert (refused.status_code, [fault["line"] for fault in refused.json()["faults"]]) == (422, [line])
 
 
 async def test_what_is_no_longer_wanted_is_not_carried_out(
