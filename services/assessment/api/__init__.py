@@ -27,7 +27,7 @@ def routers(office: Office, scoring: Scoring) -> tuple[APIRouter, ...]:
         cases.router(office),
         documents.router(office),
         lights.router(office),
-        commendations.router(),
+        commendations.router(office),
         supervision.router(office),
         policies.router(office),
         rehearsals.router(office),

@@ -8,12 +8,13 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Row
 
-from services.assessment.api import wording
+from services.assessment.api import explaining, wording
 from services.assessment.domain import light as lights
 from services.assessment.domain.case import Case, Ending, State, climb_at
 from services.assessment.domain.directory import Directory
 from services.assessment.domain.extension import State as ExtensionState
 from services.assessment.domain.obligation import State as ObligationState
+from services.assessment.domain.policy import Policy
 from services.assessment.domain.rules import Rules
 from services.assessment.handlers.known import Known
 from services.assessment.store.states import units_of
@@ -116,18 +117,25 @@ class UnitShown(Shown):
 
 
 class LightShown(Shown):
-    """A light with the rule that gave it, the rule's version and its inputs."""
+    """A light with the rule that gave it, the rule's version and its inputs; `sentence`: what they come to."""
 
     light: Light
     light_name: str
     rule: str
     policy_version: str
     inputs: dict[str, str]
+    sentence: str
 
     @classmethod
-    def of(cls, light: Light, *, rule: str, policy_version: str, inputs: dict[str, str]) -> Self:
-        name = wording.LIGHTS[light]
-        return cls(light=light, light_name=name, rule=rule, policy_version=policy_version, inputs=inputs)
+    def of(cls, light: Light, *, rule: str, policy: Policy, inputs: dict[str, str]) -> Self:
+        return cls(
+            light=light,
+            light_name=wording.LIGHTS[light],
+            rule=rule,
+            policy_version=policy.version,
+            inputs=inputs,
+            sentence=explaining.light(light, rule, inputs, policy),
+        )
 
 
 class ObligationShown(Shown):
@@ -454,13 +462,11 @@ class ProjectLightShown(Shown):
     since: date | None
 
     @classmethod
-    def of(cls, row: Row[Any], rules: Rules) -> Self:
-        light = LightShown.of(
-            Light(row.light or Light.GREEN),
-            rule=lights.START,
-            policy_version=row.policy_version or rules.policy.version,
-            inputs=row.inputs or {"stage": row.stage},
-        )
+    def of(cls, row: Row[Any], known: Known) -> Self:
+        inputs = row.inputs or {"stage": row.stage}
+        version, rule_set = row.policy_version or known.current.policy.version, inputs.get("rule_set")
+        policy = explaining.policy_of(version, rule_set, known.by_version, known.current)
+        light = LightShown.of(Light(row.light or Light.GREEN), rule=lights.START, policy=policy, inputs=inputs)
         return cls(
             project_id=row.project_id,
             project_code=row.project_code,
@@ -481,6 +487,8 @@ class ProjectLightInFull(ProjectLightShown):
 
 
 class CommendationShown(Shown):
+    """`sentence`: why it is proposed."""
+
     id: UUID
     version: int
     state: str
@@ -491,21 +499,25 @@ class CommendationShown(Shown):
     met_on: date
     working_days_early: int
     policy_version: str
+    sentence: str
     proposed_at: datetime
 
     @classmethod
-    def of(cls, row: Row[Any]) -> Self:
+    def of(cls, row: Row[Any], known: Known) -> Self:
+        rules = known.by_version.get(row.policy_version, known.current)
+        policy = rules.for_(known.directory.category_of(row.chain_id), row.kind).policy
         return cls(
             id=row.id,
             version=row.version,
             state=row.state,
-            state_name="待审批",
+            state_name=wording.COMMENDATION_STATES[row.state],
             matter=MatterShown.of(row, row.milestone_name),
             obligation_id=row.obligation_id,
             planned_on=row.planned_on,
             met_on=row.met_on,
             working_days_early=row.working_days_early,
             policy_version=row.policy_version,
+            sentence=explaining.commendation(row.planned_on, row.met_on, row.working_days_early, policy),
             proposed_at=row.proposed_at,
         )
 
@@ -545,7 +557,7 @@ def _ticket(row: Row[Any], state: ObligationState, rules: Rules, today: date) ->
     if state not in (ObligationState.OPEN, ObligationState.MISSED, ObligationState.BASELINE):
         return None
     ticket = lights.ticket(row.due_on, today, rules.policy, rules.calendar)
-    return LightShown.of(ticket.light, rule=ticket.rule, policy_version=ticket.policy_version, inputs=ticket.inputs)
+    return LightShown.of(ticket.light, rule=ticket.rule, policy=rules.policy, inputs=ticket.inputs)
 
 
 def _climb_at(row: Row[Any], state: State, rules: Rules) -> datetime | None:

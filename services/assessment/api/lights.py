@@ -28,13 +28,13 @@ def router(office: Office) -> APIRouter:
     @routes.get("/v1/lights")
     async def list_lights(conn: Reader, paging: Page, light: Light | None = None, chain: str | None = None) -> Response:
         """Of all projects that go on. `chain`: code or id."""
-        rules = (await office.knowledge.read(conn)).current
+        known = await office.knowledge.read(conn)
         after = paging.start(tuple[UUID])
         found = await queries.lights(
             conn=conn, light=light, chain=chain, after=after[0] if after else _FIRST, limit=paging.limit
         )
         following = (found[-1].project_id,) if len(found) == paging.limit else None
-        return reply(Answer(page([ProjectLightShown.of(row, rules) for row in found], following)))
+        return reply(Answer(page([ProjectLightShown.of(row, known) for row in found], following)))
 
     @routes.get("/v1/projects/{project_id}/light")
     async def show_light(project_id: UUID, conn: Reader, now: Now) -> Response:
@@ -52,7 +52,7 @@ def router(office: Office) -> APIRouter:
             after=(date.min, _FIRST),
             limit=_MOST_MILESTONES,
         )
-        light = ProjectLightShown.of(row, known.current)
+        light = ProjectLightShown.of(row, known)
         due = tuple(ObligationShown.of(one, known, china_date(now)) for one in found)
         return reply(Answer(ProjectLightInFull(**dict(light), obligations=due), version=row.version))
 

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from services.assessment.domain import names
 from services.assessment.domain.case import Ending
 from services.assessment.domain.case import State as CaseState
+from services.assessment.domain.commendation import CommendationState
 from services.assessment.domain.document import State as DocumentState
 from services.assessment.domain.extension import State as ExtensionState
 from services.assessment.domain.moments import CHINA
@@ -40,6 +41,7 @@ DEALINGS: dict[str, str] = {
     CaseSettled.type: "办结",
     CaseMovedToPolicy.type: "改用其他版本的规则",
 }
+COMMENDATION_STATES = {CommendationState.PROPOSED: "待审批", CommendationState.WITHDRAWN: "已撤回"}
 OBLIGATION_STATES = {
     ObligationState.OPEN: "督办中",
     ObligationState.BASELINE: "存量（待确认）",

@@ -116,7 +116,8 @@ _COMMENDATIONS = text(f"""
 SELECT one.id, one.version, one.state, one.met_on, one.working_days_early, one.policy_version, one.proposed_at,
        one.obligation_id, obligation.name AS milestone_name, obligation.planned_on, obligation.post_id,
        post.title AS post_title, project.id AS project_id, project.name AS project_name, project.code AS project_code,
-       project.chain_id, chain.code AS chain_code, chain.name AS chain_name, organisation.name AS organisation_name
+       project.chain_id, project.kind, chain.code AS chain_code, chain.name AS chain_name,
+       organisation.name AS organisation_name
   FROM commendation one
   JOIN obligation ON obligation.id = one.obligation_id
   JOIN project ON project.id = one.project_id
