@@ -68,7 +68,10 @@ class Rehearsing:
     async def _round(self, platform: Platform, tries: dict[UUID, int]) -> None:
         while (rehearsal_id := await _following(platform.engine)) is not None:
             tries[rehearsal_id] = tries.get(rehearsal_id, 0) + 1
-            await _in_a_process(rehearsal_id)
+            try:
+                await _in_a_process(rehearsal_id)
+            except OSError as error:  # no process, no memory for one: supervision goes on without
+                telemetry.log.error("a rehearsal's process does not start", error=str(error))
             if tries[rehearsal_id] >= MOST_TRIES:
                 await _give_up(rehearsal_id, platform)
 
