@@ -59,7 +59,7 @@ def rehearse(rehearsal_id: str) -> None:
     telemetry.configure_logging(NAME, form=settings.log_format)
     url, policy = settings.database_url.get_secret_value(), policies.read_file(settings.policy_file)
     os.nice(NICENESS)
-    asyncio.run(carry_out(UUID(rehearsal_id), database_url=url, policy=policy))
+    sys.exit(asyncio.run(carry_out(UUID(rehearsal_id), database_url=url, policy=policy)))
 
 
 def rebuild(*, check: bool) -> None:

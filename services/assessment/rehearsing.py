@@ -36,6 +36,9 @@ NICENESS = 10
 """Of the process: supervision itself comes first."""
 
 COMMAND = "rehearse"
+BUSY = 75
+"""Exit code of a process that was not needed."""
+
 _ALONE = advisory_key("assessment", "rehearsal")
 _REAL = SystemClock()
 _GONE = "推演进程意外结束，请缩小起止日期后重试；如仍失败，请联系运维人员"
@@ -69,7 +72,8 @@ class Rehearsing:
         while (rehearsal_id := await _following(platform.engine)) is not None:
             tries[rehearsal_id] = tries.get(rehearsal_id, 0) + 1
             try:
-                await _in_a_process(rehearsal_id)
+                if await _in_a_process(rehearsal_id) == BUSY:
+                    return
             except OSError as error:  # no process, no memory for one: supervision goes on without
                 telemetry.log.error("a rehearsal's process does not start", error=str(error))
             if tries[rehearsal_id] >= MOST_TRIES:
@@ -81,12 +85,12 @@ async def _following(engine: AsyncEngine) -> UUID | None:
         return await store.following(conn=conn)
 
 
-async def _in_a_process(rehearsal_id: UUID) -> None:
+async def _in_a_process(rehearsal_id: UUID) -> int:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "services.assessment", COMMAND, str(rehearsal_id), stdin=asyncio.subprocess.DEVNULL
     )
     try:
-        await process.wait()
+        return await process.wait()
     finally:
         if process.returncode is None:
             process.kill()
@@ -100,14 +104,15 @@ async def _give_up(rehearsal_id: UUID, platform: Platform) -> None:
         telemetry.log.error("a rehearsal's process ended under it", rehearsal_id=str(rehearsal_id))
 
 
-async def carry_out(rehearsal_id: UUID, *, database_url: str, policy: Mapping[str, Any]) -> None:
-    """The whole of one rehearsal, as the process does it; nothing when another process is at one."""
+async def carry_out(rehearsal_id: UUID, *, database_url: str, policy: Mapping[str, Any]) -> int:
+    """The whole of one rehearsal, as the process does it; its exit code. BUSY: another process is at one."""
     engine = open_engine(database_url, application="assessment rehearsal")
     try:
         async with engine.connect() as alone:
             [(is_alone,)] = await fetch(alone, "SELECT pg_try_advisory_lock($1)", _ALONE)
             if is_alone:
                 await _carry_out(rehearsal_id, engine, Knowledge(policy))
+            return 0 if is_alone else BUSY
     finally:
         await engine.dispose()
 

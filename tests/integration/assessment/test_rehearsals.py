@@ -15,11 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.assessment import policies
 from services.assessment.domain.moments import CHINA
 from services.assessment.policies.document import DEFAULT
-from services.assessment.rehearsing import carry_out
+from services.assessment.rehearsing import BUSY, carry_out
 from shared.contracts.event import Event
 from shared.contracts.supervision import CaseOpened
 from shared.kit.consuming.consumer import Fact
-from shared.kit.database import transaction
+from shared.kit.database import advisory_key, fetch, transaction
 from shared.kit.web.security import Role
 from shared.kit.working_days import published
 from tests.integration.assessment.conftest import Headers
@@ -138,6 +138,20 @@ async def test_a_file_is_tried_as_it_stands_and_refused_with_its_line(http: http
     refused = await http.post("/v1/rehearsals", json={**ASKED, "policy": bad}, headers=as_(Role.SUPERVISOR))
     line = text[: text.index("days_before: 3")].count("\n") + 1
     assert (refused.status_code, [fault["line"] for fault in refused.json()["faults"]]) == (422, [line])
+
+
+async def test_one_is_carried_out_at_a_time(supervised: Supervised, http: httpx.AsyncClient, as_: As) -> None:
+    await supervised.tell(*programme())
+    asked = (await http.post("/v1/rehearsals", json=ASKED, headers=as_(Role.SUPERVISOR))).json()
+    async with supervised.engine.connect() as other:
+        await fetch(other, "SELECT pg_advisory_xact_lock($1)", advisory_key("assessment", "rehearsal"))
+        code = await carry_out(UUID(asked["id"]), database_url=url_of(supervised.engine), policy=POLICY)
+        assert code == BUSY
+    shown = (await http.get(f"/v1/rehearsals/{asked['id']}", headers=as_(Role.SUPERVISOR))).json()
+    assert shown["state"] == "waiting"
+    assert await carry_out(UUID(asked["id"]), database_url=url_of(supervised.engine), policy=POLICY) == 0
+    shown = (await http.get(f"/v1/rehearsals/{asked['id']}", headers=as_(Role.SUPERVISOR))).json()
+    assert shown["state"] == "done"
 
 
 async def test_what_is_no_longer_wanted_is_not_carried_out(
