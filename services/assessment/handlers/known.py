@@ -94,7 +94,7 @@ class Knowledge:
             PolicyChanged: see there.
             RulesAreChanging: it must not wait, and would have to.
         """
-        self._day = china_date(now)
+        day = self._day = china_date(now)
         if not self._is_installed:
             return await self.alone(conn, now, wait=wait)
         await kept.share(conn=conn, wait=wait)
@@ -102,27 +102,27 @@ class Knowledge:
         if standing is None or self.document.version not in standing.policies:
             self._is_installed = False
             raise RulesAreChanging
-        return await self._known(standing, conn)
+        return await self._known(standing, conn, day)
 
     async def alone(self, conn: AsyncConnection, now: datetime, *, wait: bool = True) -> Known:
         """The same for a transaction that changes it: whoever decided with what stood before has committed.
 
         Raises: as `now`.
         """
-        self._day = china_date(now)
+        today = self._day = china_date(now)
         await kept.have_alone(conn=conn, wait=wait)
         standing = await kept.standing(conn=conn)
         if standing is not None and self.document.version in standing.policies:
             self._is_installed = True
             self._policies = {}  # what was read before may have been rolled back
-            return await self._known(standing, conn)
-        document, today = self.document, china_date(now)
+            return await self._known(standing, conn, today)
+        document = self.document
         await kept.begin(today, FIRST_RUN, document.version, conn=conn)
         mine = Installed(document.version, document.in_force_from or today, now, FILE, self.body)
         await kept.install_policy(mine, conn=conn)
         standing = await kept.standing(conn=conn)
         assert standing is not None
-        return await self._known(standing, conn)
+        return await self._known(standing, conn, today)
 
     async def read(self, conn: AsyncConnection) -> Known:
         """The same for a transaction that only reads: `current` is of the day of this process's last decision.
@@ -133,17 +133,18 @@ class Knowledge:
         standing = await kept.standing(conn=conn)
         if standing is None:
             raise NotBegun
-        return await self._known(standing, conn)
+        return await self._known(standing, conn, self._day)
 
-    async def _known(self, standing: Standing, conn: AsyncConnection) -> Known:
-        if self._policies.keys() != set(standing.policies):
-            self._policies = await self._read_policies(conn)
+    async def _known(self, standing: Standing, conn: AsyncConnection, day: date | None) -> Known:
+        policies = self._policies  # another transaction may forget them while this one waits
+        if policies.keys() != set(standing.policies):
+            policies = self._policies = await self._read_policies(conn)
         calendar = await self._read_calendar(standing.calendar_revision, conn)
-        by_version = self._rules_with(calendar, standing.began_on)
+        by_version = self._rules_with(policies, calendar, standing.began_on)
         return Known(
             began_on=standing.began_on,
             began_by=standing.began_by,
-            current=self._current(standing, by_version) or Rules.of(self.document, calendar, standing.began_on),
+            current=self._current(standing, by_version, day) or Rules.of(self.document, calendar, standing.began_on),
             by_version=by_version,
             in_force_from=dict(zip(standing.policies, standing.in_force_from, strict=True)),
             directory=await self._read_directory(standing.directory_revision, conn),
@@ -153,17 +154,19 @@ class Knowledge:
             recounted_policy=standing.recounted_policy,
         )
 
-    def _current(self, standing: Standing, by_version: Mapping[str, Rules]) -> Rules | None:
+    def _current(self, standing: Standing, by_version: Mapping[str, Rules], day: date | None) -> Rules | None:
         """None where nothing is installed yet. A process that decides nothing goes by its own file's version."""
         if not standing.policies:
             return None
-        if self._day is None and self.document.version in by_version:
+        if day is None and self.document.version in by_version:
             return by_version[self.document.version]
-        return by_version[standing.in_force(self._day or standing.began_on)]
+        return by_version[standing.in_force(day or standing.began_on)]
 
-    def _rules_with(self, calendar: WorkingCalendar, began_on: date) -> Mapping[str, Rules]:
+    def _rules_with(
+        self, policies: Mapping[str, PolicyDocument], calendar: WorkingCalendar, began_on: date
+    ) -> Mapping[str, Rules]:
         """The same ones for as long as nothing changed: they remember what they counted."""
-        made = {version: Rules.of(policy, calendar, began_on) for version, policy in self._policies.items()}
+        made = {version: Rules.of(policy, calendar, began_on) for version, policy in policies.items()}
         if made != self._rules:
             self._rules = made
         return self._rules

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assessment import policies
 from services.assessment.handlers import calendar, people
@@ -17,7 +18,7 @@ from services.assessment.store import rules as kept
 from services.assessment.store.rules import RulesAreChanging
 from shared.contracts.supervision import CaseEscalated
 from shared.kit.database import transaction
-from shared.kit.working_days import YearTable, published
+from shared.kit.working_days import WorkingCalendar, YearTable, published
 from tests.support.supervised import Supervised, case_of, planned, programme, recorded
 from tests.support.waiting import eventually
 
@@ -95,6 +96,22 @@ async def test_timers_wait_for_nobody_who_changes_the_rules_and_come_back(superv
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_what_one_reads_while_another_forgets_what_it_knew_is_whole(
+    supervised: Supervised, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await supervised.tell(*programme())
+    knowledge, read = supervised.knowledge, Knowledge._read_calendar
+
+    async def forgotten_meanwhile(self: Knowledge, revision: int, conn: AsyncConnection) -> WorkingCalendar:
+        self._policies = {}  # as a transaction does that has the rules alone
+        return await read(self, revision, conn)
+
+    monkeypatch.setattr(Knowledge, "_read_calendar", forgotten_meanwhile)
+    async with transaction(supervised.engine) as conn:
+        known = await knowledge.read(conn)
+    assert known.current is known.by_version[knowledge.document.version]
 
 
 async def test_policies_are_told_apart_by_version_not_by_their_number(supervised: Supervised) -> None:
