@@ -8,18 +8,13 @@ from fastapi import APIRouter, Response
 from services.assessment.api.access import Now, Office, Page, Reader
 from services.assessment.api.answers import ObligationShown, ProjectLightInFull, ProjectLightShown
 from services.assessment.domain.moments import china_date
+from services.assessment.handlers.forecasting import NoSuchProject
 from services.assessment.store import queries
 from shared.contracts.supervision import Light
-from shared.kit.errors import NotFound
 from shared.kit.web.http import Answer, page, reply
 
 _FIRST = UUID(int=0)
 _MOST_MILESTONES = 500
-
-
-class NoSuchProject(NotFound):
-    def __init__(self, project_id: UUID) -> None:
-        super().__init__("没有该项目", project_id=str(project_id))
 
 
 def router(office: Office) -> APIRouter:
@@ -42,7 +37,7 @@ def router(office: Office) -> APIRouter:
         known = await office.knowledge.read(conn)
         row = await queries.light_of_project(project_id, conn=conn)
         if row is None:
-            raise NoSuchProject(project_id)
+            raise NoSuchProject(str(project_id))
         found = await queries.obligations(
             conn=conn,
             state=None,

@@ -36,17 +36,25 @@ _STATES = {
 }
 _SOONEST = (datetime(9999, 1, 1, tzinfo=UTC), UUID(int=2**128 - 1))
 _Judge = Annotated[AsyncConnection, Depends(reading(Role.REVIEWER, Role.SUPERVISOR, Role.CHIEF, Role.OPERATOR))]
-_TOLD = {
+_TOLD = {  # besides rungs, which go by their document
     "cn.liandu.obligation.reminded.v1": "到期前提醒",
     "cn.liandu.case.closed.v1": "办结",
     "cn.liandu.case.reopened.v1": "恢复督办",
     "cn.liandu.commendation.proposed.v1": "拟表扬",
     "cn.liandu.commendation.withdrawn.v1": "撤回拟表扬",
+    "cn.liandu.case.feedback_sent_back.v1": "退办",
     "cn.liandu.obligation.extension_granted.v1": "同意延期",
     "cn.liandu.obligation.extension_refused.v1": "不同意延期",
 }
 _ACTED = {
     **wording.DEALINGS,
+    "cn.liandu.case.feedback_sent_back.v1": "退办",
+    "cn.liandu.case.talk_held.v1": "登记约谈",
+    "cn.liandu.case.document_signed.v1": "签发文书",
+    "cn.liandu.obligation.extension_requested.v1": "申请延期",
+    "cn.liandu.obligation.extension_reviewed.v1": "审核延期",
+    "cn.liandu.obligation.extension_granted.v1": "同意延期",
+    "cn.liandu.obligation.extension_refused.v1": "不同意延期",
     "cn.liandu.case.acknowledged.v1": "签收",
     "cn.liandu.case.feedback_given.v1": "反馈",
     "cn.liandu.obligation.confirmed.v1": "确认存量",
@@ -204,7 +212,7 @@ def found(difference: Difference, directory: Directory) -> dict[str, Any]:
             "actions": [
                 {
                     "on": one.on.isoformat(),
-                    "what": _ACTED.get(one.type, one.type),
+                    "what": _ACTED[one.type],
                     "by": wording.signed(one.by, ""),
                     "reason": one.reason,
                     "aggregate_id": str(one.aggregate_id),
@@ -281,7 +289,7 @@ def _otherwise(one: Otherwise, directory: Directory) -> dict[str, Any]:
 def what(told: Telling) -> str:
     if told.type == CaseEscalated.type and told.document is not None:
         return f"{wording.DOCUMENTS[told.document]}（第{told.rung}级）"
-    return _TOLD.get(told.type, told.type)
+    return _TOLD[told.type]
 
 
 def titles(addressees: Any, directory: Directory) -> list[str]:
