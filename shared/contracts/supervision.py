@@ -28,9 +28,32 @@ class Document(StrEnum):
     CIRCULAR = "circular"  # 通报
 
 
-class Subject(Payload):
-    """What it is about, as it stood when decided: enough to write a message without asking anyone."""
+NO_CHAIN = UUID(int=0)
 
+
+class ObligationKind(StrEnum):
+    """What is due (事项类别)."""
+
+    MILESTONE = "milestone"  # 项目节点
+    REPORT = "report"  # 项目月报
+    MEASURE = "measure"  # 措施
+    STEP = "step"  # 措施时间表的节点
+    FILING = "filing"  # 库、清单的填报
+    REQUEST = "request"  # 企业诉求的答复
+    PROBLEM = "problem"  # 共性问题的答复
+    REPLY = "reply"  # 督办函的回复
+
+
+class Subject(Payload):
+    """What it is about, as it stood when decided: enough to write a message without asking anyone.
+
+    `project_id`, `project_name`: of a milestone or a report the project; of another `kind` what takes its place: the
+    measure, the filing, the request, the common problem. `milestone_id`, `milestone_name`: what is due of it; of a
+    reply the case whose letter is to be answered.
+    `chain_id`: `NO_CHAIN` where it belongs to none.
+    """
+
+    kind: ObligationKind = ObligationKind.MILESTONE
     project_id: UUID
     project_name: str
     chain_id: UUID
@@ -71,7 +94,8 @@ class ObligationOpened(ObligationEvent):
 
 class ObligationMoved(ObligationEvent):
     """`late`: asked for after the due day, so it counts as overdue and moves nothing. `baseline` as when opened.
-    `planned_on`: the day that intake planned, where it planned another one; a hold moves only what is due."""
+    `planned_on`: the day that intake planned, where it planned another one; a hold moves only what is due.
+    `counted_from`, `counted_days`: the day and the working days after it that a hold moved it to."""
 
     type: ClassVar[str] = "cn.liandu.obligation.moved.v1"
     due_on: date
@@ -79,6 +103,8 @@ class ObligationMoved(ObligationEvent):
     provisional: bool = False
     baseline: bool = False
     late: bool = False
+    counted_from: date | None = None
+    counted_days: int = 0
 
 
 class ObligationDelayed(ObligationEvent):
@@ -139,8 +165,9 @@ class ObligationCancelled(ObligationEvent):
 
 
 class ObligationReopened(ObligationEvent):
-    """Intake's record that had met or cancelled it was corrected: it is due again, by the same day. `missed`: its case
-    is reopened with it. `baseline` as when opened."""
+    """It is due again, by the same day: intake's record that had met or cancelled it was corrected, or what says that
+    it was not late was recorded in time and heard after it was missed. `missed`: its case is reopened with it.
+    `baseline` as when opened."""
 
     type: ClassVar[str] = "cn.liandu.obligation.reopened.v1"
     reason: str
@@ -310,14 +337,16 @@ class CaseRescheduled(CaseEvent):
 
 
 class CaseExtended(CaseEvent):
-    """An extension that was asked for in time was granted after its case had opened: the ladder counts from the new due
-    day on, and stands still until it has passed. No `next_at`: it is at the top."""
+    """A later day that was asked for in time was granted, or heard of, after its case had opened: the ladder counts
+    from the new due day on, and stands still until it has passed. No `next_at`: it is at the top. `reason`: where it
+    was no extension."""
 
     type: ClassVar[str] = "cn.liandu.case.extended.v1"
     due_on: date
     holds_until: datetime
     next_at: datetime | None = None
     provisional: bool = False
+    reason: str = ""
 
 
 class CaseClosed(CaseEvent):
@@ -333,7 +362,8 @@ class CaseClosed(CaseEvent):
 
 class CaseReopened(CaseEvent):
     """What closed it was corrected: it stands at the rung that it had reached, and climbs on with the working days that
-    were left. No `next_at`: it is at the top."""
+    were left. Where its subject is due on another day than before, that day has passed as well: its rungs count from
+    it. No `next_at`: it is at the top."""
 
     type: ClassVar[str] = "cn.liandu.case.reopened.v1"
     number: str
@@ -426,10 +456,12 @@ class LightWatch(Payload):
 
 
 class LightEvent(SupervisionEvent):
-    """Aggregate: uuid5(project_id, "light"). `watch`: what it watches from now on, where that is new."""
+    """Aggregate: uuid5(project_id, "light"). `watch`: what it watches from now on, where that is new; with it
+    `held_ends`: all month-ends that fell into a hold, for the start may be planned anew."""
 
     project_id: UUID
     watch: LightWatch | None = None
+    held_ends: tuple[date, ...] = ()
 
 
 class LightWatched(LightEvent):

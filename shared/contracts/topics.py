@@ -131,7 +131,7 @@ REGISTERS = Topic(
 REQUESTS = Topic(
     requests.REQUESTS,
     producer="intake",
-    consumers=(),
+    consumers=("assessment",),
     retention=timedelta(days=90),
     events=(
         requests.RequestRaised,

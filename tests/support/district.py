@@ -9,6 +9,7 @@ from datetime import date, datetime, time, timedelta
 from operator import attrgetter
 from random import Random
 from uuid import UUID
+from zlib import crc32
 
 from services.assessment import policies
 from services.assessment.domain import case as cases
@@ -16,7 +17,7 @@ from services.assessment.domain import obligation as obligations
 from services.assessment.domain.moments import CHINA
 from services.assessment.domain.rules import Rules
 from services.assessment.domain.world import Acted, Happening, Heard, Published, World
-from services.assessment.policies.document import read_policy
+from services.assessment.policies.document import read_document
 from shared.contracts.event import Event
 from shared.contracts.programme import (
     ChainCategory,
@@ -60,8 +61,11 @@ _BUSY = 0.2
 """Of all working days those on which somebody does something to a given project's records, about."""
 
 
-def default_rules(calendar: WorkingCalendar | None = None, *, began_on: date = BEGAN_ON) -> Rules:
-    return Rules(read_policy(policies.read_file(None)), calendar or published(), began_on)
+def default_rules(calendar: WorkingCalendar | None = None, *, began_on: date = BEGAN_ON, reports: bool = True) -> Rules:
+    """Those of the default policy; `reports`: whether monthly reports are supervised."""
+    data = policies.read_file(None)
+    data["report"]["supervised"] = reports
+    return Rules.of(read_document(data), calendar or published(), began_on)
 
 
 @dataclass(slots=True)
@@ -84,9 +88,11 @@ class _Project:
 
 @dataclass
 class District:
-    """`silence`: intake is stopped on these days; what happens then is heard when it is back.
+    """`silence`: intake is stopped on these days; what happens then is heard when it is back. `dense`: how much more
+    than in an ordinary year is recorded of projects, and how many more holds, replannings and corrections that is.
 
-    `notice`: a year's calendar, and the day on which it is imported.
+    `notice`: a year's calendar, and the day on which it is imported. `reports`: whether monthly reports are supervised;
+    nobody ever hands one in.
     """
 
     seed: int = 1
@@ -96,6 +102,8 @@ class District:
     days: int = 365
     silence: tuple[date, date] | None = None
     notice: tuple[date, YearTable] | None = None
+    reports: bool = False
+    dense: int = 1
     calendar: WorkingCalendar = field(default_factory=published)
 
     def __post_init__(self) -> None:
@@ -105,7 +113,7 @@ class District:
 
     def year(self) -> tuple[list[Happening], World]:
         """All that happens, in order, and the world that lived through it."""
-        world = World.under(default_rules(self.calendar, began_on=self.begins))
+        world = World.under(default_rules(self.calendar, began_on=self.begins, reports=self.reports))
         happened: list[Happening] = []
         for happening in self._happenings(world):
             world.happen(happening)
@@ -187,7 +195,7 @@ class District:
         """What intake records on this day: most lines are met about their day, some late, some never."""
         heard: list[Heard] = []
         for project in self._known:
-            if project.is_over or self._random.random() > _BUSY:
+            if project.is_over or self._random.random() > _BUSY * self.dense:
                 continue
             at = _at(day, 14) + timedelta(seconds=self._random.randrange(7200))
             heard += [Heard(at, at, event) for event in self._record(project, day)]
@@ -212,14 +220,14 @@ class District:
         if chance < 0.004:
             project.is_over = True
             yield ProjectTerminated(project_id=project.id, reason="投资方退出", on=day)
-        elif chance < 0.014:
+        elif chance < 0.004 + 0.01 * self.dense:
             project.is_held = True
             yield ProjectHeld(project_id=project.id, reason="等待上级批复", on=day)
-        elif chance < 0.02:
+        elif chance < 0.01 + 0.01 * self.dense:
             yield ProjectRevised(project_id=project.id, responsible_org_id=_unit(draw.randrange(self._units)))
         elif open_lines:
             yield from self._to_line(project, draw.choice(open_lines), day)
-        elif chance > 0.99:
+        elif chance > 1 - 0.01 * self.dense:
             line = draw.choice(project.lines)
             line.is_over = False
             correction = named(f"correction {line.id} {day}")
@@ -234,31 +242,36 @@ class District:
             yield MilestoneMet(**ids, met_on=day)
             if line.is_start:
                 yield ProjectStarted(project_id=project.id, on=day, evidence=())
-        elif chance > 0.985:
+        elif chance > 1 - 0.015 * self.dense:
             line.due_on = day + timedelta(draw.randint(-5, 60))
             yield MilestoneReplanned(**ids, due_on=line.due_on, reason="计划调整")
-        elif chance > 0.975:
+        elif chance > 0.99 - 0.015 * self.dense:
             line.is_over = True
             yield MilestoneCancelled(**ids, reason="不再需要")
-        elif chance > 0.96:
+        elif chance > 0.975 - 0.015 * self.dense:
             yield ProjectDelayed(**ids, expected_on=day + timedelta(30), reason="用地未落实")
-        elif chance > 0.95:
+        elif chance > 0.965 - 0.015 * self.dense:
             officer = named(f"post unit {draw.randrange(self._units)} officer")
             yield MilestoneReassigned(**ids, responsible_post_id=officer)
 
     def _people(self, day: date, world: World) -> Iterator[Acted]:
+        """What they do with a case is drawn for the case and the day alone: what else there is changes nothing."""
         at = _at(day, 10)
         for case in [one for one in world.work.cases.values() if one.state is cases.State.OPEN]:
-            chance = self._random.random()
+            chance = self._chance(day, case.id)
             if chance < 0.05 and not case.acknowledged:
                 yield Acted(at, CaseAcknowledged(case_id=case.id, rung=case.rung, by="某人 <clerk-1>", via="http"))
             elif chance > 0.98:
-                until = day + timedelta(self._random.randint(1, 20))
+                until = day + timedelta(1 + int(20 * self._chance(day, case.id, "until")))
                 yield Acted(at, _feedback(case.id, until))
         baseline = [one for one in world.work.obligations.values() if one.standing is obligations.State.BASELINE]
-        if baseline and self._random.random() < 0.2:
-            confirmed = self._random.choice(sorted(baseline, key=lambda one: one.id))
+        if baseline and self._chance(day) < 0.2:
+            confirmed = min(baseline, key=lambda one: self._chance(one.id))
             yield Acted(at, ObligationConfirmed(obligation_id=confirmed.id, by="督查室 <supervisor-1>"))
+
+    def _chance(self, *of: object) -> float:
+        """Between 0 and 1, by the seed and what it is for."""
+        return crc32(" ".join(map(str, (self.seed, *of))).encode()) / 2**32
 
 
 def aggregate_of(event: Event) -> UUID:

@@ -91,7 +91,10 @@ class _Post:
 class _Line:
     """One line of a timetable. `rung` 0: no case. `waited`: the mornings that its ladder has counted.
 
-    `paused`: mornings on which nothing may climb, for a commitment or a 签收. `held_back`: one kept a rung waiting.
+    `is_withdrawn`: its case was closed because it was not late. `counted`: the day and the working days after it that
+    holds moved the due day to.
+    `lived`: all the mornings of its clock; on those up to `paused_to` nothing may climb, for a commitment or a 签收.
+    `held_back`: one kept a rung waiting.
     """
 
     id: UUID
@@ -108,50 +111,70 @@ class _Line:
     is_commended: bool = False
     number: str = ""
     overdue_from: date = date.min
+    opened_on: date = date.min
+    is_withdrawn: bool = False
+    counted: tuple[date, int] | None = None
     rung: int = 0
     climbed_on: date = date.min
     waited: int = 0
-    paused: int = 0
+    lived: int = 0
+    paused_to: int = 0
     is_stopped: bool = False
     held_back: bool = False
     is_acknowledged: bool = False
 
+    @property
+    def in_case(self) -> bool:
+        return self.rung > 0 and not self.is_withdrawn
+
     def wait(self) -> None:
         """A morning of its ladder's clock. A rung that was held back is due on the first morning after that."""
         self.waited += 1
-        self.is_stopped = self.paused > 0
+        self.lived += 1
+        self.is_stopped = self.lived <= self.paused_to
         if self.is_stopped:
-            self.paused -= 1
             self.held_back = self._has_waited()
         elif self.held_back:
             self.waited, self.held_back = _AFTER[self.rung + 1], False
 
     def wait_more(self, mornings: int) -> None:
         """So many mornings that were counted were none of its clock, as is known now."""
-        if mornings and self.held_back and not self.paused:
-            self.waited, self.held_back = _AFTER[self.rung + 1] - 1, False
         self.waited -= mornings
-        self.paused += mornings if self.paused else 0
+        self.lived -= mornings
 
     def acknowledge(self, today: date) -> None:
         """Three working days more, and nothing before the third."""
         if self.rung < _TOP and not self.is_acknowledged:
             is_late = self._has_waited() and self.climbed_on == today  # the next would be reached tomorrow
             self.waited = (_AFTER[self.rung + 1] - 1 if is_late else self.waited) - 3
-            self.paused = max(self.paused, 2)
+            self.pause(2)
         self.is_acknowledged = True
+
+    def pause(self, mornings: int) -> None:
+        self.paused_to = max(self.paused_to, self.lived + mornings)
 
     def is_next_due(self) -> bool:
         return self._has_waited() and not self.is_stopped
 
     def climb(self, today: date) -> None:
         self.rung += 1
-        self.climbed_on, self.is_acknowledged, self.paused, self.held_back = today, False, 0, False
+        self.climbed_on, self.is_acknowledged, self.paused_to, self.held_back = today, False, 0, False
+
+    def begin_again(self, today: date, waited: int) -> None:
+        """It stands at its rung as if that had been reached today: the next is due tomorrow, or later."""
+        most = waited if self.rung == _TOP else _AFTER[self.rung + 1] - 1
+        self.climbed_on, self.waited, self.paused_to = today, min(waited, most), 0
+        self.is_withdrawn = self.is_acknowledged = self.is_stopped = self.held_back = False
+
+    def count_from(self, waited: int) -> None:
+        """Only so many mornings lie after the day that counts: the next rung is not due before."""
+        if self.rung < _TOP and _AFTER[self.rung + 1] - waited > self._left():
+            self.waited, self.paused_to, self.held_back = waited, 0, False
 
     def forget_pauses(self) -> None:
         """What was left until the next rung is left, whatever it came from."""
         if self.rung < _TOP:
-            self.waited, self.paused, self.held_back = _AFTER[self.rung + 1] - self._left(), 0, False
+            self.waited, self.paused_to, self.held_back = _AFTER[self.rung + 1] - self._left(), 0, False
 
     def _left(self) -> int:
         """Mornings until the next rung."""
@@ -236,7 +259,7 @@ class Oracle:
         """What is to be said of this line this morning?"""
         if line.is_baseline:
             return
-        if line.rung:
+        if line.in_case:
             line.wait()
             if line.is_next_due():
                 self._climb(line, f"rung {line.rung + 1}")
@@ -249,8 +272,14 @@ class Oracle:
     def _open(self, line: _Line) -> None:
         """What could not open in time counts from here; what was only heard late keeps its days."""
         came_late = line.told_late or line.confirmed_on is not None
-        line.waited = 1 if came_late else self._between(line.due_on, self._today)
-        line.number, line.overdue_from = self._number("督〔{}〕{}号"), line.due_on
+        waited = 1 if came_late else self._between(line.due_on, self._today)
+        line.overdue_from = line.due_on
+        line.opened_on = self._today
+        if line.rung:
+            line.begin_again(self._today, waited)
+            self._say(line, "reopened", _who_heard(line.rung), number=line.number)
+            return
+        line.waited, line.number = waited, self._number("督〔{}〕{}号")
         self._climb(line, "rung 1")
 
     def _climb(self, line: _Line, kind: str) -> None:
@@ -263,7 +292,7 @@ class Oracle:
     def _raise(self, line: _Line) -> None:
         """A red light at the month's end raises the case of the start by one rung."""
         project = line.project
-        if project.start is not line or project.is_started or not 0 < line.rung < _TOP:
+        if project.start is not line or project.is_started or not (line.in_case and line.rung < _TOP):
             return
         if line.climbed_on == self._today or line.is_stopped:
             return
@@ -287,6 +316,16 @@ class Oracle:
                 self._act(event)
             case Published(table=table):
                 self.calendar = self.calendar.with_year(table)
+                self._count_again()
+
+    def _count_again(self) -> None:
+        """What holds moved is due by the days of the year as it is known now."""
+        for line in self._lines.values():
+            if line.counted is None or line.is_over or line.in_case or line.project.held_since:
+                continue
+            due_on = self._after(*line.counted)
+            if due_on != line.due_on:
+                line.due_on, line.is_reminded, line.told_late = due_on, False, self._today > due_on
 
     def _act(self, event: Any) -> None:
         match event:
@@ -297,7 +336,7 @@ class Oracle:
                 self._by_case[event.case_id].acknowledge(self._today)
             case CaseFeedbackGiven():
                 line = self._by_case[event.case_id]
-                line.paused = max(line.paused, self._between(self._today, event.commitment_on))
+                line.pause(self._between(self._today, event.commitment_on))
 
     def _hear(self, event: Any, on: date) -> None:
         match event:
@@ -367,18 +406,26 @@ class Oracle:
 
     def _replan(self, line: _Line, due_on: date, on: date) -> None:
         """One recorded after the due day counts as overdue and moves nothing."""
-        if line.rung or (on > line.due_on and not line.is_baseline):
+        if on > line.due_on and not line.is_baseline:
             return
+        mornings_late = self._lived_since(due_on)
+        if not mornings_late:
+            self._put_right(line, on)
+        if line.in_case and due_on != line.due_on:
+            line.overdue_from = due_on
+            line.count_from(mornings_late)
         if due_on != line.due_on:
             line.due_on, line.is_reminded, line.told_late = due_on, False, on > due_on
-            line.is_baseline = due_on < self.began_on and line.confirmed_on is None
+            line.is_baseline = due_on < self.began_on and line.confirmed_on is None and not line.in_case
+            line.counted = None
         line.planned_on = due_on
         if line.project.start is line:
             line.project.start_planned_on = due_on
 
     def _meet(self, line: _Line, met_on: date, on: date) -> None:
+        self._put_right(line, on)
         early = met_on <= line.planned_on and self._between(met_on, line.planned_on) >= 5
-        is_commended = early and not (line.is_baseline or line.rung or line.confirmed_on)
+        is_commended = early and not (line.is_baseline or line.in_case or line.confirmed_on)
         self._finish(line, on)
         if is_commended:
             line.is_commended = True
@@ -387,16 +434,23 @@ class Oracle:
     def _finish(self, line: _Line, on: date) -> None:
         if line.is_over:
             return
+        self._put_right(line, on)
         line.is_over = True
-        if line.rung:
+        if line.in_case:
             line.wait_more(self._lived_since(on))
+            self._say(line, "closed", _who_heard(line.rung), number=line.number)
+
+    def _put_right(self, line: _Line, on: date) -> None:
+        """What was recorded before its case opened says that it was not late: whoever heard of it hears that."""
+        if line.in_case and not line.is_over and on < line.opened_on:
+            line.is_withdrawn = True
             self._say(line, "closed", _who_heard(line.rung), number=line.number)
 
     def _reopen(self, line: _Line, on: date) -> None:
         """Nobody could supervise it meanwhile: the mornings were none of its clock."""
         line.is_over = False
         line.told_late = on > line.due_on
-        if line.rung:
+        if line.in_case:
             line.forget_pauses()
             self._live_again(line, on)
             self._say(line, "reopened", _who_heard(line.rung), number=line.number)
@@ -408,8 +462,9 @@ class Oracle:
 
     def _hold(self, project: _Project, on: date) -> None:
         project.held_since = on
-        for line in project.lines:
-            if line.rung and not line.is_over:
+        for line in sorted(project.lines, key=attrgetter("id")):
+            self._put_right(line, on)
+            if line.in_case and not line.is_over:
                 line.wait_more(self._lived_since(on))
 
     def _resume(self, project: _Project, on: date) -> None:
@@ -419,10 +474,12 @@ class Oracle:
         project.holds.append((since, on))
         stood = self._between(since, on)
         for line in project.lines:
-            if line.rung and not line.is_over:
+            if line.in_case and not line.is_over:
                 self._live_again(line, on)
             elif stood and not (line.is_over or line.is_baseline):
-                line.due_on, line.is_reminded = self._after(line.due_on, stood), False
+                start, days = line.counted or (line.due_on, 0)
+                line.counted = start, days + stood
+                line.due_on, line.is_reminded = self._after(start, days + stood), False
                 line.told_late = on > line.due_on
 
     def _lived_since(self, day: date) -> int:
@@ -437,7 +494,7 @@ class Oracle:
         """What found nobody is for whoever holds the posts by now, while the case stands on that rung."""
         untold, self._untold = self._untold, []
         for one in untold:
-            if one.line.rung != one.rung or one.line.is_over:
+            if one.line.rung != one.rung or one.line.is_over or one.line.is_withdrawn:
                 continue
             to, copy, skipped = self._whom(one.line, _TO[one.rung], _COPY.get(one.rung, ()))
             if one.line.project.held_since or not (to or copy):

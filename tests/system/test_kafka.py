@@ -112,7 +112,8 @@ async def lags(platform: Platform, service: str) -> dict[str, int]:
 async def test_kafkas_own_tool_shows_the_lag(
     platform: Platform, bureau: Bureau, told: list[dict[str, Any]], everyone: Robot
 ) -> None:
-    topics = {"liandu.programme": 0, "liandu.projects": 0, "liandu.registers": 0, "liandu.deliveries": 0}
+    topics = {"liandu.programme": 0, "liandu.projects": 0, "liandu.registers": 0, "liandu.requests": 0}
+    topics |= {"liandu.deliveries": 0}
     await eventually(lambda: lags_are(platform, "assessment", topics))
     await eventually(lambda: lags_are(platform, "notification", {"liandu.programme": 0, "liandu.supervision": 0}))
 

@@ -28,6 +28,7 @@ from shared.contracts.supervision import (
     CaseFeedbackSentBack,
     Document,
     Light,
+    ObligationKind,
 )
 
 
@@ -36,12 +37,15 @@ class Shown(BaseModel):
 
 
 class MatterShown(Shown):
-    """What it is about. `chain_code`, names: null while their own facts have not come."""
+    """What it is about. `project_id`, `project_name`: see `Subject`; `project_code`: empty for what is no project.
+    `chain_code`, names: null while their own facts have not come, and for what belongs to no chain."""
 
+    kind: ObligationKind
+    kind_name: str
     project_id: UUID
     project_code: str
     project_name: str
-    chain_id: UUID
+    chain_id: UUID | None
     chain_code: str | None
     chain_name: str | None
     organisation_name: str | None
@@ -52,6 +56,8 @@ class MatterShown(Shown):
     @classmethod
     def of(cls, row: Row[Any], milestone_name: str) -> Self:
         return cls(
+            kind=row.obligation_kind,
+            kind_name=wording.OBLIGATION_KINDS[row.obligation_kind],
             project_id=row.project_id,
             project_code=row.project_code,
             project_name=row.project_name,
@@ -505,7 +511,7 @@ class CommendationShown(Shown):
     @classmethod
     def of(cls, row: Row[Any], known: Known) -> Self:
         rules = known.by_version.get(row.policy_version, known.current)
-        policy = rules.for_(known.directory.category_of(row.chain_id), row.kind).policy
+        policy = rules.for_(known.directory.category_of(row.chain_id), row.kind, row.obligation_kind).policy
         return cls(
             id=row.id,
             version=row.version,
@@ -550,7 +556,7 @@ class YearInFull(YearShown):
 
 
 def _rules_for(row: Row[Any], known: Known) -> Rules:
-    return known.current.for_(known.directory.category_of(row.chain_id), row.kind)
+    return known.current.for_(known.directory.category_of(row.chain_id), row.kind, row.obligation_kind)
 
 
 def _ticket(row: Row[Any], state: ObligationState, rules: Rules, today: date) -> LightShown | None:

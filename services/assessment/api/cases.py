@@ -23,6 +23,7 @@ from services.assessment.handlers import people
 from services.assessment.handlers.desk import Desk
 from services.assessment.handlers.known import Knowledge
 from services.assessment.store import queries
+from shared.contracts.supervision import ObligationKind
 from shared.kit.web.http import Answer, By, Write, page, reply
 
 _START = (datetime(1, 1, 1, tzinfo=UTC), "")
@@ -81,6 +82,7 @@ def router(office: Office) -> APIRouter:
         now: Now,
         state: Listed | None = None,
         rung: int | None = None,
+        kind: ObligationKind | None = None,
         chain: str | None = None,
         project: UUID | None = None,
     ) -> Response:
@@ -91,6 +93,7 @@ def router(office: Office) -> APIRouter:
             conn=conn,
             state=state,
             rung=rung,
+            kind=kind,
             chain=chain,
             project=project,
             after=paging.start(tuple[datetime, str]) or _START,

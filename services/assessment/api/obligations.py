@@ -13,6 +13,7 @@ from services.assessment.domain.moments import china_date
 from services.assessment.domain.obligation import State
 from services.assessment.handlers import people
 from services.assessment.store import queries
+from shared.contracts.supervision import ObligationKind
 from shared.kit.process.declaration import Platform
 from shared.kit.web.http import Answer, By, page, reply
 
@@ -37,16 +38,19 @@ def router(office: Office) -> APIRouter:
         now: Now,
         paging: Page,
         state: State | None = None,
+        kind: ObligationKind | None = None,
         chain: str | None = None,
         project: UUID | None = None,
         baseline: bool | None = None,
     ) -> Response:
-        """By due day. `chain`: code or id. `baseline`: only (or never) those that wait for confirmation."""
+        """By due day. `chain`: code or id. `project`: or the measure, filing, request or problem.
+        `baseline`: only (or never) those that wait for confirmation."""
         known = await knowledge.read(conn)
         found = await queries.obligations(
             conn=conn,
             state=state,
             baseline=baseline,
+            kind=kind,
             chain=chain,
             project=project,
             after=paging.start(tuple[date, UUID]) or _START,

@@ -1,5 +1,6 @@
 """What officials read: names of tiers, documents, states, and what comes next."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 
 from services.assessment.domain import names
@@ -20,6 +21,7 @@ from shared.contracts.supervision import (
     CaseStruckOff,
     Document,
     Light,
+    ObligationKind,
 )
 
 TIERS, DOCUMENTS = names.TIERS, names.DOCUMENTS
@@ -42,6 +44,16 @@ DEALINGS: dict[str, str] = {
     CaseMovedToPolicy.type: "改用其他版本的规则",
 }
 COMMENDATION_STATES = {CommendationState.PROPOSED: "待审批", CommendationState.WITHDRAWN: "已撤回"}
+OBLIGATION_KINDS: Mapping[str, str] = {
+    ObligationKind.MILESTONE: "项目节点",
+    ObligationKind.REPORT: "项目月报",
+    ObligationKind.MEASURE: "措施",
+    ObligationKind.STEP: "措施节点",
+    ObligationKind.FILING: "库（清单）填报",
+    ObligationKind.REQUEST: "企业诉求",
+    ObligationKind.PROBLEM: "共性问题",
+    ObligationKind.REPLY: "督办函回复",
+}
 OBLIGATION_STATES = {
     ObligationState.OPEN: "督办中",
     ObligationState.BASELINE: "存量（待确认）",

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from services.assessment.domain import case as cases
-from services.assessment.domain import dealing, document, extending
+from services.assessment.domain import dealing, document, extending, replying
 from services.assessment.domain import obligation as obligations
 from services.assessment.domain.case import Case
 from services.assessment.domain.extension import Who
@@ -68,7 +68,7 @@ def _feedback_given(action: CaseFeedbackGiven, work: Work) -> None:
         person_id=action.person_id,
         number=action.feedback,
     )
-    work.on_case(case, events)
+    replying.answer(work.on_case(case, events), work)
 
 
 def _sent_back(action: CaseFeedbackSentBack, work: Work) -> None:
@@ -77,7 +77,7 @@ def _sent_back(action: CaseFeedbackSentBack, work: Work) -> None:
         case,
         action.feedback,
         work.obligations[case.obligation_id],
-        work.projects[case.project_id],
+        work.project_of(work.obligations[case.obligation_id]),
         work.directory,
         work.rules_of(case),
         by=action.by,
@@ -169,7 +169,7 @@ def _extension_refused(action: ExtensionRefused, work: Work) -> None:
     events = extending.refuse(
         obligation,
         action.number,
-        work.projects[obligation.project_id],
+        work.project_of(obligation),
         work.directory,
         who=Who(action.by, action.person_id),
         reason=action.reason,

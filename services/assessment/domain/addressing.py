@@ -35,9 +35,9 @@ def about(event: Told, work: Work) -> About:
     if isinstance(event, CaseEscalated):
         case = work.cases[event.case_id]
         obligation = work.obligations[case.obligation_id]
-        return About(obligation, work.projects[obligation.project_id], work.rules_of(case), case)
+        return About(obligation, work.project_of(obligation), work.rules_of(case), case)
     obligation = work.obligations[event.obligation_id]
-    return About(obligation, work.projects[obligation.project_id], work.rules_for(obligation.project_id))
+    return About(obligation, work.project_of(obligation), work.rules_for(obligation))
 
 
 def whom(event: Told, about: About, directory: Directory, *, on: date) -> Found | None:

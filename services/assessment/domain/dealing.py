@@ -5,6 +5,7 @@ from uuid import UUID
 
 from services.assessment.domain import case as cases
 from services.assessment.domain import obligation as obligations
+from services.assessment.domain import replying
 from services.assessment.domain.case import Case, Verb, require
 from services.assessment.domain.extension import Who
 from services.assessment.domain.rules import NotNow
@@ -42,7 +43,7 @@ def assign(
     """
     require(case, Verb.ASSIGN)
     _require_words(reason, "请填写交办理由", "reason")
-    responsible = work.projects[case.project_id].org_id
+    responsible = work.project_of(work.obligations[case.obligation_id]).org_id
     lead = None if lead_org_id == responsible else lead_org_id
     assisting = tuple(dict.fromkeys(assisting_org_ids))
     if len(assisting) > MOST_ASSISTING:
@@ -101,10 +102,13 @@ def restore(case: Case, work: Work, *, who: Who, reason: str) -> None:
     """
     if not case.allows(Verb.RESTORE):
         raise _not_now(case, Verb.RESTORE)
-    obligation, project = work.obligations[case.obligation_id], work.projects[case.project_id]
+    obligation = work.obligations[case.obligation_id]
+    project = work.project_of(obligation)
     why_not = ""
     if obligation.state is obligations.State.MET:
         why_not = "节点已登记完成；如实际未完成，请在项目库申请更正该节点，更正批准后督办自动恢复"
+    elif obligation.state is not obligations.State.CANCELLED:
+        why_not = "该事项目前未逾期，无需恢复；到期仍未完成的，督办自动恢复"
     elif project.ended:
         why_not = "项目已终止或已剔除；如需恢复，请先在项目库更正"
     elif project.held:
@@ -131,11 +135,12 @@ def settle(case: Case, work: Work, *, who: Who, reason: str) -> None:
     if not case.restored:
         raise NotNow("请在项目库登记节点完成，登记后督办件自动办结", state=case.state, verb=Verb.SETTLE)
     _require_words(reason, "请填写办结理由", "reason")
-    obligation, project = work.obligations[case.obligation_id], work.projects[case.project_id]
+    obligation = work.obligations[case.obligation_id]
+    project = work.project_of(obligation)
     obligation = work.on_obligation(obligation, obligations.cancel(obligation, reason=reason))
     closed = cases.close(case, obligation, project, work.directory, work.rules_of(case), reason=reason, on=work.on)
     settled = CaseSettled(case_id=case.id, by=who.by, person_id=who.person_id, reason=reason)
-    work.on_case(case, [settled, *closed])
+    replying.drop(work.on_case(case, [settled, *closed]), work)
 
 
 def move_to_policy(case: Case, work: Work, version: str, *, who: Who, reason: str) -> None:
@@ -154,8 +159,8 @@ def move_to_policy(case: Case, work: Work, version: str, *, who: Who, reason: st
     since = rules.document.in_force_from if rules.document else None
     if since is not None and since > work.on:
         raise Invalid(f"该版本自{since.isoformat()}起施行，尚不能适用", place="policy_version", policy_version=version)
-    project = work.projects[case.project_id]
-    to = rules.for_(work.directory.category_of(project.chain_id), project.kind)
+    project, kind = work.projects[case.project_id], work.obligations[case.obligation_id].kind
+    to = rules.for_(work.directory.category_of(project.chain_id), project.kind, kind)
     if (version, to.policy.rule_set) == (case.policy_version, case.rule_set):
         raise SameRules(case.id, version)
     now, on = work.rules_of(case), work.on

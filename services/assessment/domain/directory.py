@@ -33,6 +33,7 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _NUMERALS = ("甲乙丙丁戊己庚辛壬癸", "一二三四五六七八九十")
 _ORDINALS = {numeral: chr(place) for row in _NUMERALS for place, numeral in enumerate(row, 1)}
 _CHAIN_TIERS = frozenset(LADDER) - {Tier.OFFICER, Tier.UNIT_HEAD}
+_OF_ONE_CHAIN = _CHAIN_TIERS - {Tier.CHIEF_GENERAL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +108,8 @@ class Answering(NamedTuple):
 class Asked(NamedTuple):
     """Whom a matter concerns: its chain, its responsible organisation, its responsible post."""
 
-    chain_id: UUID
-    organisation_id: UUID
+    chain_id: UUID | None
+    organisation_id: UUID | None
     post_id: UUID
 
 
@@ -143,9 +144,9 @@ class Directory:
             dict(self.organisations), dict(self.people), dict(self.chains), dict(self.posts), terms, leaves
         )
 
-    def category_of(self, chain_id: UUID) -> str | None:
-        """None for a chain that is not known yet."""
-        chain = self.chains.get(chain_id)
+    def category_of(self, chain_id: UUID | None) -> str | None:
+        """None for a chain that is not known yet, and for none."""
+        chain = self.chains.get(chain_id) if chain_id else None
         return chain.category if chain else None
 
     def learn(self, event: Event, *, at: datetime | None = None) -> None:
@@ -239,10 +240,11 @@ class Directory:
                 if posts := self._held(candidate, asked, on):
                     heard.update((post.id, Addressee(post_id=post.id, tier=post.tier)) for post in posts)
                     break
-                skipped[candidate] = None
+                if _concerns(candidate, asked):
+                    skipped[candidate] = None
         for tier in copy:
             posts = self._held(tier, asked, on)
-            if not posts:
+            if not posts and _concerns(tier, asked):
                 skipped[tier] = None
             for post in posts:
                 heard.setdefault(post.id, Addressee(post_id=post.id, tier=post.tier, copy_only=True))
@@ -284,7 +286,12 @@ class Directory:
         self.terms[post_id] = terms
 
 
-def _answers(post: Post, chain_id: UUID) -> bool:
+def _concerns(tier: Tier, asked: Asked) -> bool:
+    """What belongs to no chain has no 链长: nobody is passed over."""
+    return asked.chain_id is not None or tier not in _OF_ONE_CHAIN
+
+
+def _answers(post: Post, chain_id: UUID | None) -> bool:
     return chain_id in post.chain_ids or (post.tier is Tier.CHIEF_GENERAL and not post.chain_ids)
 
 

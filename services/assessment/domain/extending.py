@@ -22,6 +22,7 @@ from shared.contracts.supervision import (
     ExtensionRefused,
     ExtensionRequested,
     ExtensionReviewed,
+    ObligationKind,
 )
 from shared.kit.errors import Conflict, Invalid, NotAllowed, NotFound
 
@@ -63,6 +64,10 @@ def ask(
         ExtensionTooLate, ExtensionWaits, TooManyExtensions: see there.
         Invalid: no reason or progress; a day that is not later, or too far ahead.
     """
+    if obligation.kind is ObligationKind.REPLY:
+        raise NotNow(
+            "督办函的回复不办理延期，请在期限前反馈", state=obligation.state, verb=ObligationVerb.ASK_EXTENSION
+        )
     on = moments.china_date(now)
     _require_in_time(obligation, on)
     before = obligation.extension
@@ -147,9 +152,9 @@ def grant(
 
 def approve(obligation: Obligation, number: int, work: Work, *, who: Who, remark: str) -> None:
     """Grant it, and let a case that has opened meanwhile go on by the new day. Raises: as `grant`."""
-    project = work.projects[obligation.project_id]
+    project = work.project_of(obligation)
     events = grant(
-        obligation, number, project, work.directory, work.rules_for(project.id), who=who, remark=remark, on=work.on
+        obligation, number, project, work.directory, work.rules_for(obligation), who=who, remark=remark, on=work.on
     )
     extended = work.on_obligation(obligation, events)
     case = work.cases.get(obligation.case_id)

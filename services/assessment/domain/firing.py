@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from services.assessment.domain import amending, replying, reporting
 from services.assessment.domain import case as cases
 from services.assessment.domain import light as lights
 from services.assessment.domain import obligation as obligations
@@ -14,6 +15,7 @@ from services.assessment.domain.light import StartLight, light_id
 from services.assessment.domain.obligation import Obligation, subject_of
 from services.assessment.domain.rules import Rules
 from services.assessment.domain.work import CLIMB, DUE, LIGHT, RAISE, Work
+from shared.contracts.supervision import CaseEscalated, ObligationKind
 
 CASE = "case"
 LETTER = "letter"
@@ -46,7 +48,8 @@ def numbers_needed(due: Iterable[Due], work: Work) -> set[str]:
     kinds: set[str] = set()
     for alarm in due:
         if alarm.kind == DUE and (obligation := work.obligations.get(alarm.subject)):
-            kinds |= {CASE} if _misses(obligation, work) else set()
+            is_new = obligation.case_id not in work.cases
+            kinds |= {CASE} if is_new and _misses(obligation, work) else set()
         elif alarm.kind in (CLIMB, RAISE) and (case := work.cases.get(alarm.subject)):
             kinds |= {LETTER} if cases.needs_letter_number(case, work.rules_of(case).policy) else set()
     return kinds
@@ -58,9 +61,9 @@ def fire(alarm: Due, work: Work, numbers: Numbers) -> None:
 
 
 def _misses(obligation: Obligation, work: Work) -> bool:
-    if not obligation.allows(obligations.Verb.MISS):
+    if obligation.kind is ObligationKind.REPLY or not obligation.allows(obligations.Verb.MISS):
         return False
-    rules = work.rules_for(obligation.project_id)
+    rules = work.rules_for(obligation)
     return rules.morning(obligations.miss_day(obligation, rules)) <= work.now
 
 
@@ -69,16 +72,24 @@ def _due(alarm: Due, work: Work, numbers: Numbers) -> None:
     obligation = work.obligations.get(alarm.subject)
     if obligation is None:
         return
-    rules = work.rules_for(obligation.project_id)
+    rules = work.rules_for(obligation)
     wake = obligations.wake_at(obligation, rules, work.now)
     if wake is None:
         return
     if _too_early(wake, work):
         work.watch(obligation, DUE, wake)
         return
-    project = work.projects[obligation.project_id]
+    if obligation.kind is ObligationKind.REPLY:
+        replying.fall_due(obligation, work)
+        return
+    project = work.project_of(obligation)
     if reminded := obligations.remind(obligation, project, work.directory, rules, on=work.on):
         work.on_obligation(obligation, reminded)
+        return
+    if (closed := work.cases.get(obligation.case_id)) is not None:
+        # Its head is not held here, as with what a light raises: it is reopened by a timer of its own.
+        work.on_obligation(obligation, obligations.miss(obligation))
+        work.watch(closed, CLIMB, work.now)
         return
     opened = cases.open_case(
         obligation,
@@ -90,10 +101,15 @@ def _due(alarm: Due, work: Work, numbers: Numbers) -> None:
     )
     work.on_obligation(obligation, obligations.miss(obligation))
     work.on_new_case(opened)
+    if obligation.kind is ObligationKind.REPORT:
+        reporting.follow(obligation, work, obligations.miss_day(obligation, rules))
 
 
 def _climb(alarm: Due, work: Work, numbers: Numbers) -> None:
     case = work.cases.get(alarm.subject)
+    if case is not None and amending.is_missed_again(case, work):
+        amending.reopen(case, work)
+        return
     wake = cases.climb_at(case, work.rules_of(case)) if case else None
     if case is None or wake is None:
         return
@@ -117,7 +133,8 @@ def _raise(alarm: Due, work: Work, numbers: Numbers) -> None:
 
 def _escalate(case: Case, work: Work, numbers: Numbers, *, by_light: bool) -> None:
     rules = work.rules_of(case)
-    obligation, project = work.obligations[case.obligation_id], work.projects[case.project_id]
+    obligation = work.obligations[case.obligation_id]
+    project = work.project_of(obligation)
     letter = cases.needs_letter_number(case, rules.policy)
     events = cases.escalate(
         case,
@@ -129,7 +146,10 @@ def _escalate(case: Case, work: Work, numbers: Numbers, *, by_light: bool) -> No
         document_number=numbers.take(LETTER, rules.policy.letter_number) if letter else None,
         by_light=by_light,
     )
-    work.on_case(case, events)
+    case = work.on_case(case, events)
+    for event in events:
+        if type(event) is CaseEscalated:
+            replying.owe(event, case, work)
 
 
 def _light(alarm: Due, work: Work, numbers: Numbers) -> None:
@@ -138,7 +158,7 @@ def _light(alarm: Due, work: Work, numbers: Numbers) -> None:
     if light is None or light.state is not lights.State.WATCHING:
         return
     project = work.projects[light.project_id]
-    light = work.on_light(light, lights.review(light, project, work.rules_for(project.id), on=work.on))
+    light = work.on_light(light, lights.review(light, project, work.rules_of_project(project), on=work.on))
     case = work.cases.get(obligations.case_id(obligations.id_of(light.milestone_id)))
     # The case is another aggregate, whose head this transaction does not hold: it is raised by a timer of its own.
     if case is not None and _may_raise(case, light, work):

@@ -42,12 +42,13 @@ TABLE: dict[State, dict[Verb, State]] = {
         Verb.END: State.ENDED,
     },
     State.SUSPENDED: {Verb.PLAN: State.SUSPENDED, Verb.RESUME: State.WATCHING, Verb.END: State.ENDED},
-    State.ENDED: {Verb.PLAN: State.WATCHING},
+    State.ENDED: {Verb.PLAN: State.WATCHING, Verb.SUSPEND: State.ENDED, Verb.RESUME: State.ENDED},
 }
 
 
 class StartLight(NamedTuple):
-    """A project's light by its planned start. `excused`: month-ends that fell into a hold and do not count."""
+    """A project's light by its planned start. `excused`: how many month-ends, from the planned month's on, fell into a
+    hold and do not count. `held_ends`: all that did, for the start may be planned anew."""
 
     id: UUID
     project_id: UUID
@@ -61,6 +62,7 @@ class StartLight(NamedTuple):
     changed_on: date | None = None
     inputs: dict[str, str] | None = None
     policy_version: str = ""
+    held_ends: tuple[date, ...] = ()
 
     def allows(self, verb: Verb) -> bool:
         return verb in TABLE[self.state]
@@ -105,9 +107,10 @@ def plan(light: StartLight | None, project: Project, milestone_id: UUID, planned
     if light is None:
         light = StartLight(light_id(project.id), project.id, milestone_id, planned_on)
     state = State.WATCHING if light.state is State.ENDED else light.state
-    planned = light._replace(milestone_id=milestone_id, planned_on=planned_on, state=state, excused=0)
+    excused = sum(end >= planned_on for end in light.held_ends)
+    planned = light._replace(milestone_id=milestone_id, planned_on=planned_on, state=state, excused=excused)
     if project.held and planned.allows(Verb.SUSPEND):
-        return suspend(planned, on=on)
+        return suspend(planned, on=light.suspended_on or on)
     return end(planned) if project.is_started or project.ended else planned
 
 
@@ -133,7 +136,7 @@ def review(light: StartLight, project: Project, rules: Rules, *, on: date) -> li
                 "month_end": last_end.isoformat(),
                 "month_ends_missed": str(0 if is_over else missed),
                 "month_ends_excused": str(light.excused),
-                "stage": project.stage.value,
+                "stage": project.stage.value if project.stage else "",
                 **_rule_set(rules.policy),
             },
             on=on,
@@ -155,20 +158,35 @@ def _look_of(first_of_month: date, rules: Rules) -> datetime:
 
 
 def suspend(light: StartLight, *, on: date) -> StartLight:
-    return light._replace(state=State.SUSPENDED, suspended_on=on) if light.allows(Verb.SUSPEND) else light
+    """The project is held. One that is over notes it, for the start may be planned anew."""
+    if not light.allows(Verb.SUSPEND):
+        return light
+    return light._replace(state=TABLE[light.state][Verb.SUSPEND], suspended_on=on)
 
 
 def resume(light: StartLight, *, on: date) -> StartLight:
     """Go on after a hold: the month-ends that lay in it, from the planned month's on, are excused."""
     if not light.allows(Verb.RESUME):
         return light
-    held_from = max(light.suspended_on or on, light.planned_on.replace(day=1))
-    excused = max(0, moments.months_apart(held_from, on))
-    return light._replace(state=State.WATCHING, suspended_on=None, excused=light.excused + excused)
+    ends = _month_ends(light.suspended_on or on, on)
+    return light._replace(
+        state=TABLE[light.state][Verb.RESUME],
+        suspended_on=None,
+        excused=light.excused + sum(end >= light.planned_on for end in ends),
+        held_ends=(*light.held_ends, *(end for end in ends if end not in light.held_ends)),
+    )
+
+
+def _month_ends(since: date, until: date) -> list[date]:
+    """Those from `since` on, and before `until`."""
+    ends = [moments.month_end(since)]
+    while ends[-1] < until:
+        ends.append(moments.month_end(moments.first_of_next_month(ends[-1])))
+    return ends[:-1]
 
 
 def end(light: StartLight) -> StartLight:
-    return light._replace(state=State.ENDED, suspended_on=None) if light.allows(Verb.END) else light
+    return light._replace(state=State.ENDED) if light.allows(Verb.END) else light
 
 
 def watch_of(light: StartLight) -> LightWatch:
@@ -192,7 +210,7 @@ def begin(event: LightEvent) -> StartLight:
 def evolve(light: StartLight, event: LightEvent) -> StartLight:
     if event.watch is not None:
         watch = event.watch.model_dump()
-        light = light._replace(**{**watch, "state": State(watch["state"])})
+        light = light._replace(**{**watch, "state": State(watch["state"])}, held_ends=event.held_ends)
     return _changed(light, event) if isinstance(event, LightChanged) else light
 
 

@@ -1,10 +1,10 @@
-"""An obligation: what is due by a day, from the milestone that promised it. A case begins where it is missed."""
+"""An obligation: what is due by a day, from whatever promised it. A case begins where it is missed."""
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import UUID, uuid5
 
 from services.assessment.domain import extension as extensions
@@ -16,6 +16,7 @@ from services.assessment.domain.rules import NotNow, Rules
 from shared.contracts.ids import obligation_id
 from shared.contracts.projects import MilestonePlanned
 from shared.contracts.supervision import (
+    NO_CHAIN,
     ExtensionEvent,
     ExtensionGranted,
     ExtensionRefused,
@@ -26,6 +27,7 @@ from shared.contracts.supervision import (
     ObligationConfirmed,
     ObligationDelayed,
     ObligationEvent,
+    ObligationKind,
     ObligationMet,
     ObligationMissed,
     ObligationMoved,
@@ -57,6 +59,7 @@ class Verb(StrEnum):
     REASSIGN = "reassign"
     REMIND = "remind"
     MISS = "miss"
+    CLEAR = "clear"
     CONFIRM = "confirm"
     MEET = "meet"
     SUSPEND = "suspend"
@@ -90,6 +93,7 @@ TABLE: Mapping[State, Mapping[Verb, frozenset[State]]] = {
     State.MISSED: {
         Verb.MOVE: frozenset({State.MISSED}),
         Verb.REASSIGN: frozenset({State.MISSED}),
+        Verb.CLEAR: frozenset({State.OPEN, State.BASELINE}),
         Verb.MEET: frozenset({State.MET}),
         Verb.SUSPEND: frozenset({State.SUSPENDED}),
         Verb.CANCEL: frozenset({State.CANCELLED}),
@@ -107,6 +111,8 @@ TABLE: Mapping[State, Mapping[Verb, frozenset[State]]] = {
     State.CANCELLED: {Verb.REOPEN: frozenset({State.OPEN, State.BASELINE, State.MISSED})},
 }
 FINAL = frozenset({State.MET, State.CANCELLED})
+OF_PROJECTS = frozenset({ObligationKind.MILESTONE, ObligationKind.REPORT})
+"""What projects owe: their unit answers for it, and a hold of theirs suspends it."""
 
 
 class Obligation(NamedTuple):
@@ -114,8 +120,13 @@ class Obligation(NamedTuple):
 
     `inner`: what a suspended one goes back to. `supervised_from`: the day a baseline was confirmed.
     `told_late_on`: the day this due day was recorded, where it had passed by then.
+    `missed_on`: the day it was missed; None where it was not, or what was recorded in time says so.
+    `counted_from`, `counted_days`: the day and the working days after it that holds moved `due_on` to, so that a year's
+    calendar, when it comes, can count again.
     `asked_on`: a later day asked for too late. `expected_on`, `delay_reason`: a delay the unit declared itself.
     `extension`: the newest that was asked for, waiting or decided.
+    `project_id`: of what it is due, see `Project`; `milestone_id`: of what is due. `org_id`: the unit that answers for
+    it; None for the project's.
     """
 
     id: UUID
@@ -137,6 +148,11 @@ class Obligation(NamedTuple):
     delay_reason: str = ""
     met_on: date | None = None
     working_days_early: int | None = None
+    missed_on: date | None = None
+    counted_from: date | None = None
+    counted_days: int = 0
+    kind: ObligationKind = ObligationKind.MILESTONE
+    org_id: UUID | None = None
     extension: Extension | None = None
 
     @property
@@ -166,13 +182,14 @@ def id_of(milestone_id: UUID) -> UUID:
 
 def subject_of(obligation: Obligation, project: Project) -> Subject:
     return Subject(
+        kind=obligation.kind,
         project_id=project.id,
         project_name=project.name,
-        chain_id=project.chain_id,
+        chain_id=project.chain_id or NO_CHAIN,
         milestone_id=obligation.milestone_id,
         milestone_name=obligation.name,
         due_on=obligation.due_on,
-        responsible_org_id=project.org_id,
+        responsible_org_id=obligation.org_id or cast(UUID, project.org_id),
         responsible_post_id=obligation.post_id,
     )
 
@@ -240,16 +257,21 @@ def begin(event: ObligationOpened) -> Obligation:
         due_on=about.due_on,
         planned_on=about.due_on,
         post_id=about.responsible_post_id,
+        kind=about.kind,
+        org_id=None if about.kind in OF_PROJECTS else about.responsible_org_id,
     )
 
 
 def move(obligation: Obligation, due_on: date, rules: Rules, *, on: date) -> Events:
-    """Take over a new due day. One asked for after the old one counts as overdue and moves nothing (the ladder)."""
+    """Take over a new due day. One asked for after the old one counts as overdue and moves nothing (the ladder).
+
+    `on`: the day it was asked for. What is heard after the case has opened moves the day all the same.
+    """
     if not obligation.allows(Verb.MOVE):
         return []
-    overdue = obligation.state is State.OPEN and on > obligation.due_on
-    late = obligation.standing is State.MISSED or overdue
-    baseline = not late and obligation.supervised_from is None and due_on < rules.began_on
+    is_missed = obligation.standing is State.MISSED
+    late = on > obligation.due_on and (is_missed or obligation.state is State.OPEN)
+    baseline = not (late or is_missed) and obligation.supervised_from is None and due_on < rules.began_on
     moved = ObligationMoved(
         obligation_id=obligation.id,
         due_on=due_on,
@@ -270,14 +292,10 @@ def delay(obligation: Obligation, expected_on: date, reason: str) -> Events:
     return [ObligationDelayed(obligation_id=obligation.id, expected_on=expected_on, reason=reason)]
 
 
-def reassign(obligation: Obligation, post_id: UUID, project: Project) -> Events:
+def reassign(obligation: Obligation, post_id: UUID, org_id: UUID) -> Events:
     if not obligation.allows(Verb.REASSIGN):
         return []
-    return [
-        ObligationReassigned(
-            obligation_id=obligation.id, responsible_post_id=post_id, responsible_org_id=project.org_id
-        )
-    ]
+    return [ObligationReassigned(obligation_id=obligation.id, responsible_post_id=post_id, responsible_org_id=org_id)]
 
 
 def remind(obligation: Obligation, project: Project, directory: Directory, rules: Rules, *, on: date) -> Events:
@@ -297,7 +315,21 @@ def remind(obligation: Obligation, project: Project, directory: Directory, rules
 def miss(obligation: Obligation) -> Events:
     if not obligation.allows(Verb.MISS):
         return []
-    return [ObligationMissed(obligation_id=obligation.id, case_id=obligation.case_id)]
+    case = obligation.milestone_id if obligation.kind is ObligationKind.REPLY else obligation.case_id
+    return [ObligationMissed(obligation_id=obligation.id, case_id=case)]
+
+
+def was_recorded_before(obligation: Obligation, on: date) -> bool:
+    """Whether what was recorded on the day `on` is from before it was missed: by then it was not late."""
+    return obligation.missed_on is not None and on < obligation.missed_on and obligation.allows(Verb.CLEAR)
+
+
+def clear(obligation: Obligation, rules: Rules, *, reason: str) -> Events:
+    """It was not late: what says so was recorded before it was missed, and heard after that."""
+    if not obligation.allows(Verb.CLEAR):
+        return []
+    baseline = obligation.supervised_from is None and obligation.due_on < rules.began_on
+    return [ObligationReopened(obligation_id=obligation.id, reason=reason, baseline=baseline)]
 
 
 def confirm(obligation: Obligation, *, by: str) -> Events:
@@ -332,8 +364,8 @@ def resume(obligation: Obligation, rules: Rules, *, on: date) -> Events:
     events: Events = [ObligationResumed(obligation_id=obligation.id)]
     stood = rules.calendar.between(obligation.suspended_on or on, on)
     if obligation.inner is State.OPEN and stood > 0:
-        due = rules.calendar.add(obligation.due_on, stood)
-        events.append(ObligationMoved(obligation_id=obligation.id, due_on=due.day, provisional=due.provisional))
+        counted_from, days = obligation.counted_from or obligation.due_on, obligation.counted_days + stood
+        events.append(_counted(obligation, counted_from, days, rules))
         events += _withdraw(obligation, "复工后期限已顺延，如仍需延期请重新申请")
     return events
 
@@ -354,11 +386,32 @@ def reopen(obligation: Obligation, rules: Rules, *, had_case: bool, reason: str)
 
 
 def recount(obligation: Obligation, rules: Rules) -> Events:
-    """A year's calendar came: say so where the obligation was marked provisional and no longer is (or the reverse)."""
-    provisional = is_provisional(obligation.due_on, rules)
-    if obligation.state is not State.OPEN or provisional == obligation.provisional:
+    """A year's calendar came: a due day that a hold moved is counted again; of others it is said where they were marked
+    provisional and no longer are (or the reverse)."""
+    if obligation.state is not State.OPEN:
         return []
-    return [ObligationMoved(obligation_id=obligation.id, due_on=obligation.due_on, provisional=provisional)]
+    moved = ObligationMoved(
+        obligation_id=obligation.id,
+        due_on=obligation.due_on,
+        provisional=is_provisional(obligation.due_on, rules),
+    )
+    if obligation.counted_from is not None:
+        moved = _counted(obligation, obligation.counted_from, obligation.counted_days, rules)
+    if moved.due_on != obligation.due_on:
+        return [moved, *_withdraw(obligation, "工作日历已更新，期限已重新计算，如仍需延期请重新申请")]
+    return [moved] if moved.provisional != obligation.provisional else []
+
+
+def _counted(obligation: Obligation, counted_from: date, days: int, rules: Rules) -> ObligationMoved:
+    """Due so many working days after that day."""
+    due = rules.calendar.add(counted_from, days)
+    return ObligationMoved(
+        obligation_id=obligation.id,
+        due_on=due.day,
+        provisional=due.provisional,
+        counted_from=counted_from,
+        counted_days=days,
+    )
 
 
 def evolve(obligation: Obligation, event: ObligationEvent, *, on: date) -> Obligation:
@@ -378,7 +431,9 @@ def _withdraw(obligation: Obligation, reason: str) -> Events:
 def _opened(obligation: Obligation, event: ObligationOpened, on: date) -> Obligation:
     state = State.BASELINE if event.baseline else State.OPEN
     late = _told_late(obligation.due_on, on)
-    return obligation._replace(state=state, provisional=event.provisional, told_late_on=late)
+    # Nobody is reminded of a reply: the letter itself named the day, some days ago.
+    reminded = obligation.kind is ObligationKind.REPLY
+    return obligation._replace(state=state, provisional=event.provisional, told_late_on=late, reminded=reminded)
 
 
 def _told_late(due_on: date, on: date) -> date | None:
@@ -396,7 +451,11 @@ def _moved(obligation: Obligation, event: ObligationMoved, on: date) -> Obligati
         provisional=event.provisional,
         reminded=False,
         told_late_on=_told_late(event.due_on, on),
+        counted_from=event.counted_from,
+        counted_days=event.counted_days,
     )
+    if obligation.standing is State.MISSED:
+        return moved
     target = State.BASELINE if event.baseline else State.OPEN
     if obligation.state is State.SUSPENDED:
         return moved._replace(inner=target, suspended_on=on)
@@ -438,12 +497,15 @@ def _cancelled(obligation: Obligation, event: ObligationCancelled, _: date) -> O
 def _reopened(obligation: Obligation, event: ObligationReopened, on: date) -> Obligation:
     # Nobody could supervise it while it counted as done: what opens now counts its rungs from here.
     state = State.MISSED if event.missed else State.BASELINE if event.baseline else State.OPEN
+    if obligation.state is State.MISSED:
+        return obligation._replace(state=state, missed_on=None)
     late = _told_late(obligation.due_on, on)
     return obligation._replace(state=state, told_late_on=late, met_on=None, working_days_early=None)
 
 
 def _reassigned(obligation: Obligation, event: ObligationReassigned, _: date) -> Obligation:
-    return obligation._replace(post_id=event.responsible_post_id)
+    org_id = obligation.org_id and event.responsible_org_id
+    return obligation._replace(post_id=event.responsible_post_id, org_id=org_id)
 
 
 def _extension(obligation: Obligation, event: ExtensionEvent, on: date) -> Obligation:
@@ -452,7 +514,12 @@ def _extension(obligation: Obligation, event: ExtensionEvent, on: date) -> Oblig
 
 def _extended(obligation: Obligation, event: ExtensionGranted, on: date) -> Obligation:
     moved = obligation._replace(
-        due_on=event.due_on, provisional=event.provisional, reminded=False, told_late_on=_told_late(event.due_on, on)
+        due_on=event.due_on,
+        provisional=event.provisional,
+        reminded=False,
+        told_late_on=_told_late(event.due_on, on),
+        counted_from=None,
+        counted_days=0,
     )
     return _extension(moved, event, on)
 
@@ -463,7 +530,7 @@ _EVOLVE: Mapping[type[ObligationEvent], Callable[[Obligation, Any, date], Obliga
     ObligationDelayed: _delayed,
     ObligationReassigned: _reassigned,
     ObligationReminded: lambda obligation, _, __: obligation._replace(reminded=True),
-    ObligationMissed: lambda obligation, _, __: obligation._replace(state=State.MISSED),
+    ObligationMissed: lambda obligation, _, on: obligation._replace(state=State.MISSED, missed_on=on),
     ObligationConfirmed: _confirmed,
     ObligationMet: _met,
     ObligationSuspended: _suspended,

@@ -252,7 +252,7 @@ _WORDS: Mapping[type[Event], Callable[[Any, date, Directory], str]] = {
     CaseFeedbackGiven: _feedback_words,
     CaseRescheduled: lambda event, *_: ("督办暂停：" if event.suspended else "督办时间调整：") + event.reason,
     CaseFeedbackSentBack: lambda event, *_: f"反馈被退办（{person(event.by)}）：{shortened(event.reason)}",
-    CaseExtended: lambda event, *_: f"延期获批准，期限改为{day(event.due_on)}",
+    CaseExtended: lambda event, *_: f"{event.reason or '延期获批准'}，期限改为{day(event.due_on)}",
     CaseTalkHeld: lambda event, *_: f"{day(event.talk.on)}约谈已举行，要求{day(event.talk.asked_by)}前完成整改",
     CaseDocumentSigned: _signed_words,
     CaseStruckOff: lambda event, *_: f"销号（{person(event.by)}）",

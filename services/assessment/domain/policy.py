@@ -143,6 +143,7 @@ class Policy:
     ratio_light: RatioRule
     ticket_yellow_up_to_days: int
     report_day: int
+    reports_are_supervised: bool
     land_within_months: int
     termination_after_months: int
     commend_early_days: int
@@ -158,17 +159,22 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a rule set is for: projects of chains of a category, of a kind, or both. None: of any."""
+    """What a rule set is for: projects of chains of a category, of a kind; obligations of a kind. None: of any.
+
+    One that names the obligation's kind is more precise than all that do not.
+    """
 
     category: str | None = None
     kind: str | None = None
+    obligation: str | None = None
 
     @property
     def precision(self) -> int:
-        return (self.category is not None) + (self.kind is not None)
+        return 4 * (self.obligation is not None) + (self.category is not None) + (self.kind is not None)
 
-    def covers(self, category: str | None, kind: str | None) -> bool:
-        return self.category in (None, category) and self.kind in (None, kind)
+    def covers(self, category: str | None, kind: str | None, obligation: str | None) -> bool:
+        asked = (self.category, category), (self.kind, kind), (self.obligation, obligation)
+        return all(mine in (None, given) for mine, given in asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +190,9 @@ class PolicyDocument:
     def version(self) -> str:
         return self.base.version
 
-    def for_(self, *, category: str | None, kind: str | None) -> Policy:
-        covering = [(scope.precision, policy) for scope, policy in self.rule_sets if scope.covers(category, kind)]
+    def for_(self, *, category: str | None, kind: str | None, obligation: str | None = None) -> Policy:
+        asked = category, kind, obligation
+        covering = [(scope.precision, policy) for scope, policy in self.rule_sets if scope.covers(*asked)]
         return max(covering, key=lambda one: one[0])[1] if covering else self.base
 
     def named(self, rule_set: str) -> Policy:

@@ -79,7 +79,7 @@ class Folded:
         if heard.event.topic == PROGRAMME:
             self.directory.learn(heard.event, at=heard.happened_at)
             return
-        project_id: UUID = heard.event.project_id  # type: ignore[attr-defined]
+        project_id = projections.id_in(heard.event)
         if (project := projections.fold(self.projects.get(project_id), heard.event)) is not None:
             self.projects[project_id] = project
 

@@ -26,11 +26,12 @@ def recount(kind: str, waiting: Mapping[UUID, datetime], work: Work) -> None:
 
 def _due(subject: UUID, work: Work) -> None:
     if obligation := work.obligations.get(subject):
-        work.on_obligation(obligation, obligations.recount(obligation, work.rules_for(obligation.project_id)))
+        work.on_obligation(obligation, obligations.recount(obligation, work.rules_for(obligation)))
 
 
 def _climb(subject: UUID, work: Work) -> None:
-    if case := work.cases.get(subject):
+    case = work.cases.get(subject)
+    if case is not None and case.state is not cases.State.CLOSED:
         work.on_case(case, cases.recount(case, work.rules_of(case), work.now))
 
 

@@ -27,14 +27,17 @@ class Rules:
     def of(cls, document: PolicyDocument, calendar: WorkingCalendar, began_on: date) -> "Rules":
         return cls(document.base, calendar, began_on, document)
 
-    def for_(self, category: str | None, kind: str | None) -> "Rules":
-        """Those for projects of this kind in chains of this category (None: not known)."""
+    def for_(self, category: str | None, kind: str | None, obligation: str | None) -> "Rules":
+        """Those for this kind of obligation (None: for none), of projects of this kind in chains of this category.
+
+        `category` None: not known, or of no chain.
+        """
         if self.document is None or not self.document.rule_sets:
             return self
-        found = self._scoped.get((category, kind))
+        found = self._scoped.get((category, kind, obligation))
         if found is None:
-            found = self.named(self.document.for_(category=category, kind=kind).rule_set)
-            self._scoped[category, kind] = found
+            found = self.named(self.document.for_(category=category, kind=kind, obligation=obligation).rule_set)
+            self._scoped[category, kind, obligation] = found
         return found
 
     @property

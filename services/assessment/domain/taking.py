@@ -5,24 +5,26 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from services.assessment.domain import amending, commendation, owing, reporting, tasks
 from services.assessment.domain import case as cases
-from services.assessment.domain import commendation
 from services.assessment.domain import light as lights
 from services.assessment.domain import obligation as obligations
 from services.assessment.domain import project as projections
 from services.assessment.domain.light import light_id
+from services.assessment.domain.names import day
 from services.assessment.domain.obligation import Obligation
 from services.assessment.domain.project import Project
 from services.assessment.domain.work import Work
-from shared.contracts.project_records import MilestoneReopened, ProjectCorrected
+from shared.contracts.event import Event
+from shared.contracts.project_records import MilestoneReopened, ProjectCorrected, ProjectProfiled, ProjectReported
 from shared.contracts.projects import (
+    PROJECTS,
     MilestoneCancelled,
     MilestoneMet,
     MilestonePlanned,
     MilestoneReassigned,
     MilestoneReplanned,
     ProjectDelayed,
-    ProjectEvent,
     ProjectHeld,
     ProjectResumed,
     ProjectRevised,
@@ -33,6 +35,7 @@ from shared.contracts.projects import (
 from shared.kit.errors import NotFound
 
 _CORRECTED = "原记录已更正"
+_NO_REPORTS = "项目不在建或已停缓建，不再报送月报"
 
 
 class UnknownProject(NotFound):
@@ -42,29 +45,38 @@ class UnknownProject(NotFound):
         super().__init__("没有该项目的登记事实", project_id=str(project_id))
 
 
-def take(event: ProjectEvent, work: Work, on: date) -> None:
+def take(event: Event, work: Work, on: date) -> None:
     """Take one fact of the day `on`.
 
     Raises:
         UnknownProject: a milestone or stage of a project that was never recorded.
     """
-    before = work.projects.get(event.project_id)
+    about = projections.id_in(event)
+    before = work.projects.get(about)
     project = projections.fold(before, event)
     if project is None:
-        raise UnknownProject(event.project_id)
+        if event.topic == PROJECTS:
+            raise UnknownProject(about)
+        return  # planned before anybody listened to registers and requests
     if project is not before:
         work.put_project(project)
+    owed_reports, owes_reports = before is not None and reporting.owes(before), reporting.owes(project)
+    if owed_reports and not owes_reports:
+        reporting.stop(project, work, on, reason=_NO_REPORTS)
     if type(event) is ProjectCorrected and before is not None:
         _corrected(event, before, project, work, on)
     elif (follow := _TAKE.get(type(event))) is not None:
         follow(event, project, work, on)
+    if owes_reports and not owed_reports:
+        reporting.begin(project, work, on)
 
 
 def _revised(event: ProjectRevised, project: Project, work: Work, on: date) -> None:
     """Open work follows the project to another unit, and is due by the rules of another chain; a new name shows with
     the next message by itself."""
     for one in _of(project, work):
-        events = obligations.reassign(one, one.post_id, project) if event.responsible_org_id else []
+        org_id = event.responsible_org_id
+        events = obligations.reassign(one, one.post_id, org_id) if org_id else []
         if events or (event.chain_id and one.state not in obligations.FINAL):
             work.on_obligation(one, events, on=on)
 
@@ -85,8 +97,8 @@ def _reopened(event: MilestoneReopened, project: Project, work: Work, on: date) 
     obligation = work.obligations.get(obligations.id_of(event.milestone_id))
     if obligation is None or not obligation.allows(obligations.Verb.REOPEN):
         return
-    case = work.cases.get(obligation.case_id)
-    again = obligations.reopen(obligation, work.rules_for(project.id), had_case=case is not None, reason=_CORRECTED)
+    case = work.cases.get(obligation.case_id) if obligation.missed_on else None
+    again = obligations.reopen(obligation, work.rules_for(obligation), had_case=case is not None, reason=_CORRECTED)
     obligation = work.on_obligation(obligation, again, on=on)
     if case is not None:
         rules = work.rules_of(case)
@@ -112,7 +124,7 @@ def _review_start(project: Project, work: Work, on: date) -> None:
     light = work.lights.get(light_id(project.id))
     if light is not None and project.is_started and light.allows(lights.Verb.END):
         ended = lights.end(light)
-        work.on_light(ended, lights.review(ended, project, work.rules_for(project.id), on=on))
+        work.on_light(ended, lights.review(ended, project, work.rules_of_project(project), on=on))
 
 
 def _held(event: ProjectHeld, project: Project, work: Work, on: date) -> None:
@@ -128,6 +140,7 @@ def _hold(reason: str, project: Project, work: Work, on: date) -> None:
 
 
 def _suspend(obligation: Obligation, reason: str, work: Work, on: date) -> None:
+    obligation = amending.put_right(obligation, "项目已停缓建", work, on)
     if events := obligations.suspend(obligation, reason=reason):
         work.on_obligation(obligation, events, on=on)
     case = work.cases.get(obligation.case_id)
@@ -137,7 +150,7 @@ def _suspend(obligation: Obligation, reason: str, work: Work, on: date) -> None:
 
 def _resumed(_: ProjectResumed | ProjectCorrected, project: Project, work: Work, on: date) -> None:
     for one in _of(project, work):
-        if events := obligations.resume(one, work.rules_for(project.id), on=on):
+        if events := obligations.resume(one, work.rules_for(one), on=on):
             work.on_obligation(one, events, on=on)
         case = work.cases.get(one.case_id)
         if case is not None and case.allows(cases.Verb.RESUME):
@@ -153,7 +166,7 @@ def _terminated(event: ProjectTerminated, project: Project, work: Work, on: date
 
 def _end(reason: str, project: Project, work: Work, on: date) -> None:
     for one in _of(project, work):
-        _cancel(one, reason, project, work, on)
+        owing.cancel(one, reason, work, on)
     light = work.lights.get(light_id(project.id))
     if light is not None and light.allows(lights.Verb.END):
         work.on_light(lights.end(light), ())
@@ -163,7 +176,7 @@ def _planned(event: MilestonePlanned, project: Project, work: Work, on: date) ->
     if project.ended or obligations.id_of(event.milestone_id) in work.obligations:
         return
     new = obligations.opened(event, project)
-    opened = work.on_obligation(new, obligations.plan(new, project, work.rules_for(project.id)), on=on)
+    opened = owing.begin(new, work, on)
     if project.held:
         _suspend(opened, "项目停缓建", work, on)
     if event.stage is Stage.STARTED:
@@ -172,13 +185,7 @@ def _planned(event: MilestonePlanned, project: Project, work: Work, on: date) ->
 
 def _replanned(event: MilestoneReplanned, project: Project, work: Work, on: date) -> None:
     obligation = work.obligations.get(obligations.id_of(event.milestone_id))
-    if obligation is None:
-        return
-    events = obligations.move(obligation, event.due_on, work.rules_for(project.id), on=on)
-    if not events:
-        return
-    moved = work.on_obligation(obligation, events, on=on)
-    if moved.due_on != event.due_on:
+    if obligation is None or not owing.move(obligation, event.due_on, work, on):
         return
     light = work.lights.get(light_id(project.id))
     if light is not None and light.milestone_id == event.milestone_id:
@@ -187,35 +194,40 @@ def _replanned(event: MilestoneReplanned, project: Project, work: Work, on: date
 
 def _watch_start(project: Project, milestone_id: UUID, planned_on: date, work: Work, on: date) -> None:
     light = lights.plan(work.lights.get(light_id(project.id)), project, milestone_id, planned_on, on=on)
-    work.on_light(light, lights.review(light, project, work.rules_for(project.id), on=on))
+    work.on_light(light, lights.review(light, project, work.rules_of_project(project), on=on))
 
 
 def _reassigned(event: MilestoneReassigned, project: Project, work: Work, on: date) -> None:
     obligation = work.obligations.get(obligations.id_of(event.milestone_id))
-    if obligation is not None and (events := obligations.reassign(obligation, event.responsible_post_id, project)):
-        work.on_obligation(obligation, events, on=on)
+    if obligation is not None and project.org_id is not None:
+        owing.reassign(obligation, event.responsible_post_id, project.org_id, work, on)
+
+
+def _profiled(event: ProjectProfiled, project: Project, work: Work, on: date) -> None:
+    reporting.reassign(project, work, on)
+
+
+def _reported(event: ProjectReported, project: Project, work: Work, on: date) -> None:
+    reporting.hand_in(event, project, work, on)
 
 
 def _met(event: MilestoneMet, project: Project, work: Work, on: date) -> None:
-    obligation = work.obligations.get(obligations.id_of(event.milestone_id))
-    if obligation is None or not obligation.allows(obligations.Verb.MEET):
-        return
-    rules = work.rules_for(project.id)
-    proposed = commendation.propose(obligation, project, work.directory, rules, met_on=event.met_on, on=work.on)
-    met = work.on_obligation(obligation, obligations.meet(obligation, event.met_on, rules), on=on)
-    _close(met, "节点已完成", project, work, on)
-    if proposed:
-        work.on_commendation(proposed)
+    if obligation := work.obligations.get(obligations.id_of(event.milestone_id)):
+        owing.meet(obligation, event.met_on, _how_met(obligation, event.met_on), work, on)
+
+
+def _how_met(obligation: Obligation, met_on: date) -> str:
+    return "节点已完成" if met_on > obligation.due_on else f"节点已于{day(met_on)}按期完成"
 
 
 def _cancelled(event: MilestoneCancelled, project: Project, work: Work, on: date) -> None:
     obligation = work.obligations.get(obligations.id_of(event.milestone_id))
     if obligation is not None:
-        _cancel(obligation, f"节点取消：{event.reason}", project, work, on)
+        owing.cancel(obligation, f"节点取消：{event.reason}", work, on)
     light = work.lights.get(light_id(project.id))
     if light is not None and light.milestone_id == event.milestone_id and light.allows(lights.Verb.END):
         ended = lights.end(light)
-        work.on_light(ended, lights.review(ended, project, work.rules_for(project.id), on=on))
+        work.on_light(ended, lights.review(ended, project, work.rules_of_project(project), on=on))
 
 
 def _delayed(event: ProjectDelayed, project: Project, work: Work, on: date) -> None:
@@ -224,26 +236,11 @@ def _delayed(event: ProjectDelayed, project: Project, work: Work, on: date) -> N
         work.on_obligation(obligation, events, on=on)
 
 
-def _cancel(obligation: Obligation, reason: str, project: Project, work: Work, on: date) -> None:
-    if events := obligations.cancel(obligation, reason=reason):
-        cancelled = work.on_obligation(obligation, events, on=on)
-        _close(cancelled, reason, project, work, on)
-
-
-def _close(obligation: Obligation, reason: str, project: Project, work: Work, on: date) -> None:
-    case = work.cases.get(obligation.case_id)
-    if case is None or not case.allows(cases.Verb.CLOSE):
-        return
-    given: Any = {"reason": reason, "on": on, "today": work.on}
-    events = cases.close(case, obligation, project, work.directory, work.rules_of(case), **given)
-    work.on_case(case, events, on=on)
-
-
 def _of(project: Project, work: Work) -> list[Obligation]:
     return [work.obligations[one] for one in sorted(work.of_project.get(project.id, ()))]
 
 
-_TAKE: Mapping[type[ProjectEvent], Callable[[Any, Project, Work, date], None]] = {
+_TAKE: Mapping[type[Event], Callable[[Any, Project, Work, date], None]] = {
     **dict.fromkeys(StageReached.__subclasses__(), _stage_reached),
     ProjectRevised: _revised,
     ProjectHeld: _held,
@@ -256,4 +253,7 @@ _TAKE: Mapping[type[ProjectEvent], Callable[[Any, Project, Work, date], None]] =
     MilestoneMet: _met,
     MilestoneCancelled: _cancelled,
     MilestoneReopened: _reopened,
+    ProjectProfiled: _profiled,
+    ProjectReported: _reported,
+    **tasks.TAKE,
 }

@@ -88,10 +88,19 @@ class Work:
         """The policy the case began with, whatever is in force now and whatever became of its project."""
         return self.by_version[case.policy_version].named(case.rule_set)
 
-    def rules_for(self, project_id: UUID) -> Rules:
-        """Of those in force the ones for this project: by its chain's category, if that is known, and its kind."""
-        project = self.projects[project_id]
-        return self.rules.for_(self.directory.category_of(project.chain_id), project.kind)
+    def rules_for(self, obligation: Obligation) -> Rules:
+        """Of those in force the ones for this: by its chain's category, if known, its project's kind, its own."""
+        project = self.projects[obligation.project_id]
+        return self.rules.for_(self.directory.category_of(project.chain_id), project.kind, obligation.kind)
+
+    def rules_of_project(self, project: Project) -> Rules:
+        """The same for the project as a whole."""
+        return self.rules.for_(self.directory.category_of(project.chain_id), project.kind, None)
+
+    def project_of(self, obligation: Obligation) -> Project:
+        """What it is due of, as it concerns this one: another unit may answer for it."""
+        project = self.projects[obligation.project_id]
+        return project._replace(org_id=obligation.org_id) if obligation.org_id else project
 
     def place(self, obligation: Obligation) -> None:
         """Put an obligation as it stands on the table; nothing has changed."""
@@ -120,7 +129,7 @@ class Work:
             obligation = obligations.evolve(obligation, event, on=day)
             self.facts.append(Decided(obligation.id, event, self.now))
         self.put_obligation(obligation)
-        self._watch(obligation, DUE, obligations.wake_at(obligation, self.rules_for(obligation.project_id), self.now))
+        self._watch(obligation, DUE, obligations.wake_at(obligation, self.rules_for(obligation), self.now))
         return obligation
 
     def on_new_case(self, events: Iterable[CaseEvent]) -> Case:
@@ -147,7 +156,7 @@ class Work:
         before, watch = self.lights.get(light.id), lights.watch_of(light)
         if before is None or lights.watch_of(before) != watch:
             first, *rest = told or [LightWatched(project_id=light.project_id)]
-            told = [first.model_copy(update={"watch": watch}), *rest]
+            told = [first.model_copy(update={"watch": watch, "held_ends": light.held_ends}), *rest]
         for event in told:
             light = lights.evolve(light, event)
             self.facts.append(Decided(light.id, event, self.now))
@@ -179,13 +188,14 @@ class Work:
         self.alarms[subject.id, kind] = Alarm(subject.id, kind, alarm_at, subject.project_id, self._turn(subject))
 
     def _turn(self, subject: Subject) -> str:
-        """By the project's code, then by the milestone: so numbers are given out as people sort their lists."""
+        """By the project's code (or the name of what has none), then by what is due: as people sort their lists."""
         name = ""
         if isinstance(subject, Case):
             name = self.obligations[subject.obligation_id].name
         elif isinstance(subject, Obligation):
             name = subject.name
-        return f"{self.projects[subject.project_id].code}\t{name}"
+        project = self.projects[subject.project_id]
+        return f"{project.code or project.name}\t{name}"
 
     def _unwatch(self, subject: UUID, kind: str) -> None:
         self.alarms[subject, kind] = None

@@ -20,7 +20,6 @@ from services.assessment.domain.rules import Rules
 from services.assessment.domain.work import KINDS, Alarm, Decided, Work
 from shared.contracts.event import Event
 from shared.contracts.programme import PROGRAMME
-from shared.contracts.projects import PROJECTS, ProjectEvent
 from shared.contracts.supervision import Addressed, SupervisionEvent
 from shared.kit.errors import DomainError
 from shared.kit.working_days import YearTable
@@ -196,8 +195,8 @@ class World:
         if heard.event.topic == PROGRAMME:
             self.work.directory.learn(heard.event, at=heard.happened_at)
             self._address_again()
-        elif heard.event.topic == PROJECTS:
-            taking.take(cast(ProjectEvent, heard.event), self.work, china_date(heard.happened_at))
+        else:
+            taking.take(heard.event, self.work, china_date(heard.happened_at))
 
     def _act(self, acted: Acted) -> None:
         try:

@@ -206,7 +206,8 @@ async def _written(case: Case, desk: Desk, who: Who, conn: AsyncConnection) -> i
 def _require_leader(case: Case, desk: Desk, who: Who, *, for_all: bool) -> None:
     if for_all:
         return
-    asked = desk.projects[case.project_id].asked(desk.obligations[case.obligation_id].post_id)
+    obligation = desk.obligations[case.obligation_id]
+    asked = desk.project_of(obligation).asked(obligation.post_id)
     leaders = [one.post_id for one in desk.directory.find(asked, to=_LEADERS, on=desk.on).addressees]
     if who.person_id is None or who.person_id not in holders(leaders, desk):
         raise NotYourChain(case.id)

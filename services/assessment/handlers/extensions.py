@@ -110,7 +110,7 @@ async def refuse(
     events = extending.refuse(
         obligation,
         number,
-        desk.projects[obligation.project_id],
+        desk.project_of(obligation),
         desk.directory,
         who=who,
         reason=reason,

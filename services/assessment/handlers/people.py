@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.assessment.domain import case as cases
 from services.assessment.domain import obligation as obligations
+from services.assessment.domain import replying
 from services.assessment.domain.case import Case
 from services.assessment.domain.directory import Directory
 from services.assessment.domain.extension import Who
@@ -17,7 +18,7 @@ from services.assessment.domain.project import Project
 from services.assessment.domain.rules import Rules
 from services.assessment.handlers.desk import Desk
 from services.assessment.handlers.known import Knowledge
-from services.assessment.store import queries
+from services.assessment.store import queries, states
 from services.assessment.store import rules as kept
 from shared.kit.database import transaction
 from shared.kit.errors import Conflict, Invalid, NotAllowed, NotFound, VersionConflict
@@ -117,7 +118,7 @@ async def give_feedback(
         post_id=post_id,
         person_id=acting.person,
     )
-    desk.on_case(case, events)
+    replying.answer(desk.on_case(case, events), desk)
     await desk.write(conn=conn, actor=acting.name)
     return desk.version(case.id)
 
@@ -139,7 +140,8 @@ async def send_back(
         NoSuchCase, VersionConflict, and what `case.send_back` raises.
     """
     desk, case = await _case_at_hand(case_id, conn=conn, now=now, knowledge=knowledge, expected=expected_version)
-    obligation, project = desk.obligations[case.obligation_id], desk.projects[case.project_id]
+    obligation = desk.obligations[case.obligation_id]
+    project = desk.project_of(obligation)
     events = cases.send_back(
         case,
         feedback,
@@ -281,12 +283,14 @@ async def _case_at_hand(
     case_id: UUID, *, conn: AsyncConnection, now: datetime, knowledge: Knowledge, expected: int | None = None
 ) -> tuple[Desk, Case]:
     desk = Desk.of(await knowledge.now(conn, now), now)
-    await lock_heads([case_id], conn=conn)
+    replies = await states.replies_owed_in(case_id, conn=conn)
+    await lock_heads([case_id, *replies], conn=conn)
     await desk.load_cases([case_id], conn=conn)
     case = desk.cases.get(case_id)
     if case is None:
         raise NoSuchCase(case_id)
     require_version(case_id, expected, desk)
+    await desk.load_obligations(replies, conn=conn)
     await desk.load_around(conn=conn)
     return desk, case
 
@@ -308,7 +312,8 @@ def _require_concerned(case: Case, acting: Acting, desk: Desk, *, also: Iterable
     """
     if acting.on_behalf:
         return None
-    obligation, project = desk.obligations[case.obligation_id], desk.projects[case.project_id]
+    obligation = desk.obligations[case.obligation_id]
+    project = desk.project_of(obligation)
     posts = responsible_posts(case, obligation, project, desk.directory, desk.rules_of(case), on=desk.on)
     posts |= set(also)
     own = [post for post in posts if acting.person is not None and acting.person in holders([post], desk)]

@@ -207,7 +207,7 @@ async def _ground(known: Known, table: Table, *, conn: AsyncConnection) -> Groun
 def _start_rule(known: Known, project: ProjectLedger) -> StartRule:
     """As the policy has it for a project of this kind in its chain as of late."""
     category = known.directory.category_of(project.chains[-1][1])
-    return known.current.for_(category, project.kind).policy.start_light
+    return known.current.for_(category, project.kind, None).policy.start_light
 
 
 def _standings(table: Table, quarter: Quarter, known: Known, ground: Ground, *, today: date) -> tuple[Opened, ...]:

@@ -15,6 +15,7 @@ from services.assessment.handlers import addressing
 from services.assessment.handlers.desk import Desk
 from services.assessment.handlers.known import Knowledge
 from services.assessment.store import rules as kept
+from shared.contracts.supervision import ObligationKind
 from shared.kit.timers import Timer
 
 
@@ -39,9 +40,12 @@ async def _load(due: Sequence[Timer], desk: Desk, conn: AsyncConnection) -> None
         subjects[timer.kind].add(timer.subject)
     await desk.load_lights(subjects[LIGHT], conn=conn)
     watched = [obligations.id_of(light.milestone_id) for light in desk.lights.values()]
-    case_ids = subjects[CLIMB] | subjects[RAISE] | {obligations.case_id(one) for one in watched}
+    of_due = {obligations.case_id(one) for one in subjects[DUE]}
+    case_ids = subjects[CLIMB] | subjects[RAISE] | {obligations.case_id(one) for one in watched} | of_due
     await desk.load_cases(case_ids, conn=conn)
     await desk.load_obligations(subjects[DUE], conn=conn)
+    replies = {one.milestone_id for one in desk.obligations.values() if one.kind is ObligationKind.REPLY}
+    await desk.load_cases(replies - desk.cases.keys(), conn=conn)
     raised = {light_id(desk.cases[one].project_id) for one in subjects[RAISE] if one in desk.cases}
     await desk.load_lights(raised - desk.lights.keys(), conn=conn)
     await desk.load_around(conn=conn)

@@ -20,7 +20,7 @@ from services.assessment.policies import yaml_text
 from services.assessment.policies.reasons import path_of, place_of, reason_of
 from shared.contracts.programme import ChainCategory, Tier
 from shared.contracts.projects import ProjectKind
-from shared.contracts.supervision import Document
+from shared.contracts.supervision import Document, ObligationKind
 
 DEFAULT = Path(__file__).with_name("default.yaml")
 _WHOLE = "policy"
@@ -260,9 +260,10 @@ class _Lights(_Part):
 
 
 class _Report(_Part):
-    """在建项目月报：每月几日前。"""
+    """在建项目月报：每月几日前报送；不督办的，不形成事项，也不提醒、不立件。"""
 
     day: Annotated[int, Field(strict=True, ge=1, le=28)]
+    supervised: Annotated[bool, Field(strict=True)] = True
 
 
 class _Landing(_Part):
@@ -298,20 +299,22 @@ class _Whole(_Part):
     termination: _Termination
     commendation: _Commendation
 
-    def contradictions(self) -> _Flaws:
+    def clashes(self, *, with_lights: bool = True) -> _Flaws:
         """What contradicts what, each entry being sound by itself."""
         yield from _of_rungs(self.rungs)
-        yield from _of_lights(self.lights, top=len(self.rungs))
+        if with_lights:
+            yield from _of_lights(self.lights, top=len(self.rungs))
 
 
 class _Scope(_Part):
-    """适用范围：产业链类别、项目性质，至少写一项；两项都写的优先于只写一项的。"""
+    """适用范围：产业链类别、项目性质、事项类别，至少写一项；写明事项类别的优先，其次写得多的优先。"""
 
     category: ChainCategory | None = None
     kind: ProjectKind | None = None
+    obligation: ObligationKind | None = None
 
     def scope(self) -> Scope:
-        return Scope(self.category, self.kind)
+        return Scope(self.category, self.kind, self.obligation)
 
 
 class _OtherLights(_Part):
@@ -357,13 +360,17 @@ class _RuleSet(_Part):
         for path in sorted(empty):
             yield path, "不能为空；与基本规则相同的，整项删去"
         if self.scope.scope().precision == 0:
-            yield ("for",), "category（产业链类别）和 kind（项目性质）至少写一项"
+            yield ("for",), "category（产业链类别）、kind（项目性质）、obligation（事项类别）至少写一项"
         if not self.says:
             yield (), "没有写与基本规则不同的内容"
         if empty:
             return
-        known = set(_Whole.contradictions(base))
-        for path, reason in _Whole.contradictions(self.over(base)):
+        of_projects = self.scope.obligation is None
+        if not of_projects and lights - {"ticket"}:
+            yield ("lights",), "写明 obligation（事项类别）的规则组只能改 ticket：其他的灯是项目的灯，不分事项类别"
+            return
+        known = set(base.clashes())
+        for path, reason in self.over(base).clashes(with_lights=of_projects):
             if (path, reason) not in known:
                 yield (path if path[0] in self.says else ("rungs",)), reason
 
@@ -382,7 +389,7 @@ class PolicyFile(_Whole):
     def contradictions(self) -> _Flaws:
         if self.firing.at >= self.firing.until:
             yield ("firing", "until"), f"必须晚于 at（{self.firing.at}）"
-        yield from super().contradictions()
+        yield from self.clashes()
         for index, one in enumerate(self.rule_sets):
             for path, reason in one.contradictions(self):
                 yield ("rule_sets", index, *path), reason
@@ -410,6 +417,7 @@ class PolicyFile(_Whole):
             ratio_light=self.lights.ratio.rule(),
             ticket_yellow_up_to_days=self.lights.ticket.yellow_up_to_days,
             report_day=self.report.day,
+            reports_are_supervised=self.report.supervised,
             land_within_months=self.landing.within_months,
             termination_after_months=self.termination.proposed_after_months,
             commend_early_days=self.commendation.early_days,
@@ -452,7 +460,7 @@ def _ties(rule_sets: tuple[_RuleSet, ...]) -> _Flaws:
             yield (
                 ("rule_sets", other, "for"),
                 f"与“{first.name}”同样具体，{tied}的项目应适用“{first.name}”还是“{second.name}”无从确定："
-                "请改写其中一个的范围，或另写一个同时写明 category 和 kind 的规则组",
+                "请改写其中一个的范围，或另写一个把两者的范围都写明的规则组",
             )
 
 
@@ -460,9 +468,9 @@ def _tied(one: Scope, other: Scope, scopes: list[Scope]) -> str:
     """Where both hold, and nothing more precise does; empty for nowhere."""
     if one.precision != other.precision:
         return ""
-    for category, kind in product((*ChainCategory, None), (*ProjectKind, None)):
-        if one.covers(category, kind) and other.covers(category, kind):
-            most = max(scope.precision for scope in scopes if scope.covers(category, kind))
+    for asked in product((*ChainCategory, None), (*ProjectKind, None), (*ObligationKind, None)):
+        if one.covers(*asked) and other.covers(*asked):
+            most = max(scope.precision for scope in scopes if scope.covers(*asked))
             if most == one.precision:
-                return "、".join(str(part) for part in (category, kind) if part is not None)
+                return "、".join(str(part) for part in asked if part is not None)
     return ""

@@ -21,7 +21,8 @@ SELECT one.position, one.at, CAST(one.data ->> 'rung' AS integer) AS rung, one.d
        one.data -> 'subject' ->> 'milestone_name' AS said_milestone, signed.data ->> 'by' AS signed_by,
        CAST(signed.data ->> 'signed_on' AS date) AS signed_on,
        ({_NEWEST_TALK}) AS talk, kept.id AS case_id, kept.version AS case_version, kept.number AS case_number,
-       kept.state AS case_state, kept.due_on, obligation.name AS milestone_name, obligation.post_id,
+       kept.state AS case_state, kept.due_on, obligation.kind AS obligation_kind,
+       obligation.name AS milestone_name, obligation.post_id,
        post.title AS post_title, project.id AS project_id, project.name AS project_name, project.code AS project_code,
        project.chain_id, chain.code AS chain_code, chain.name AS chain_name, organisation.name AS organisation_name
   FROM event_log one
@@ -29,7 +30,7 @@ SELECT one.position, one.at, CAST(one.data ->> 'rung' AS integer) AS rung, one.d
   JOIN obligation ON obligation.id = kept.obligation_id
   JOIN project ON project.id = kept.project_id
   LEFT JOIN chain ON chain.id = project.chain_id
-  LEFT JOIN organisation ON organisation.id = project.org_id
+  LEFT JOIN organisation ON organisation.id = COALESCE(obligation.org_id, project.org_id)
   LEFT JOIN post ON post.id = obligation.post_id
   LEFT JOIN event_log signed
     ON signed.aggregate_id = one.aggregate_id AND {_SIGNED} AND signed.data ->> 'rung' = one.data ->> 'rung'

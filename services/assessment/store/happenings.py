@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.assessment.domain import tasks
 from services.assessment.domain.acting import ACTIONS
 from services.assessment.domain.rebuilding import Logged
 from services.assessment.domain.world import Acted, Happening, Heard, InForce, Published
@@ -20,13 +21,16 @@ from shared.kit.working_days import YearTable
 
 PAGE = 5000
 _TOPICS = (PROGRAMME, PROJECTS)
-_COUNT = "SELECT count(*) FROM journal WHERE topic = ANY ($1::text[]) AND consumed_at < $2"
+_TYPES = tuple(one.type for one in tasks.FACTS)
+_COUNT = """
+SELECT count(*) FROM journal WHERE (topic = ANY ($1::text[]) OR type = ANY ($2::text[])) AND consumed_at < $3
+"""
 _HEARD = """
 SELECT position, consumed_at, at, type, CAST(data AS text) AS data
   FROM journal
- WHERE position > $1 AND topic = ANY ($2::text[]) AND consumed_at < $3
+ WHERE position > $1 AND (topic = ANY ($2::text[]) OR type = ANY ($3::text[])) AND consumed_at < $4
  ORDER BY position
- LIMIT $4
+ LIMIT $5
 """
 _ACTED = """
 SELECT at, type, CAST(data AS text) AS data
@@ -51,7 +55,7 @@ SELECT year, holidays, make_up_days, source, imported_at
 
 async def count(until: datetime, *, conn: AsyncConnection) -> int:
     """Facts of other services that were taken before `until`."""
-    [(found,)] = await fetch(conn, _COUNT, list(_TOPICS), until)
+    [(found,)] = await fetch(conn, _COUNT, list(_TOPICS), list(_TYPES), until)
     return int(found)
 
 
@@ -74,7 +78,7 @@ async def happenings(
 async def journal(until: datetime, *, conn: AsyncConnection) -> AsyncIterator[list[Heard]]:
     """What was heard of other services before `until`, in pages."""
     after = 0
-    while rows := await fetch(conn, _HEARD, after, list(_TOPICS), until, PAGE):
+    while rows := await fetch(conn, _HEARD, after, list(_TOPICS), list(_TYPES), until, PAGE):
         after = rows[-1]["position"]
         yield [Heard(row["consumed_at"], row["at"], _event(row)) for row in rows]
 

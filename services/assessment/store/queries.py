@@ -13,7 +13,8 @@ WAITING = "waiting"
 
 _CHAIN = "(CAST(:chain AS text) IS NULL OR chain.code = :chain OR CAST(project.chain_id AS text) = :chain)"
 _OBLIGATION = """
-SELECT one.id, one.version, one.milestone_id, one.name, one.due_on, one.planned_on, one.post_id, one.state,
+SELECT one.id, one.version, one.kind AS obligation_kind, one.milestone_id, one.name, one.due_on,
+       one.planned_on, one.post_id, one.state,
        one.inner_state, one.suspended_on, one.supervised_from, one.provisional, one.asked_on, one.expected_on,
        one.delay_reason, one.met_on, one.working_days_early, post.title AS post_title, post.organisation_id,
        project.id AS project_id, project.name AS project_name, project.code AS project_code, project.chain_id,
@@ -23,7 +24,7 @@ SELECT one.id, one.version, one.milestone_id, one.name, one.due_on, one.planned_
   FROM obligation one
   JOIN project ON project.id = one.project_id
   LEFT JOIN chain ON chain.id = project.chain_id
-  LEFT JOIN organisation ON organisation.id = project.org_id
+  LEFT JOIN organisation ON organisation.id = COALESCE(one.org_id, project.org_id)
   LEFT JOIN post ON post.id = one.post_id
   LEFT JOIN supervision_case existing ON existing.obligation_id = one.id
   LEFT JOIN extension ON extension.obligation_id = one.id AND extension.number = one.extensions
@@ -32,6 +33,7 @@ _OBLIGATIONS = text(f"""{_OBLIGATION}
  WHERE (CAST(:state AS text) IS NULL OR one.state = :state)
    AND (CAST(:baseline AS boolean) IS NULL OR :baseline = (one.state = 'baseline'
         OR COALESCE(one.inner_state = 'baseline', false)))
+   AND (CAST(:kind AS text) IS NULL OR one.kind = :kind)
    AND (CAST(:project AS uuid) IS NULL OR one.project_id = :project)
    AND {_CHAIN}
    AND (one.due_on, one.id) > (CAST(:after_due AS date), CAST(:after_id AS uuid))
@@ -40,7 +42,8 @@ _OBLIGATIONS = text(f"""{_OBLIGATION}
 """)
 _ONE_OBLIGATION = text(f"{_OBLIGATION} WHERE one.id = :id")
 _EXTENSION = """
-SELECT one.*, obligation.version, obligation.name AS milestone_name, obligation.milestone_id, obligation.post_id,
+SELECT one.*, obligation.version, obligation.kind AS obligation_kind, obligation.name AS milestone_name,
+       obligation.milestone_id, obligation.post_id,
        obligation.state AS obligation_state, obligation.due_on AS due_now, post.title AS post_title,
        project.id AS project_id, project.name AS project_name, project.code AS project_code, project.chain_id,
        chain.code AS chain_code, chain.name AS chain_name, organisation.name AS organisation_name
@@ -48,7 +51,7 @@ SELECT one.*, obligation.version, obligation.name AS milestone_name, obligation.
   JOIN obligation ON obligation.id = one.obligation_id
   JOIN project ON project.id = obligation.project_id
   LEFT JOIN chain ON chain.id = project.chain_id
-  LEFT JOIN organisation ON organisation.id = project.org_id
+  LEFT JOIN organisation ON organisation.id = COALESCE(obligation.org_id, project.org_id)
   LEFT JOIN post ON post.id = obligation.post_id
 """
 _PAGE_OF_EXTENSIONS = f"""
@@ -71,20 +74,22 @@ SELECT one.id, one.version, one.number, one.obligation_id, one.policy_version, o
        one.state,
        one.rung, one.rung_on, one.next_at, one.acknowledged, one.held_until, one.provisional, one.closed_on,
        one.close_reason, one.ending, one.dealings,
-       obligation.name AS milestone_name, obligation.milestone_id, obligation.post_id,
-       obligation.expected_on, obligation.delay_reason, post.title AS post_title, project.org_id,
+       obligation.kind AS obligation_kind, obligation.name AS milestone_name, obligation.milestone_id,
+       obligation.post_id, obligation.expected_on, obligation.delay_reason, post.title AS post_title,
+       COALESCE(obligation.org_id, project.org_id) AS org_id,
        project.id AS project_id, project.name AS project_name, project.code AS project_code, project.chain_id,
        chain.code AS chain_code, chain.name AS chain_name, organisation.name AS organisation_name
   FROM supervision_case one
   JOIN obligation ON obligation.id = one.obligation_id
   JOIN project ON project.id = one.project_id
   LEFT JOIN chain ON chain.id = project.chain_id
-  LEFT JOIN organisation ON organisation.id = project.org_id
+  LEFT JOIN organisation ON organisation.id = COALESCE(obligation.org_id, project.org_id)
   LEFT JOIN post ON post.id = obligation.post_id
 """
 _CASES = text(f"""{_CASE}
  WHERE (CAST(:state AS text) IS NULL OR one.state = :state OR one.ending = :state)
    AND (CAST(:rung AS integer) IS NULL OR one.rung = :rung)
+   AND (CAST(:kind AS text) IS NULL OR obligation.kind = :kind)
    AND (CAST(:project AS uuid) IS NULL OR one.project_id = :project)
    AND {_CHAIN}
    AND (one.opened_at, char_length(one.number), one.number)
@@ -104,7 +109,7 @@ SELECT project.id AS project_id, project.name AS project_name, project.code AS p
   LEFT JOIN chain ON chain.id = project.chain_id
 """
 _LIGHTS = text(f"""{_LIGHT}
- WHERE NOT project.ended
+ WHERE NOT project.ended AND project.stage IS NOT NULL
    AND (CAST(:light AS text) IS NULL OR COALESCE(one.light, 'green') = :light)
    AND {_CHAIN}
    AND project.id > CAST(:after_id AS uuid)
@@ -114,7 +119,8 @@ _LIGHTS = text(f"""{_LIGHT}
 _LIGHT_OF_PROJECT = text(f"{_LIGHT} WHERE project.id = :id")
 _COMMENDATIONS = text(f"""
 SELECT one.id, one.version, one.state, one.met_on, one.working_days_early, one.policy_version, one.proposed_at,
-       one.obligation_id, obligation.name AS milestone_name, obligation.planned_on, obligation.post_id,
+       one.obligation_id, obligation.kind AS obligation_kind, obligation.name AS milestone_name,
+       obligation.planned_on, obligation.post_id,
        post.title AS post_title, project.id AS project_id, project.name AS project_name, project.code AS project_code,
        project.chain_id, project.kind, chain.code AS chain_code, chain.name AS chain_name,
        organisation.name AS organisation_name
@@ -122,7 +128,7 @@ SELECT one.id, one.version, one.state, one.met_on, one.working_days_early, one.p
   JOIN obligation ON obligation.id = one.obligation_id
   JOIN project ON project.id = one.project_id
   LEFT JOIN chain ON chain.id = project.chain_id
-  LEFT JOIN organisation ON organisation.id = project.org_id
+  LEFT JOIN organisation ON organisation.id = COALESCE(obligation.org_id, project.org_id)
   LEFT JOIN post ON post.id = obligation.post_id
  WHERE {_CHAIN}
    AND (one.proposed_at, one.id) > (CAST(:after_at AS timestamptz), CAST(:after_id AS uuid))
@@ -163,6 +169,7 @@ async def obligations(
     conn: AsyncConnection,
     state: str | None,
     baseline: bool | None,
+    kind: str | None = None,
     chain: str | None,
     project: UUID | None,
     after: tuple[date, UUID],
@@ -173,6 +180,7 @@ async def obligations(
         _OBLIGATIONS,
         state=state,
         baseline=baseline,
+        kind=kind,
         chain=chain,
         project=project,
         after_due=after[0],
@@ -207,6 +215,7 @@ async def cases(
     conn: AsyncConnection,
     state: str | None,
     rung: int | None,
+    kind: str | None,
     chain: str | None,
     project: UUID | None,
     after: tuple[datetime, str],
@@ -218,6 +227,7 @@ async def cases(
         _CASES,
         state=state,
         rung=rung,
+        kind=kind,
         chain=chain,
         project=project,
         after_at=after[0],

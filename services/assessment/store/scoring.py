@@ -36,7 +36,7 @@ SELECT aggregate_id, seq, type, at, CAST(data AS text) AS data
 _DUTIES = text("""
 SELECT id, project_id, milestone_id, name, due_on, state, inner_state, supervised_from, met_on
   FROM obligation
- WHERE state <> 'cancelled'
+ WHERE state <> 'cancelled' AND kind = 'milestone'
 """)
 _ISSUES = text("""
 SELECT number, table_version, document, issued_at, issued_by, reason

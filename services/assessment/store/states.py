@@ -21,7 +21,7 @@ from services.assessment.domain.obligation import State as ObligationState
 from services.assessment.domain.project import Project
 from services.assessment.store.sets import Row, RowSet
 from shared.contracts.projects import Stage
-from shared.contracts.supervision import CommendationProposed, CommendationWithdrawn, Light
+from shared.contracts.supervision import CommendationProposed, CommendationWithdrawn, Light, ObligationKind
 from shared.kit.database import fetch
 
 T = TypeVar("T")
@@ -55,6 +55,8 @@ _PROJECTS = RowSet(
         "held": "boolean",
         "ended": "boolean",
         "kind": "text",
+        "post_id": "uuid",
+        "reporter_id": "uuid",
     },
 )
 _OBLIGATIONS = RowSet(
@@ -80,10 +82,15 @@ _OBLIGATIONS = RowSet(
         "delay_reason": "text",
         "met_on": "date",
         "working_days_early": "integer",
+        "missed_on": "date",
+        "counted_from": "date",
+        "counted_days": "integer",
+        "kind": "text",
+        "org_id": "uuid",
         "extensions": "integer",
         "version": "bigint",
     },
-    fixed=("milestone_id", "project_id", "name"),
+    fixed=("milestone_id", "project_id", "name", "kind"),
 )
 _EXTENSIONS = RowSet(
     "extension",
@@ -156,6 +163,7 @@ _LIGHTS = RowSet(
         "changed_on": "date",
         "inputs": "jsonb",
         "policy_version": "text",
+        "held_ends": "jsonb",
         "version": "bigint",
     },
     fixed=("project_id",),
@@ -180,6 +188,14 @@ _LIVE_OF_PROJECTS = """
 SELECT id FROM obligation
  WHERE project_id = ANY ($1::uuid[]) AND state NOT IN ('met', 'cancelled')
 """
+_ALL_OF_PROJECTS = "SELECT id FROM obligation WHERE project_id = ANY ($1::uuid[])"
+_REPORTS_AND_REPLIES = """
+SELECT id FROM obligation
+ WHERE project_id = ANY ($1::uuid[]) AND kind IN ('report', 'reply') AND state NOT IN ('met', 'cancelled')
+"""
+_REPLIES = """
+SELECT id FROM obligation WHERE milestone_id = $1 AND kind = 'reply' AND state NOT IN ('met', 'cancelled')
+"""
 _NEWEST_EXTENSIONS = """
 SELECT one.* FROM extension one JOIN obligation ON obligation.id = obligation_id AND extensions = number
  WHERE obligation_id = ANY ($1::uuid[])
@@ -198,6 +214,21 @@ async def projects(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID
 async def live_obligations_of(project_ids: Collection[UUID], *, conn: AsyncConnection) -> list[UUID]:
     """The ids of these projects' obligations that are neither met nor cancelled."""
     return [row[0] for row in await fetch(conn, _LIVE_OF_PROJECTS, list(project_ids))] if project_ids else []
+
+
+async def obligations_of(project_ids: Collection[UUID], *, conn: AsyncConnection) -> list[UUID]:
+    """The ids of all obligations of these."""
+    return [row[0] for row in await fetch(conn, _ALL_OF_PROJECTS, list(project_ids))] if project_ids else []
+
+
+async def reports_and_replies_of(project_ids: Collection[UUID], *, conn: AsyncConnection) -> list[UUID]:
+    """The ids of the monthly reports and the replies that these projects still owe."""
+    return [row[0] for row in await fetch(conn, _REPORTS_AND_REPLIES, list(project_ids))] if project_ids else []
+
+
+async def replies_owed_in(case_id: UUID, *, conn: AsyncConnection) -> list[UUID]:
+    """The ids of the replies that a case's letters still wait for."""
+    return [row[0] for row in await fetch(conn, _REPLIES, case_id)]
 
 
 async def obligations(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, Kept[Obligation]]:
@@ -283,8 +314,8 @@ async def _save(into: RowSet, rows: Iterable[tuple[bool, Row]], conn: AsyncConne
 
 
 def _project(row: Sequence[Any]) -> Project:
-    one, code, name, chain_id, org_id, stage, held, ended, kind = row
-    return Project(one, code, name, chain_id, org_id, Stage(stage), held, ended, kind)
+    one, code, name, chain_id, org_id, stage, *others = row
+    return Project(one, code, name, chain_id, org_id, Stage(stage) if stage else None, *others)
 
 
 async def _newest_extensions(ids: Collection[UUID], conn: AsyncConnection) -> dict[UUID, Extension]:
@@ -328,7 +359,7 @@ def _extension_row(obligation: Obligation) -> Row:
 def _obligation(row: Sequence[Any], extension: Extension | None) -> Obligation:
     state, inner = row[7:9]
     standing = ObligationState(state), ObligationState(inner) if inner else None
-    return Obligation._make((*row[:7], *standing, *row[9:-2], extension))
+    return Obligation._make((*row[:7], *standing, *row[9:-4], ObligationKind(row[-4]), row[-3], extension))
 
 
 def _obligation_row(one: Obligation, version: int) -> Row:
@@ -399,12 +430,15 @@ def _date(read: str | None) -> date | None:
 def _light(row: Sequence[Any]) -> StartLight:
     light = StartLight._make(row[:-1])
     inputs = orjson.loads(light.inputs) if isinstance(light.inputs, str) else light.inputs
-    return light._replace(state=LightState(light.state), light=Light(light.light), inputs=inputs)
+    ends: Any = light.held_ends
+    held_ends = tuple([date.fromisoformat(end) for end in (orjson.loads(ends) if isinstance(ends, str) else ends)])
+    return light._replace(state=LightState(light.state), light=Light(light.light), inputs=inputs, held_ends=held_ends)
 
 
 def _light_row(one: StartLight, version: int) -> tuple[Any, ...]:
     inputs = None if one.inputs is None else orjson.dumps(one.inputs).decode()
-    return (*one._replace(inputs=cast(Any, inputs)), version)
+    held_ends = orjson.dumps(one.held_ends).decode()
+    return (*one._replace(inputs=cast(Any, inputs), held_ends=cast(Any, held_ends)), version)
 
 
 def _in_china(moment: datetime | None) -> datetime | None:

@@ -181,8 +181,8 @@ async def test_lights_are_shown_with_their_rule_and_inputs(
     assert [one["project_code"] for one in red["items"]] == ["A"]
     shown = await get(http, f"/v1/projects/{named('a')}/light", as_(Role.CHIEF))
     assert shown["light"]["inputs"]["month_ends_missed"] == "3"
-    assert "计3个月末未开工；按督办规则default-2026.1，满1个为黄灯，满3个为红灯，故为红灯" in shown["light"]["sentence"]
-    assert shown["light"]["policy_version"] == "default-2026.1"
+    assert "计3个月末未开工；按督办规则default-2026.2，满1个为黄灯，满3个为红灯，故为红灯" in shown["light"]["sentence"]
+    assert shown["light"]["policy_version"] == "default-2026.2"
     assert [one["light"]["light_name"] for one in shown["obligations"]] == ["红灯"]
     green = await get(http, "/v1/lights?light=green", as_(Role.CHIEF))
     assert [one["project_code"] for one in green["items"]] == ["B"]
@@ -198,7 +198,7 @@ async def test_commendations_are_proposed_and_listed(supervised: Supervised, htt
     ]
     assert items[0]["sentence"] == (
         "计划2026年3月31日完成，实际2026年1月5日完成，提前57个工作日；"
-        "按督办规则default-2026.1，提前满5个工作日的建议表扬"
+        "按督办规则default-2026.2，提前满5个工作日的建议表扬"
     )
 
 

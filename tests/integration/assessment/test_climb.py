@@ -53,7 +53,7 @@ async def test_the_first_rung_opens_the_case_with_what_it_is_about(supervised: S
     )
     assert [type(event) for event in missed] == [ObligationOpened, ObligationReminded, ObligationMissed]
     assert (opened.number, opened.subject.project_name) == ("督〔2026〕1号", "项目a")
-    assert opened.policy_version == "default-2026.1"
+    assert opened.policy_version == "default-2026.2"
 
 
 async def test_meeting_it_late_closes_the_case(supervised: Supervised) -> None:

@@ -24,7 +24,7 @@ TEXT = DEFAULT.read_text(encoding="utf-8")
 
 def stricter(version: str = "stricter", day: str = "2026-03-02") -> str:
     """Reminds five days ahead, opens the case on the second day late and sends the letter on the third."""
-    text = TEXT.replace("version: default-2026.1", f"version: {version}\nin_force_from: {day}")
+    text = TEXT.replace("version: default-2026.2", f"version: {version}\nin_force_from: {day}")
     text = text.replace("days_before: 3", "days_before: 5").replace("after_days: 1\n", "after_days: 2\n")
     return text.replace("after_days: 5\n", "after_days: 3\n")
 
@@ -56,7 +56,7 @@ async def test_a_policy_is_in_force_from_its_day_on_and_a_case_keeps_the_one_it_
         assert not (await pending(conn, supervised.clock.now())).reasons
     await supervised.until("2026-03-13T10:00")
     opened = {one.case_id: one.policy_version for one in await supervised.events(kind=CaseOpened)}
-    assert opened == {case_of("m"): "default-2026.1", case_of("n"): "stricter", case_of("o"): "stricter"}
+    assert opened == {case_of("m"): "default-2026.2", case_of("n"): "stricter", case_of("o"): "stricter"}
     days = {
         name: [china_date(one.due_at) for one in await supervised.events(case_of(name), kind=CaseEscalated)][:2]
         for name in "mno"
@@ -69,7 +69,7 @@ async def test_a_policy_is_in_force_from_its_day_on_and_a_case_keeps_the_one_it_
     reminded = [one for one in await supervised.events(kind=ObligationReminded) if one.subject.due_on.day == 9]
     assert [one.working_days_left for one in reminded] == [5]
     rows = (await http.get("/v1/cases", headers=as_(Role.CLERK))).json()["items"]
-    assert {row["policy_version"] for row in rows} == {"default-2026.1", "stricter"}
+    assert {row["policy_version"] for row in rows} == {"default-2026.2", "stricter"}
 
 
 async def test_versions_are_listed_with_the_one_in_force_and_shown_with_their_documents(
@@ -88,13 +88,13 @@ async def test_versions_are_listed_with_the_one_in_force_and_shown_with_their_do
     assert [(one["version"], one["in_force_from"], one["in_force"]) for one in seen] == [
         ("later", "2026-06-01", False),
         ("stricter", "2026-03-02", False),
-        ("default-2026.1", "2026-01-05", True),
+        ("default-2026.2", "2026-01-05", True),
     ]
     assert [one["installed_by"] for one in seen] == ["某人", "某人", "规则文件"]
     shown = (await http.get("/v1/policies/later", headers=as_(Role.CLERK))).json()
     assert shown["document"] == data
     assert (await http.get("/v1/policies/none", headers=as_(Role.CLERK))).status_code == 404
-    assert (await http.get("/v1/policy", headers=as_(Role.CLERK))).json()["version"] == "default-2026.1"
+    assert (await http.get("/v1/policy", headers=as_(Role.CLERK))).json()["version"] == "default-2026.2"
     await supervised.jump("2026-03-02T08:00")
     assert (await http.get("/v1/policy", headers=as_(Role.CLERK))).json()["version"] == "stricter"
 
@@ -106,7 +106,7 @@ async def test_versions_are_listed_with_the_one_in_force_and_shown_with_their_do
         (stricter().replace("in_force_from: 2026-03-02\n", ""), 422, [("in_force_from", None)]),
         (stricter(day="2026-01-05"), 422, [("in_force_from", None)]),
         ({"version": "x", "rung": []}, 422, [("rung", None)]),
-        (stricter("default-2026.1"), 409, None),
+        (stricter("default-2026.2"), 409, None),
     ],
 )
 async def test_what_cannot_be_installed_is_refused_with_its_places(
@@ -122,7 +122,7 @@ async def test_what_cannot_be_installed_is_refused_with_its_places(
     assert answer.status_code == status, answer.text
     if places is not None:
         assert [(one["place"], one["line"]) for one in answer.json()["faults"]] == places
-    assert [row.version for row in await supervised.rows("SELECT version FROM policy")] == ["default-2026.1"]
+    assert [row.version for row in await supervised.rows("SELECT version FROM policy")] == ["default-2026.2"]
 
 
 async def test_only_the_supervision_office_installs(supervised: Supervised, http: httpx.AsyncClient, as_: As) -> None:
@@ -149,11 +149,11 @@ async def test_a_case_is_moved_to_another_version_deliberately_and_on_record(
         return await http.post(f"{address}:move-to-policy", json=body, headers=headers)
 
     assert [(await moved(one)).status_code for one in ("none", "later", "stricter")] == [422, 422, 409]
-    assert (await moved("default-2026.1", reason=" ")).status_code == 422
-    answer = await moved("default-2026.1")
+    assert (await moved("default-2026.2", reason=" ")).status_code == 422
+    answer = await moved("default-2026.2")
     assert answer.status_code == 200, answer.text
     shown = answer.json()
-    assert shown["policy_version"] == "default-2026.1"
+    assert shown["policy_version"] == "default-2026.2"
     assert [(one["kind_name"], one["text"]) for one in shown["dealings"]] == [("改用其他版本的规则", "规则已修订")]
     [event] = await supervised.events(kind=CaseMovedToPolicy)
     # Rung 1 was reached on the 4th and rung 2 due on the 5th; four working days apart now, not one.

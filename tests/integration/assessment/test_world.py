@@ -132,12 +132,18 @@ def told(event: Event) -> Any:
 
 SPRING = YearTable(2027, frozenset(date(2027, 2, day) for day in range(5, 12)), frozenset({date(2027, 2, 20)}), "假定")
 DISTRICTS = {
-    "an ordinary quarter": District(seed=1, chains=3, projects=25, days=90),
+    "an ordinary quarter": District(seed=1, chains=3, projects=25, days=90, reports=True),
     "intake is silent for a week": District(
-        seed=2, chains=2, projects=25, days=90, silence=(date(2026, 3, 2), date(2026, 3, 6))
+        seed=2, chains=2, projects=25, days=90, silence=(date(2026, 3, 2), date(2026, 3, 6)), reports=True
     ),
     "a year's calendar comes late": District(
-        seed=3, chains=3, projects=20, begins=date(2026, 12, 1), days=100, notice=(date(2026, 12, 18), SPRING)
+        seed=3,
+        chains=3,
+        projects=20,
+        begins=date(2026, 12, 1),
+        days=100,
+        notice=(date(2026, 12, 18), SPRING),
+        reports=True,
     ),
 }
 

@@ -90,7 +90,7 @@ IN_2027 = Scenario(
 def lived(due_on: date, calendar: WorkingCalendar, notices: Sequence[Published] = ()) -> World:
     """One line that nobody ever meets, from ten weeks before it is due."""
     begins = datetime.combine(date.fromordinal(due_on.toordinal() - 70), time(8), CHINA)
-    world = World.under(default_rules(calendar, began_on=china_date(begins)))
+    world = World.under(default_rules(calendar, began_on=china_date(begins), reports=False))
     told = [*programme(), recorded("a"), planned("a", "m", due_on)]
     happened: list[Happening] = [Heard(begins, begins, event) for _, event in told]
     for happening in (*happened, *notices):

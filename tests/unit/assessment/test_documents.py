@@ -104,7 +104,7 @@ def story() -> list[Told]:
         obligation_id=some_id("obligation"),
         number="督〔2026〕12号",
         subject=supervision.subject(),
-        policy_version="default-2026.1",
+        policy_version="default-2026.2",
     )
     said = CaseAcknowledged(case_id=CASE, rung=1, by="郑洁 <office-1>", via="登录")
     answered = CaseFeedbackGiven(

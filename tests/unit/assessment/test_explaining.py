@@ -19,7 +19,7 @@ START = {
 def test_a_start_is_explained_with_its_months_and_boundaries(rules: Rules) -> None:
     assert explaining.light(Light.YELLOW, lights.START, START, rules.policy) == (
         "计划2026年3月开工，截至2026年5月31日计2个月末未开工（另有1个月末因停缓建不计）；"
-        "按督办规则default-2026.1，满1个为黄灯，满3个为红灯，故为黄灯"
+        "按督办规则default-2026.2，满1个为黄灯，满3个为红灯，故为黄灯"
     )
     stricter = replace(rules.policy, version="v2", start_light=replace(rules.policy.start_light, red_from_months=2))
     assert "按督办规则v2，满1个为黄灯，满2个为红灯，故为红灯" in explaining.light(
@@ -37,7 +37,7 @@ def test_a_start_is_explained_with_its_months_and_boundaries(rules: Rules) -> No
 def test_a_ticket_is_explained_with_its_working_days(rules: Rules, due_on: date, how: str, so: str) -> None:
     ticket = lights.ticket(due_on, date(2026, 2, 12), rules.policy, rules.calendar)
     assert explaining.light(ticket.light, ticket.rule, ticket.inputs, rules.policy) == (
-        f"{how}；按督办规则default-2026.1，剩3个工作日以内为黄灯，逾期为红灯，故为{so}"
+        f"{how}；按督办规则default-2026.2，剩3个工作日以内为黄灯，逾期为红灯，故为{so}"
     )
 
 

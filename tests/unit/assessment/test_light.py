@@ -56,7 +56,7 @@ def test_only_news_is_told_and_it_says_why(project: Project, rules: Rules) -> No
         "month_ends_excused": "0",
         "stage": "signed",
     }
-    assert yellow.policy_version == "default-2026.1"
+    assert yellow.policy_version == "default-2026.2"
 
 
 def test_starting_ends_it_in_green(project: Project, rules: Rules) -> None:
@@ -142,5 +142,30 @@ def test_a_ticket_is_yellow_with_three_working_days_left_and_red_when_overdue(
 ) -> None:
     ticket = lights.ticket(date(2026, 2, 11), today, rules.policy, rules.calendar)
     assert ticket.light is light
-    assert (ticket.rule, ticket.policy_version) == ("ticket", "default-2026.1")
+    assert (ticket.rule, ticket.policy_version) == ("ticket", "default-2026.2")
     assert ticket.inputs["due_on"] == "2026-02-11"
+
+
+def test_month_ends_in_a_hold_stay_excused_when_the_start_is_planned_anew(project: Project) -> None:
+    light = lights.suspend(a_light(project), on=date(2026, 3, 20))
+    light = lights.resume(light, on=date(2026, 6, 2))
+    assert light.excused == 3
+    april = lights.plan(light, project, named("m"), date(2026, 4, 10), on=date(2026, 6, 3))
+    assert (april.excused, april.held_ends) == (2, (date(2026, 3, 31), date(2026, 4, 30), date(2026, 5, 31)))
+    assert lights.plan(april, project, named("m"), PLANNED, on=date(2026, 6, 4)).excused == 3
+
+
+def test_a_light_that_is_over_notes_holds_for_the_start_may_be_planned_anew(project: Project) -> None:
+    over = lights.suspend(lights.end(a_light(project)), on=date(2026, 4, 15))
+    assert over.state is State.ENDED
+    over = lights.resume(over, on=date(2026, 5, 6))
+    assert (over.state, over.suspended_on) == (State.ENDED, None)
+    again = lights.plan(over, project, named("m"), PLANNED, on=date(2026, 6, 1))
+    assert (again.state, again.excused) == (State.WATCHING, 1)
+
+
+def test_a_start_that_is_planned_anew_in_a_hold_is_held_since_the_hold_began(project: Project) -> None:
+    over = lights.suspend(lights.end(a_light(project)), on=date(2026, 4, 15))
+    again = lights.plan(over, project._replace(held=True), named("m"), PLANNED, on=date(2026, 5, 8))
+    assert (again.state, again.suspended_on) == (State.SUSPENDED, date(2026, 4, 15))
+    assert lights.resume(again, on=date(2026, 5, 9)).excused == 1

@@ -50,13 +50,14 @@ def in_state(state: State, project: Project) -> Obligation:
 def verbs(project: Project, directory: Directory, rules: Rules) -> dict[Verb, Do]:
     return {
         Verb.MOVE: lambda one: obligations.move(one, date(2026, 4, 1), rules, on=TODAY),
-        Verb.REASSIGN: lambda one: obligations.reassign(one, post(Tier.CHIEF), project),
+        Verb.REASSIGN: lambda one: obligations.reassign(one, post(Tier.CHIEF), project.id),
         Verb.REMIND: lambda one: obligations.remind(one, project, directory, rules, on=TODAY),
         Verb.MISS: obligations.miss,
         Verb.CONFIRM: lambda one: obligations.confirm(one, by="督查室"),
         Verb.MEET: lambda one: obligations.meet(one, TODAY, rules),
         Verb.SUSPEND: lambda one: obligations.suspend(one, reason="用地"),
         Verb.RESUME: lambda one: obligations.resume(one, rules, on=TODAY),
+        Verb.CLEAR: lambda one: obligations.clear(one, rules, reason="原记录迟到"),
         Verb.CANCEL: lambda one: obligations.cancel(one, reason="调整"),
         Verb.REOPEN: lambda one: obligations.reopen(one, rules, had_case=False, reason="更正"),
         Verb.ASK_EXTENSION: lambda one: [
@@ -125,7 +126,9 @@ def test_a_request_after_the_due_day_counts_as_overdue(project: Project, rules: 
     late = after(obligation, events)
     assert (late.due_on, late.asked_on, late.state) == (DUE, date(2026, 4, 1), State.OPEN)
     missed = obligation._replace(state=State.MISSED)
-    assert after(missed, obligations.move(missed, date(2026, 4, 1), rules, on=DUE)).due_on == DUE
+    assert after(missed, obligations.move(missed, date(2026, 4, 1), rules, on=date(2026, 3, 10))).due_on == DUE
+    heard_late = after(missed, obligations.move(missed, date(2026, 4, 1), rules, on=DUE))
+    assert (heard_late.due_on, heard_late.state) == (date(2026, 4, 1), State.MISSED)
 
 
 def test_moving_it_reminds_again(project: Project, rules: Rules) -> None:

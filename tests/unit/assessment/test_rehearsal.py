@@ -17,7 +17,7 @@ from tests.support.district import District, default_rules
 
 FROM = datetime(2026, 3, 2, 0, 0, tzinfo=CHINA)
 END = datetime(2026, 7, 1, 0, 0, tzinfo=CHINA)
-RULES = default_rules()
+RULES = default_rules(reports=False)
 
 
 @pytest.fixture(scope="module")

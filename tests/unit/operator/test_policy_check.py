@@ -15,7 +15,7 @@ def checked(file: Path) -> subprocess.CompletedProcess[str]:
 def test_a_sound_policy_can_be_used() -> None:
     done = checked(DEFAULT)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "default-2026.1，督办阶梯5级，规则组：无。可以使用\n"
+    assert done.stdout == "default-2026.2，督办阶梯5级，规则组：月报、措施、措施节点。可以使用\n"
 
 
 def test_every_fault_is_told_with_its_line_and_place(tmp_path: Path) -> None:
