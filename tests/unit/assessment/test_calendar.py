@@ -140,7 +140,8 @@ def test_monday_to_friday_would_give_other_days(scenario: Scenario) -> None:
 def test_a_due_day_in_2027_is_provisional_and_counted_monday_to_friday() -> None:
     world = lived(IN_2027.due_on, published())
     assert days_of(world) == IN_2027.monday_to_friday
-    assert [one.event.provisional for one in world.decided if isinstance(one.event, ObligationOpened)] == [True]
+    opened = [one.event for one in world.decided if isinstance(one.event, ObligationOpened)]
+    assert [(one.subject.kind, one.provisional) for one in opened] == [("milestone", True), ("reply", True)]
     assert all(marks(world)[:4])
 
 
