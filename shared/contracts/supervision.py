@@ -506,6 +506,45 @@ class CommendationWithdrawn(SupervisionEvent):
     reason: str
 
 
+class CommendationApproved(SupervisionEvent):
+    """督查室 agrees: it stands on the honour roll (红榜). Aggregate: commendation_id."""
+
+    type: ClassVar[str] = "cn.liandu.commendation.approved.v1"
+    commendation_id: UUID
+    obligation_id: UUID
+    subject: Subject
+    addressees: tuple[Addressee, ...]
+    by: str
+    person_id: UUID | None = None
+    remark: str = ""
+    approved_on: date
+
+
+class CommendationDeclined(SupervisionEvent):
+    """督查室 does not agree. Aggregate: commendation_id."""
+
+    type: ClassVar[str] = "cn.liandu.commendation.declined.v1"
+    commendation_id: UUID
+    obligation_id: UUID
+    subject: Subject
+    by: str
+    person_id: UUID | None = None
+    reason: str
+    declined_on: date
+
+
+class CommendationStruckOff(SupervisionEvent):
+    """What was approved rested on a record that does not hold: it leaves the honour roll. Aggregate: commendation_id.
+    """
+
+    type: ClassVar[str] = "cn.liandu.commendation.struck_off.v1"
+    commendation_id: UUID
+    obligation_id: UUID
+    subject: Subject
+    addressees: tuple[Addressee, ...]
+    reason: str
+
+
 class Addressed(SupervisionEvent):
     """Who is to hear of an earlier fact of the same aggregate (`event_id`) that named nobody: when it was decided, no
     post that could hear was held, or none was known yet. `skipped` as in `CaseEscalated`; both stand instead of the

@@ -493,7 +493,7 @@ class ProjectLightInFull(ProjectLightShown):
 
 
 class CommendationShown(Shown):
-    """`sentence`: why it is proposed."""
+    """`sentence`: why it is proposed. `decision`: the remark with which it was approved, or why it was declined."""
 
     id: UUID
     version: int
@@ -507,6 +507,9 @@ class CommendationShown(Shown):
     policy_version: str
     sentence: str
     proposed_at: datetime
+    decided_on: date | None
+    decided_by: str | None
+    decision: str | None
 
     @classmethod
     def of(cls, row: Row[Any], known: Known) -> Self:
@@ -525,6 +528,9 @@ class CommendationShown(Shown):
             policy_version=row.policy_version,
             sentence=explaining.commendation(row.planned_on, row.met_on, row.working_days_early, policy),
             proposed_at=row.proposed_at,
+            decided_on=row.decided_on,
+            decided_by=row.decided_by and wording.signed(row.decided_by, ""),
+            decision=row.decision,
         )
 
 

@@ -42,6 +42,8 @@ _TOLD = {  # besides rungs, which go by their document
     "cn.liandu.case.reopened.v1": "恢复督办",
     "cn.liandu.commendation.proposed.v1": "拟表扬",
     "cn.liandu.commendation.withdrawn.v1": "撤回拟表扬",
+    "cn.liandu.commendation.approved.v1": "表扬",
+    "cn.liandu.commendation.struck_off.v1": "撤销表扬",
     "cn.liandu.case.feedback_sent_back.v1": "退办",
     "cn.liandu.obligation.extension_granted.v1": "同意延期",
     "cn.liandu.obligation.extension_refused.v1": "不同意延期",
@@ -58,6 +60,8 @@ _ACTED = {
     "cn.liandu.case.acknowledged.v1": "签收",
     "cn.liandu.case.feedback_given.v1": "反馈",
     "cn.liandu.obligation.confirmed.v1": "确认存量",
+    "cn.liandu.commendation.approved.v1": "同意表扬",
+    "cn.liandu.commendation.declined.v1": "不同意表扬",
 }
 
 

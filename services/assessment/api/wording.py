@@ -43,7 +43,13 @@ DEALINGS: dict[str, str] = {
     CaseSettled.type: "办结",
     CaseMovedToPolicy.type: "改用其他版本的规则",
 }
-COMMENDATION_STATES = {CommendationState.PROPOSED: "待审批", CommendationState.WITHDRAWN: "已撤回"}
+COMMENDATION_STATES = {
+    CommendationState.PROPOSED: "待审批",
+    CommendationState.APPROVED: "已表扬",
+    CommendationState.DECLINED: "不予表扬",
+    CommendationState.WITHDRAWN: "已撤回",
+    CommendationState.STRUCK_OFF: "已撤销",
+}
 OBLIGATION_KINDS: Mapping[str, str] = {
     ObligationKind.MILESTONE: "项目节点",
     ObligationKind.REPORT: "项目月报",

@@ -5,9 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from services.assessment.domain import case as cases
-from services.assessment.domain import dealing, document, extending, replying
+from services.assessment.domain import commending, dealing, document, extending, replying
 from services.assessment.domain import obligation as obligations
 from services.assessment.domain.case import Case
+from services.assessment.domain.commendation import Commendation
 from services.assessment.domain.extension import Who
 from services.assessment.domain.obligation import Obligation
 from services.assessment.domain.paper import NoSuchDocument
@@ -23,6 +24,8 @@ from shared.contracts.supervision import (
     CaseRestored,
     CaseSettled,
     CaseStruckOff,
+    CommendationApproved,
+    CommendationDeclined,
     ExtensionGranted,
     ExtensionRefused,
     ExtensionRequested,
@@ -180,6 +183,23 @@ def _extension_refused(action: ExtensionRefused, work: Work) -> None:
     work.on_obligation(obligation, events)
 
 
+def _approved(action: CommendationApproved, work: Work) -> None:
+    one, who = _commendation(action.commendation_id, work), Who(action.by, action.person_id)
+    commending.approve(one, work, who=who, remark=action.remark)
+
+
+def _declined(action: CommendationDeclined, work: Work) -> None:
+    one, who = _commendation(action.commendation_id, work), Who(action.by, action.person_id)
+    commending.decline(one, work, who=who, reason=action.reason)
+
+
+def _commendation(commendation_id: UUID, work: Work) -> Commendation:
+    one = work.commendations.get(commendation_id)
+    if one is None:
+        raise NothingThere(commendation_id)
+    return one
+
+
 def _case(case_id: UUID, work: Work) -> Case:
     case = work.cases.get(case_id)
     if case is None:
@@ -211,6 +231,8 @@ _ACT: Mapping[type[SupervisionEvent], Callable[[Any, Work], None]] = {
     ExtensionReviewed: _extension_reviewed,
     ExtensionGranted: _extension_granted,
     ExtensionRefused: _extension_refused,
+    CommendationApproved: _approved,
+    CommendationDeclined: _declined,
 }
 ACTIONS = frozenset(_ACT)
 """Facts that record what a person did; all others are decided from these and from what intake tells."""

@@ -24,7 +24,8 @@ from shared.contracts.registers import REGISTERS, TaskEvent, TaskPlanned
 from shared.contracts.requests import ProblemEvent, ProblemGathered, RequestAssigned, RequestEvent, RequestRaised
 
 _OF_PROBLEMS = frozenset(ProblemEvent.__subclasses__())
-_HELD, _ENDED = "held", ("terminated", "struck_off")
+STRUCK_OFF = "struck_off"
+_HELD, _ENDED = "held", ("terminated", STRUCK_OFF)
 _ORDER = {stage: index for index, stage in enumerate(Stage)}
 
 

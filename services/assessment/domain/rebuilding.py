@@ -10,11 +10,13 @@ from typing import NamedTuple, cast
 from uuid import UUID
 
 from services.assessment.domain import case as cases
+from services.assessment.domain import commendation as commendations
 from services.assessment.domain import light as lights
 from services.assessment.domain import obligation as obligations
 from services.assessment.domain import project as projections
 from services.assessment.domain.addressing import TOLD, Told
 from services.assessment.domain.case import Case
+from services.assessment.domain.commendation import Commendation, CommendationEvent
 from services.assessment.domain.directory import Directory
 from services.assessment.domain.light import StartLight
 from services.assessment.domain.moments import china_date, first_of_next_month
@@ -29,8 +31,6 @@ from shared.contracts.supervision import (
     Addressed,
     CaseEvent,
     CaseOpened,
-    CommendationProposed,
-    CommendationWithdrawn,
     LightEvent,
     ObligationEvent,
     ObligationOpened,
@@ -52,12 +52,6 @@ class Logged(NamedTuple):
     event: Event
 
 
-class Proposal(NamedTuple):
-    proposed: CommendationProposed
-    at: datetime
-    is_withdrawn: bool = False
-
-
 @dataclass(slots=True)
 class Folded:
     """States by id; `versions`: the last sequence of each aggregate. `extended`: obligations as they stood with each of
@@ -69,7 +63,7 @@ class Folded:
     obligations: dict[UUID, Obligation] = field(default_factory=dict)
     cases: dict[UUID, Case] = field(default_factory=dict)
     lights: dict[UUID, StartLight] = field(default_factory=dict)
-    proposals: dict[UUID, Proposal] = field(default_factory=dict)
+    commendations: dict[UUID, Commendation] = field(default_factory=dict)
     versions: dict[UUID, int] = field(default_factory=dict)
     extended: dict[tuple[UUID, int], Obligation] = field(default_factory=dict)
     unheard: dict[UUID, Logged] = field(default_factory=dict)
@@ -95,10 +89,9 @@ class Folded:
         elif isinstance(event, LightEvent):
             light = self.lights.get(one.aggregate_id)
             self.lights[one.aggregate_id] = lights.begin(event) if light is None else lights.evolve(light, event)
-        elif isinstance(event, CommendationProposed):
-            self.proposals[one.aggregate_id] = Proposal(event, one.at)
-        elif isinstance(event, CommendationWithdrawn) and one.aggregate_id in self.proposals:
-            self.proposals[one.aggregate_id] = self.proposals[one.aggregate_id]._replace(is_withdrawn=True)
+        elif isinstance(event, CommendationEvent):
+            before = self.commendations.get(one.aggregate_id)
+            self.commendations[one.aggregate_id] = commendations.evolve(before, event, at=one.at)
         self._note_hearing(one)
 
     def _of_obligation(self, event: ObligationEvent, on: date) -> None:

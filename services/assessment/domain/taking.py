@@ -85,6 +85,9 @@ def _corrected(event: ProjectCorrected, before: Project, project: Project, work:
     """What the correction did to the timetable follows as facts of its own; here is what it did to the project."""
     if project.ended:
         _end(f"项目更正：{event.reason}", project, work, on)
+        if event.stands.hold_status == projections.STRUCK_OFF:
+            for one in _of(project, work):
+                _take_back(one, project, work, reason=f"项目更正：{event.reason}")
     elif project.held and not before.held:
         _hold(event.reason, project, work, on)
     elif before.held and not project.held:
@@ -104,15 +107,22 @@ def _reopened(event: MilestoneReopened, project: Project, work: Work, on: date) 
         rules = work.rules_of(case)
         given: Any = {"reason": _CORRECTED, "on": on, "today": work.on}
         work.on_case(case, cases.reopen(case, obligation, project, work.directory, rules, **given), on=on)
-    if commendation.commendation_id(obligation.id) in work.proposed:
-        work.on_commendation(
-            commendation.withdraw(obligation, project, work.directory, work.rules, reason=_CORRECTED, on=work.on)
-        )
+    _take_back(obligation, project, work, reason=_CORRECTED)
     if project.held:
         _suspend(obligation, "项目停缓建", work, on)
     light = work.lights.get(light_id(project.id))
     if light is not None and light.milestone_id == event.milestone_id and not project.is_started:
         _watch_start(project, light.milestone_id, light.planned_on, work, on)
+
+
+def _take_back(obligation: Obligation, project: Project, work: Work, *, reason: str) -> None:
+    """The record that a commendation rests on does not hold."""
+    one = work.commendations.get(commendation.commendation_id(obligation.id))
+    event = one and commendation.take_back(
+        one, obligation, project, work.directory, work.rules, reason=reason, on=work.on
+    )
+    if event:
+        work.on_commendation(event)
 
 
 def _stage_reached(event: StageReached, project: Project, work: Work, on: date) -> None:

@@ -10,9 +10,11 @@ from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from services.assessment.domain import case as cases
+from services.assessment.domain import commendation as commendations
 from services.assessment.domain import light as lights
 from services.assessment.domain import obligation as obligations
 from services.assessment.domain.case import Case
+from services.assessment.domain.commendation import Commendation, CommendationEvent
 from services.assessment.domain.directory import Directory
 from services.assessment.domain.light import StartLight
 from services.assessment.domain.obligation import Obligation
@@ -22,8 +24,6 @@ from shared.contracts.event import Event
 from shared.contracts.supervision import (
     CaseEvent,
     CaseOpened,
-    CommendationProposed,
-    CommendationWithdrawn,
     LightChanged,
     LightEvent,
     LightWatched,
@@ -63,7 +63,7 @@ class Alarm(NamedTuple):
 class Work:
     """`on`: the day of `now`. States by id. `rules`: those in force; `by_version`: all that cases began with.
 
-    `proposed`: of the commendations at hand those that are proposed. `alarms`: None where one is to be taken away.
+    `alarms`: None where one is to be taken away.
     """
 
     now: datetime
@@ -75,13 +75,12 @@ class Work:
     obligations: dict[UUID, Obligation] = field(default_factory=dict)
     cases: dict[UUID, Case] = field(default_factory=dict)
     lights: dict[UUID, StartLight] = field(default_factory=dict)
-    commendations: dict[UUID, CommendationProposed | CommendationWithdrawn] = field(default_factory=dict)
-    proposed: set[UUID] = field(default_factory=set)
+    commendations: dict[UUID, Commendation] = field(default_factory=dict)
     of_project: dict[UUID, set[UUID]] = field(default_factory=dict)
     facts: list[Decided] = field(default_factory=list)
     alarms: dict[tuple[UUID, str], Alarm | None] = field(default_factory=dict)
     changed: dict[str, dict[UUID, None]] = field(
-        default_factory=lambda: {"project": {}, "obligation": {}, "case": {}, "light": {}}
+        default_factory=lambda: {"project": {}, "obligation": {}, "case": {}, "light": {}, "commendation": {}}
     )
 
     def rules_of(self, case: Case) -> Rules:
@@ -164,13 +163,11 @@ class Work:
         self._watch(light, LIGHT, lights.wake_at(light, self.rules, now=self.now))
         return light
 
-    def on_commendation(self, event: CommendationProposed | CommendationWithdrawn) -> None:
-        self.commendations[event.commendation_id] = event
-        if isinstance(event, CommendationProposed):
-            self.proposed.add(event.commendation_id)
-        else:
-            self.proposed.discard(event.commendation_id)
-        self.facts.append(Decided(event.commendation_id, event, self.now))
+    def on_commendation(self, event: CommendationEvent) -> None:
+        one = event.commendation_id
+        self.commendations[one] = commendations.evolve(self.commendations.get(one), event, at=self.now)
+        self.changed["commendation"][one] = None
+        self.facts.append(Decided(one, event, self.now))
 
     def _dated(self, events: Iterable[E], day: date) -> Iterable[E]:
         """With their day, where it is not today's: what is folded again later must know it."""

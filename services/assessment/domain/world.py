@@ -118,7 +118,6 @@ class World:
             cases=dict(mine.cases),
             lights=dict(mine.lights),
             commendations=dict(mine.commendations),
-            proposed=set(mine.proposed),
             of_project={project: set(ids) for project, ids in mine.of_project.items()},
             facts=[],
             alarms={},

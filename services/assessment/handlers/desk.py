@@ -61,7 +61,7 @@ class Desk(Work):
         """Lock these obligations, the cases of some of them, these lights and commendations, then read them."""
         case_ids = [obligations.case_id(one) for one in with_cases_of]
         heads = await lock_heads([*obligation_ids, *case_ids, *light_ids, *commendation_ids], conn=conn)
-        self.proposed |= await states.proposed_commendations(commendation_ids, conn=conn)
+        self._keep(self.commendations, await states.commendations(commendation_ids, conn=conn))
         await self.load_obligations(obligation_ids, conn=conn)
         await self.load_cases(case_ids, conn=conn)
         await self.load_lights(light_ids, conn=conn)
@@ -86,8 +86,7 @@ class Desk(Work):
         await states.save_obligations(self._changed_of("obligation", self.obligations, stored), conn=conn)
         await states.save_cases(self._changed_of("case", self.cases, stored), conn=conn)
         await states.save_lights(self._changed_of("light", self.lights, stored), conn=conn)
-        commendations = [Kept(one, self._versions[id]) for id, one in self.commendations.items()]
-        await states.save_commendations(commendations, conn=conn, now=self.now)
+        await states.save_commendations(self._changed_of("commendation", self.commendations, stored), conn=conn)
         await self._write_timers(stored, conn)
 
     def version(self, aggregate_id: UUID) -> int:

@@ -103,6 +103,7 @@ class _Needed:
     obligations: set[UUID] = field(default_factory=set)
     with_case: set[UUID] = field(default_factory=set)
     reopened: set[UUID] = field(default_factory=set)
+    corrected: set[UUID] = field(default_factory=set)
     lights: set[UUID] = field(default_factory=set)
 
 
@@ -116,11 +117,12 @@ async def _load(facts: Iterable[Fact], desk: Desk, conn: AsyncConnection) -> Non
     needed.with_case.update(await states.live_obligations_of(needed.of_all, conn=conn))
     needed.with_case.update(await states.obligations_of(needed.of_others, conn=conn))
     needed.with_case.update(await states.reports_and_replies_of(needed.beside, conn=conn))
+    commended = await states.commended_of(needed.corrected, conn=conn)
     await desk.lock_and_load(
-        obligation_ids=needed.obligations | needed.with_case,
+        obligation_ids=needed.obligations | needed.with_case | set(commended),
         with_cases_of=needed.with_case,
         light_ids=needed.lights,
-        commendation_ids=[commendation.commendation_id(one) for one in needed.reopened],
+        commendation_ids=[commendation.commendation_id(one) for one in needed.reopened.union(commended)],
         conn=conn,
     )
     await desk.load_projects(needed.projects | needed.of_others, conn=conn)
@@ -136,6 +138,8 @@ def _note(event: ProjectEvent, on: date, needed: _Needed) -> None:
             needed.reopened.add(obligations.id_of(cast(MilestoneReopened, event).milestone_id))
     elif kind in _OF_ALL_MILESTONES or (kind is ProjectRevised and _moves(cast(ProjectRevised, event))):
         needed.of_all.add(event.project_id)
+    if kind is ProjectCorrected:
+        needed.corrected.add(event.project_id)
     if kind is ProjectReported:
         needed.with_case.update(reports_around(event.project_id, cast(ProjectReported, event).month))
     if kind in _OF_REPORTS:

@@ -27,9 +27,6 @@ PAGE = 2000
 _EVER = datetime(9999, 1, 1, tzinfo=UTC)
 _LONG_AGO = date(2000, 1, 1)
 _STATE = "project, obligation, extension, supervision_case, light, commendation, timer, unaddressed"
-_PROPOSALS = """
-SELECT id, version, obligation_id, project_id, state, met_on, working_days_early, policy_version FROM commendation
-"""
 
 
 class Differs(NamedTuple):
@@ -85,9 +82,7 @@ async def differences(found: Folded, *, conn: AsyncConnection) -> list[Differs]:
         for at in range(0, len(ids), PAGE):
             stands = await kind.load(ids[at : at + PAGE], conn=conn)
             differ += _unlike(kind.table, ids[at : at + PAGE], stands, kind.follows)
-    proposals = {row["id"]: tuple(row)[1:] for row in await fetch(conn, _PROPOSALS)}
-    follow = dict(_proposals(found))
-    return [*differ, *_unlike("commendation", sorted({*proposals, *follow}), proposals, follow)]
+    return differ
 
 
 async def put_in_place(found: Folded, *, conn: AsyncConnection, now: datetime, knowledge: Knowledge) -> int:
@@ -103,12 +98,13 @@ async def put_in_place(found: Folded, *, conn: AsyncConnection, now: datetime, k
         await states.save_cases([Kept(one, versions[one.id], True) for one in page], conn=conn)
     for page in _pages([*found.lights.values()]):
         await states.save_lights([Kept(one, versions[one.id], True) for one in page], conn=conn)
-    await _save_proposals(found, conn)
+    for page in _pages([*found.commendations.values()]):
+        await states.save_commendations([Kept(one, versions[one.id], True) for one in page], conn=conn)
     await programme.save(found.directory, _ids_of(found), conn=conn)
     noted = [(Place(one.aggregate_id, one.seq), one.event.type) for one in found.unheard.values()]
     await unaddressed.note(noted, revision=0, on=_LONG_AGO, conn=conn)
     await _set_timers(found, await knowledge.read(conn), now, conn)
-    kinds: tuple[Sized, ...] = (found.projects, found.obligations, found.cases, found.lights, found.proposals)
+    kinds: tuple[Sized, ...] = (found.projects, found.obligations, found.cases, found.lights, found.commendations)
     return sum(len(kind) for kind in kinds)
 
 
@@ -124,6 +120,7 @@ def _kinds(found: Folded) -> Iterator[_Kind]:
     yield _Kind("obligation", states.obligations, _kept(found.obligations, found))
     yield _Kind("supervision_case", states.cases, _kept(found.cases, found))
     yield _Kind("light", states.lights, _kept(found.lights, found))
+    yield _Kind("commendation", states.commendations, _kept(found.commendations, found))
 
 
 def _kept(follows: Mapping[UUID, Any], found: Folded) -> Mapping[UUID, Any]:
@@ -136,20 +133,6 @@ def _unlike(
     for id in ids:
         if stands.get(id) != follows.get(id):
             yield Differs(table, id, stands.get(id), follows.get(id))
-
-
-def _proposals(found: Folded) -> Iterator[tuple[UUID, tuple[Any, ...]]]:
-    for id, (proposed, _, is_withdrawn) in found.proposals.items():
-        about = proposed.obligation_id, proposed.subject.project_id, "withdrawn" if is_withdrawn else "proposed"
-        what = proposed.met_on, proposed.working_days_early, proposed.policy_version
-        yield id, (found.versions[id], *about, *what)
-
-
-async def _save_proposals(found: Folded, conn: AsyncConnection) -> None:
-    for id, (proposed, at, is_withdrawn) in found.proposals.items():
-        await states.save_commendations([Kept(proposed, found.versions[id])], conn=conn, now=at)
-        if is_withdrawn:
-            await states.withdraw_commendation(id, found.versions[id], conn=conn)
 
 
 async def _set_timers(found: Folded, known: Known, now: datetime, conn: AsyncConnection) -> None:

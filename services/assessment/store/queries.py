@@ -117,8 +117,9 @@ _LIGHTS = text(f"""{_LIGHT}
  LIMIT :limit
 """)
 _LIGHT_OF_PROJECT = text(f"{_LIGHT} WHERE project.id = :id")
-_COMMENDATIONS = text(f"""
+_COMMENDATION = """
 SELECT one.id, one.version, one.state, one.met_on, one.working_days_early, one.policy_version, one.proposed_at,
+       one.decided_on, one.decided_by, one.decision,
        one.obligation_id, obligation.kind AS obligation_kind, obligation.name AS milestone_name,
        obligation.planned_on, obligation.post_id,
        post.title AS post_title, project.id AS project_id, project.name AS project_name, project.code AS project_code,
@@ -130,11 +131,23 @@ SELECT one.id, one.version, one.state, one.met_on, one.working_days_early, one.p
   LEFT JOIN chain ON chain.id = project.chain_id
   LEFT JOIN organisation ON organisation.id = COALESCE(obligation.org_id, project.org_id)
   LEFT JOIN post ON post.id = obligation.post_id
+"""
+_COMMENDATIONS = text(f"""{_COMMENDATION}
  WHERE {_CHAIN}
+   AND (CAST(:state AS text) IS NULL OR one.state = :state)
    AND (one.proposed_at, one.id) > (CAST(:after_at AS timestamptz), CAST(:after_id AS uuid))
  ORDER BY one.proposed_at, one.id
  LIMIT :limit
-""")  # noqa: S608 - a constant of this module
+""")
+_ONE_COMMENDATION = text(f"{_COMMENDATION} WHERE one.id = :id")
+_HONOURS = text(f"""{_COMMENDATION}
+ WHERE one.state = 'approved'
+   AND {_CHAIN}
+   AND one.decided_on BETWEEN CAST(:from_day AS date) AND CAST(:to_day AS date)
+   AND (one.decided_on, one.id) < (CAST(:before_on AS date), CAST(:before_id AS uuid))
+ ORDER BY one.decided_on DESC, one.id DESC
+ LIMIT :limit
+""")
 _BASELINE = text(f"""
 SELECT one.id FROM obligation one
   JOIN project ON project.id = one.project_id
@@ -253,8 +266,26 @@ async def light_of_project(project_id: UUID, *, conn: AsyncConnection) -> Row[An
     return (await conn.execute(_LIGHT_OF_PROJECT, {"id": project_id})).one_or_none()
 
 
-async def commendations(*, conn: AsyncConnection, chain: str | None, after: tuple[datetime, UUID], limit: int) -> Found:
-    return await _of_chain(conn, _COMMENDATIONS, chain=chain, after_at=after[0], after_id=after[1], limit=limit)
+async def commendations(
+    *, conn: AsyncConnection, state: str | None, chain: str | None, after: tuple[datetime, UUID], limit: int
+) -> Found:
+    after_at, after_id = after
+    return await _of_chain(
+        conn, _COMMENDATIONS, state=state, chain=chain, after_at=after_at, after_id=after_id, limit=limit
+    )
+
+
+async def commendation(commendation_id: UUID, *, conn: AsyncConnection) -> Row[Any] | None:
+    return (await conn.execute(_ONE_COMMENDATION, {"id": commendation_id})).one_or_none()
+
+
+async def honours(
+    *, conn: AsyncConnection, chain: str | None, days: tuple[date, date], before: tuple[date, UUID], limit: int
+) -> Found:
+    """What was approved on these days, both included, the newest first."""
+    (from_day, to_day), (before_on, before_id) = days, before
+    between = {"from_day": from_day, "to_day": to_day, "before_on": before_on, "before_id": before_id}
+    return await _of_chain(conn, _HONOURS, chain=chain, limit=limit, **between)
 
 
 async def baseline(chain: str | None, *, limit: int, conn: AsyncConnection) -> list[UUID]:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assessment.domain.case import Case, Ending, Feedback, Plain
 from services.assessment.domain.case import State as CaseState
-from services.assessment.domain.commendation import CommendationState
+from services.assessment.domain.commendation import Commendation, CommendationState
 from services.assessment.domain.extension import Extension, Who
 from services.assessment.domain.extension import State as ExtensionState
 from services.assessment.domain.light import StartLight
@@ -21,7 +21,7 @@ from services.assessment.domain.obligation import State as ObligationState
 from services.assessment.domain.project import Project
 from services.assessment.store.sets import Row, RowSet
 from shared.contracts.projects import Stage
-from shared.contracts.supervision import CommendationProposed, CommendationWithdrawn, Light, ObligationKind
+from shared.contracts.supervision import Light, ObligationKind
 from shared.kit.database import fetch
 
 T = TypeVar("T")
@@ -173,7 +173,6 @@ _COMMENDATIONS = RowSet(
     key=("id",),
     columns={
         "id": "uuid",
-        "version": "bigint",
         "obligation_id": "uuid",
         "project_id": "uuid",
         "state": "text",
@@ -181,6 +180,10 @@ _COMMENDATIONS = RowSet(
         "working_days_early": "integer",
         "policy_version": "text",
         "proposed_at": "timestamptz",
+        "decided_on": "date",
+        "decided_by": "text",
+        "decision": "text",
+        "version": "bigint",
     },
 )
 
@@ -200,8 +203,9 @@ _NEWEST_EXTENSIONS = """
 SELECT one.* FROM extension one JOIN obligation ON obligation.id = obligation_id AND extensions = number
  WHERE obligation_id = ANY ($1::uuid[])
 """
-_PROPOSED = "SELECT id FROM commendation WHERE id = ANY ($1::uuid[]) AND state = 'proposed'"
-_WITHDRAW = "UPDATE commendation SET state = 'withdrawn', version = $2 WHERE id = $1"
+_COMMENDED = """
+SELECT obligation_id FROM commendation WHERE project_id = ANY ($1::uuid[]) AND state IN ('proposed', 'approved')
+"""
 
 _DEALINGS = Case._fields.index("feedback")
 _NO_DEALINGS = tuple(Case._field_defaults[name] for name in Case._fields[_DEALINGS:])
@@ -245,6 +249,15 @@ async def lights(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, 
     return {row[0]: Kept(_light(row), row[-1]) for row in await _LIGHTS.by_id(ids, conn=conn)}
 
 
+async def commendations(ids: Collection[UUID], *, conn: AsyncConnection) -> dict[UUID, Kept[Commendation]]:
+    return {row[0]: Kept(_commendation(row), row[-1]) for row in await _COMMENDATIONS.by_id(ids, conn=conn)}
+
+
+async def commended_of(project_ids: Collection[UUID], *, conn: AsyncConnection) -> list[UUID]:
+    """The ids of these projects' obligations that a proposed or an approved commendation rests on."""
+    return [row[0] for row in await fetch(conn, _COMMENDED, list(project_ids))] if project_ids else []
+
+
 async def save_projects(states: Iterable[Project], *, conn: AsyncConnection) -> None:
     await _PROJECTS.upsert(list(states), conn=conn)
 
@@ -268,40 +281,8 @@ async def save_lights(kept: Iterable[Kept[StartLight]], *, conn: AsyncConnection
     await _save(_LIGHTS, ((one.is_new, _light_row(one.state, one.version)) for one in kept), conn)
 
 
-async def proposed_commendations(ids: Collection[UUID], *, conn: AsyncConnection) -> set[UUID]:
-    """Those of these that are proposed."""
-    return {row[0] for row in await fetch(conn, _PROPOSED, list(ids))} if ids else set()
-
-
-async def save_commendations(
-    commendations: Iterable[Kept[CommendationProposed | CommendationWithdrawn]], *, conn: AsyncConnection, now: datetime
-) -> None:
-    """Write proposals, and withdraw what was proposed before."""
-    proposed: list[Kept[CommendationProposed]] = []
-    for one in commendations:
-        if isinstance(one.state, CommendationWithdrawn):
-            await withdraw_commendation(one.state.commendation_id, one.version, conn=conn)
-        else:
-            proposed.append(Kept(one.state, one.version))
-    rows = [
-        (
-            one.state.commendation_id,
-            one.version,
-            one.state.obligation_id,
-            one.state.subject.project_id,
-            CommendationState.PROPOSED,
-            one.state.met_on,
-            one.state.working_days_early,
-            one.state.policy_version,
-            now,
-        )
-        for one in proposed
-    ]
-    await _COMMENDATIONS.upsert(rows, conn=conn)
-
-
-async def withdraw_commendation(commendation_id: UUID, version: int, *, conn: AsyncConnection) -> None:
-    await fetch(conn, _WITHDRAW, commendation_id, version)
+async def save_commendations(kept: Iterable[Kept[Commendation]], *, conn: AsyncConnection) -> None:
+    await _COMMENDATIONS.upsert([(*one.state, one.version) for one in kept], conn=conn)
 
 
 async def _save(into: RowSet, rows: Iterable[tuple[bool, Row]], conn: AsyncConnection) -> None:
@@ -311,6 +292,11 @@ async def _save(into: RowSet, rows: Iterable[tuple[bool, Row]], conn: AsyncConne
         (new if is_new else known).append(row)
     await into.insert(new, conn=conn)
     await into.update(known, conn=conn)
+
+
+def _commendation(row: Sequence[Any]) -> Commendation:
+    one = Commendation(*row[:-1])
+    return one._replace(state=CommendationState(one.state))
 
 
 def _project(row: Sequence[Any]) -> Project:

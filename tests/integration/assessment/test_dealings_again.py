@@ -12,6 +12,7 @@ import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.assessment.domain.acting import ACTIONS
+from services.assessment.domain.commendation import commendation_id
 from services.assessment.domain.world import World
 from services.assessment.handlers.rebuilding import rebuild
 from services.assessment.store.happenings import happenings
@@ -80,11 +81,16 @@ async def lived(service: Journalled, do: Do, as_: As) -> None:
     """One obligation is extended after its due day; one case goes all the way, another is restored and settled."""
     office, holder = as_(Role.SUPERVISOR), as_(Role.CLERK, person(Tier.OFFICER))
     extended, case, other = obligation_id(named("e")), case_of("m"), case_of("n")
+    early, no = (commendation_id(obligation_id(named(one))) for one in ("早", "不"))
     await service.tell(*programme(), (HELPER, OrganisationRecorded(organisation_id=HELPER, name="区自然资源局")))
     await service.tell(recorded("a"), recorded("b"), recorded("c"))
     await service.tell(
         planned("a", "m", date(2026, 1, 9)), planned("b", "n", date(2026, 1, 9)), planned("c", "e", date(2026, 1, 9))
     )
+    await service.tell(recorded("d"), planned("d", "早", date(2026, 3, 6)), planned("d", "不", date(2026, 3, 6)))
+    await service.tell(met("d", "早", date(2026, 1, 5)), met("d", "不", date(2026, 1, 5)))
+    await do(f"/v1/commendations/{early}:approve", {"remark": "属实"}, office)
+    await do(f"/v1/commendations/{no}:decline", {"reason": "工期偏松"}, office)
     await service.until("2026-01-07T10:00")
     path = f"/v1/obligations/{extended}/extensions"
     await do(path, {"reason": "许可", "progress": "过半", "due_on": "2026-02-27"}, holder)

@@ -58,8 +58,7 @@ def test_states_are_the_same(district: District) -> None:
     assert found.obligations == work.obligations
     assert found.cases == work.cases
     assert found.lights == work.lights
-    proposed = {id for id, one in found.proposals.items() if not one.is_withdrawn}
-    assert proposed == work.proposed
+    assert found.commendations == work.commendations
     assert found.directory.terms == work.directory.terms
 
 
