@@ -20,7 +20,9 @@ from shared.contracts.supervision import (
     CaseEscalated,
     CaseFeedbackSentBack,
     CaseReopened,
+    CommendationApproved,
     CommendationProposed,
+    CommendationStruckOff,
     CommendationWithdrawn,
     Document,
     ExtensionGranted,
@@ -208,6 +210,23 @@ def withdrawn(**changes: Any) -> CommendationWithdrawn:
         "reason": "原记录已更正",
     }
     return CommendationWithdrawn(**{**values, **changes})
+
+
+def approved(**changes: Any) -> CommendationApproved:
+    values: dict[str, Any] = {
+        "commendation_id": some_id("commendation"),
+        "obligation_id": some_id("obligation"),
+        "subject": subject(),
+        "addressees": to(Tier.CHIEF),
+        "by": "王处 <ducha>",
+        "remark": "情况属实",
+        "approved_on": date(2026, 2, 24),
+    }
+    return CommendationApproved(**{**values, **changes})
+
+
+def commendation_struck_off() -> CommendationStruckOff:
+    return CommendationStruckOff(**withdrawn().model_dump())
 
 
 def commended(**changes: Any) -> CommendationProposed:

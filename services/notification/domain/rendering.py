@@ -14,7 +14,9 @@ from shared.contracts.supervision import (
     CaseEscalated,
     CaseFeedbackSentBack,
     CaseReopened,
+    CommendationApproved,
     CommendationProposed,
+    CommendationStruckOff,
     CommendationWithdrawn,
     Document,
     ExtensionGranted,
@@ -36,6 +38,8 @@ Told = (
     | CaseReopened
     | CommendationProposed
     | CommendationWithdrawn
+    | CommendationApproved
+    | CommendationStruckOff
 )
 TOLD: tuple[type[Told], ...] = (
     ObligationReminded,
@@ -47,6 +51,8 @@ TOLD: tuple[type[Told], ...] = (
     CaseReopened,
     CommendationProposed,
     CommendationWithdrawn,
+    CommendationApproved,
+    CommendationStruckOff,
 )
 
 TIER_NAMES = {
@@ -195,6 +201,10 @@ def _say(event: Told, names: Names, decided_on: date, *, informed: str | None = 
             return _commendation(event, names, informed)
         case CommendationWithdrawn():
             return _withdrawal(event, names)
+        case CommendationApproved():
+            return _praise(event, names)
+        case CommendationStruckOff():
+            return _praise_taken_back(event, names)
 
 
 def _reminder(event: ObligationReminded, names: Names, informed: str | None) -> tuple[str, tuple[str, ...]]:
@@ -352,6 +362,22 @@ def _commendation(event: CommendationProposed, names: Names, informed: str | Non
         *_about(event.subject, names),
         f"期限：{chinese_date(event.subject.due_on)}；完成：{chinese_date(event.met_on)}（{early}）",
         informed or "要求：请研究是否列入激励名单；本建议须经审批后生效",
+    )
+
+
+def _praise(event: CommendationApproved, names: Names) -> tuple[str, tuple[str, ...]]:
+    return f"【表扬】{_matter(event.subject)}", (
+        *_about(event.subject, names),
+        f"审批意见：{_line(event.remark)}" if event.remark else "",
+        f"经审批，自{chinese_date(event.approved_on)}起列入红榜，特予表扬",
+    )
+
+
+def _praise_taken_back(event: CommendationStruckOff, names: Names) -> tuple[str, tuple[str, ...]]:
+    return f"【撤销表扬】{_matter(event.subject)}", (
+        *_about(event.subject, names),
+        f"撤销原因：{_line(event.reason)}",
+        "此前的表扬不再有效，已从红榜撤下",
     )
 
 

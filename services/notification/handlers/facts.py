@@ -29,12 +29,14 @@ from shared.contracts.supervision import (
     CaseEscalated,
     CaseEvent,
     CaseReopened,
+    CommendationApproved,
+    CommendationStruckOff,
     CommendationWithdrawn,
 )
 from shared.kit.consuming.consumer import Fact
 
-_NEWS_OF_OLD = (CaseClosed, CaseReopened, CommendationWithdrawn)
-"""What concerns only those who heard of it before."""
+_NEWS_OF_OLD = (CaseClosed, CaseReopened, CommendationApproved, CommendationStruckOff, CommendationWithdrawn)
+"""What concerns only those who heard of it before, or who are named in it."""
 
 E = TypeVar("E", bound=Event)
 Audience = Sequence[Addressee | Listener]
