@@ -19,6 +19,8 @@ from shared.contracts.programme import Tier
 from shared.kit.clock import CHINA
 from tests.support.ports import free_port_base
 
+_USCC = "91370211MA3C0X0X01"
+
 START = datetime(2026, 1, 5, 9, tzinfo=CHINA)
 """A Monday morning, when the ladder's timers may fire."""
 
@@ -210,6 +212,14 @@ class Bureau:
         """The chain's targets of 2026 in the 年度招商项目计划清单."""
         body = {"year": 2026, "chain_id": str(CHAIN), "fields": {**counts, "source": "年度工作要点"}}
         self._make("/v1/registers/investment_targets/entries", body)
+
+    def request(self, title: str, *, due_on: str) -> str:
+        """The id of an enterprise's request that the unit's officer is to answer."""
+        raised = {"chain_id": str(CHAIN), "title": title, "text": title, "uscc": _USCC, "enterprise_name": "示例企业"}
+        id = self._make("/v1/requests", raised)
+        assigned = {"responsible_post_id": self.posts[Tier.OFFICER], "due_on": due_on}
+        self._clerk.ask("POST", "intake", f"/v1/requests/{id}:assign", assigned)
+        return id
 
     def line(self, due_on: str, name: str = "设备进场") -> dict[str, Any]:
         """A line of a timetable that no stage meets."""

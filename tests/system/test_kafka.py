@@ -31,6 +31,7 @@ def told(platform: Platform, bureau: Bureau, everyone: Robot) -> list[dict[str, 
     """Three projects whose reminders have been sent: every topic that a service reads holds something."""
     projects = [bureau.project(f"上卡夫卡{number}", milestones=[bureau.line(SOON)]) for number in range(3)]
     bureau.targets(signed_count=8, signed_amount=160_000, started_count=4, producing_count=2)
+    bureau.request("请协调增容供电", due_on="2026-02-27")
     platform.settle()
     assert len(everyone.messages("上卡夫卡")) == 3
     return projects

@@ -9,6 +9,7 @@ import httpx
 from rich.markup import escape
 
 from services.operator.demo.chat import Chat
+from services.operator.demo.reports import hand_in
 from services.operator.demo.stage import Person, Stage
 from services.operator.samples.programme import Programme, sample_programme
 from services.operator.words import console
@@ -82,17 +83,20 @@ class Story:
             console.print(f"  {obligation['due_on']}  {matter['project_name']}：{matter['milestone_name']}")
         self.supervisor.ask("POST", "assessment", f"/v1/obligations/{late[-1]['id']}:confirm")
         console.print(f"  督查室确认 confirmed: {late[-1]['matter']['project_name']}")
+        self._reports_are_in(1, 15)
         self._to(1, 30)
 
     def _nobody_answers(self) -> None:
         self._act("4  逾期未开工，无人反馈，逐级上报 · A start is missed and nobody answers: the climb begins")
         console.print(f"  {self._programme.missed}，计划2月28日开工（星期六，调休上班）")
+        self._reports_are_in(2, 11)
         self._to(2, 25)
         self._to(3, 2)
         self._to(3, 6)
 
     def _record_keeping_is_down(self) -> None:
         self._act("5  记录服务停机，督导照常 · Record keeping is down for two weeks; supervision is not")
+        self._reports_are_in(3, 6)
         before = len(self._chat.heard)
         self._stage.liandu("stop", "intake")
         console.print("  记录服务已停止 · intake is stopped")
@@ -108,7 +112,7 @@ class Story:
         name = self._programme.passing_over
         self._to(4, 1)
         self._press(name, "units")
-        self._to(4, 20)
+        self._reports_are_in(4, 20)
         case = self._case_of(name)
         body = {"text": "施工许可已取得，4月30日前开工", "commitment_on": "2026-04-30"}
         self._holder_of(case).ask("POST", "assessment", f"/v1/cases/{case['id']}:feedback", body)
@@ -127,11 +131,21 @@ class Story:
         self._chat.show()
 
     def _the_year_goes_on(self) -> None:
-        self._act("8  走完全年 · The year goes on to its end")
-        for month in (6, 9, 12):
-            self._to(month, 30, hour=18)
+        self._act("8  一份月报漏报，走完全年 · One month's report is forgotten; the year goes on to its end")
+        self._reports_are_in(5, 15, but=self._programme.missed)
+        self._to(5, 27)
+        self._reports_are_in(5, 27)
+        for month in range(6, 13):
+            self._reports_are_in(month, 15)
         self._stage.advance_to(END)
         self._chat.show()
+
+    def _reports_are_in(self, month: int, day: int, *, but: str = "") -> None:
+        """The offices' reports of the month, handed in on a day."""
+        self._to(month, day)
+        count = hand_in(self.supervisor, f"{START.year}-{month:02}", but=but)
+        console.print(f"  {month}月月报已报送{count}份 · monthly reports handed in: {count}")
+        self._stage.liandu("clock", "settle")
 
     def _press(self, project: str, robot: str) -> None:
         """Open the link of a message as a phone does, and press the button of its page."""

@@ -183,7 +183,10 @@ async def test_lights_are_shown_with_their_rule_and_inputs(
     assert shown["light"]["inputs"]["month_ends_missed"] == "3"
     assert "计3个月末未开工；按督办规则default-2026.2，满1个为黄灯，满3个为红灯，故为红灯" in shown["light"]["sentence"]
     assert shown["light"]["policy_version"] == "default-2026.2"
-    assert [one["light"]["light_name"] for one in shown["obligations"]] == ["红灯"]
+    assert [(one["matter"]["kind_name"], one["light"]["light_name"]) for one in shown["obligations"]] == [
+        ("项目节点", "红灯"),
+        ("督办函回复", "红灯"),
+    ]
     green = await get(http, "/v1/lights?light=green", as_(Role.CHIEF))
     assert [one["project_code"] for one in green["items"]] == ["B"]
     assert (await http.get(f"/v1/projects/{named('c')}/light", headers=as_(Role.CHIEF))).status_code == 404
