@@ -64,7 +64,10 @@ async def test_a_case_that_was_closed_by_a_wrong_record_climbs_on_with_the_days_
     assert (again.rung, again.next_at.astimezone(CHINA).date()) == (2, date(2026, 3, 24))
     assert (again.number, again.addressees) == (heard[0].number, heard[0].addressees)
     milestone, reply = await supervised.rows("SELECT kind, state FROM obligation ORDER BY kind")
-    assert [(milestone.kind, milestone.state), (reply.kind, reply.state)] == [("milestone", "missed"), ("reply", "cancelled")]
+    assert [(milestone.kind, milestone.state), (reply.kind, reply.state)] == [
+        ("milestone", "missed"),
+        ("reply", "cancelled"),
+    ]
     await supervised.until("2026-03-24T10:00")
     rungs = [(fact.rung, fact.number) for fact in await supervised.events(CASE, kind=CaseEscalated)]
     assert rungs == [(1, again.number), (2, again.number), (3, again.number)]
