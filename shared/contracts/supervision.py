@@ -534,7 +534,7 @@ class CommendationDeclined(SupervisionEvent):
 
 
 class CommendationStruckOff(SupervisionEvent):
-    """What was approved rested on a record that does not hold: it leaves the honour roll. Aggregate: commendation_id."""
+    """What was approved rested on a record that does not hold: off the honour roll. Aggregate: commendation_id."""
 
     type: ClassVar[str] = "cn.liandu.commendation.struck_off.v1"
     commendation_id: UUID
